@@ -1,0 +1,3 @@
+"""refmaster: reference-matching mastering."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,37 @@
+"""What can go wrong, as one small tree.
+
+::
+
+    RefmasterError
+    └── InputError          bad use or bad input: the command line exits with 2
+        ├── AudioError      a file or array that cannot be used as audio
+        ├── SettingsError   a YAML file or an option with wrong content
+        └── OutputError     a destination that cannot be written
+
+A promise that was not met is no exception: it is a finding of the report, and the command line exits
+with 1. Anything else that escapes is a fault of refmaster itself, and the command line exits with 3.
+
+Every message says what was expected, what was found and what to do.
+"""
+
+from __future__ import annotations
+
+
+class RefmasterError(Exception):
+    """Base of all errors that refmaster raises on purpose."""
+
+
+class InputError(RefmasterError):
+    """Bad use or bad input."""
+
+
+class AudioError(InputError):
+    """A file or an array that cannot be used as audio."""
+
+
+class SettingsError(InputError):
+    """A YAML file or an option with wrong content."""
+
+
+class OutputError(InputError):
+    """A destination that cannot be written."""
