@@ -19,10 +19,11 @@ S = TypeVar("S", np.float32, np.float64)
 
 _REFERENCE_TAPS = 16384
 _REFERENCE_RATE_HZ = 48000
-# The window blurs the curve below about 60 Hz, and feeding the error back undoes most of it. Measured on
-# third-octave curves that move up to 10 dB (smoothed over 3 bands): within 0.3 dB at the corners at 20 Hz, where
-# it was 0.5, and within 0.1 dB from 40 Hz on; 0.04 dB RMS over 20-80 Hz. Curves that jump +-6 dB at random from
-# band to band keep 1 dB at 20 Hz: only a longer filter would help them.
+# The window blurs the curve below about 60 Hz, and feeding the error back undoes most of it. Over 40 random
+# third-octave curves (4 dB per band, smoothed over 3 bands) the largest error at 20 Hz and above, which sits
+# at the corners of the lowest bands, is 0.12 dB in the median and 0.30 dB in
+# the worst (0.06 and 0.15 from 40 Hz on; 0.06 dB RMS over 20-80 Hz). Without the feedback it is twice that.
+# Curves that jump +-6 dB from band to band keep 1 dB at 20 Hz: only a longer filter would help them.
 _FEEDBACK_ROUNDS = 3
 _KAISER_BETA = 3.0
 
@@ -195,7 +196,8 @@ class FirEqualizer:
         self._hop = self._size - self.taps + 1
         self._segments = -(-4 // channels)  # four transforms a call fill the vector registers
         self._input: Reblocker[Any] = Reblocker(self._segments * self._hop)
-        self._history: NDArray[Any] = np.zeros((channels, 0))  # these two are made for the first block's dtype
+        # The first block's dtype makes these two.
+        self._history: NDArray[Any] = np.zeros((channels, 0))
         self._spectra: NDArray[Any] = np.zeros(0)
         self._frames_in = 0
         self._frames_out = 0
