@@ -1,0 +1,116 @@
+"""Write a model as YAML that a person can read: sections, a comment with each unit, rows for tables.
+
+What is written reads back to an equal model: floats are written with the shortest digits that give the
+same number, and text is quoted wherever it could be taken for something else.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import BaseModel
+
+from refmaster.settings.document import parse_document
+
+LINE_WIDTH = 100
+_PLAIN = re.compile(r"^[A-Za-z_/][A-Za-z0-9_ ./()+%-]*$")
+
+
+def emit_model(model: BaseModel, *, header: str = "") -> str:
+    """Return YAML text of `model`; each field's description stands beside it as a comment.
+
+    Parameters
+    ----------
+    model : BaseModel
+        Nested models become sections; tuples of numbers become flow lists; tuples of tuples become rows.
+    header : str
+        Comment lines for the top of the file, without ``#``.
+    """
+    lines = [f"# {line}".rstrip() for line in header.splitlines()]
+    if lines:
+        lines.append("")
+    _emit_fields(model, 0, lines)
+    return "\n".join(lines) + "\n"
+
+
+def _emit_fields(model: BaseModel, indent: int, lines: list[str]) -> None:
+    pad = "  " * indent
+    for name, info in type(model).model_fields.items():
+        value = getattr(model, name)
+        comment = f"  # {info.description}" if info.description else ""
+        if indent == 0 and lines and lines[-1] and isinstance(value, BaseModel):
+            lines.append("")
+        if isinstance(value, BaseModel):
+            lines.append(f"{pad}{name}:{comment}")
+            _emit_fields(value, indent + 1, lines)
+        elif isinstance(value, tuple | list) and value and not _is_flat(value):
+            lines.append(f"{pad}{name}:{comment}")
+            _emit_rows(value, indent + 1, lines)
+        elif isinstance(value, tuple | list) and len(value) > 8:
+            lines.append(f"{pad}{name}:{comment}")
+            lines.extend(_wrapped(value, indent + 1))
+        elif isinstance(value, dict) and value:
+            lines.append(f"{pad}{name}:{comment}")
+            lines.extend(f"{pad}  {_scalar(k)}: {_scalar(v)}" for k, v in value.items())
+        else:
+            lines.append(f"{pad}{name}: {_inline(value)}{comment}")
+
+
+def _is_flat(values: Any) -> bool:
+    return not any(isinstance(v, tuple | list | dict | BaseModel) for v in values)
+
+
+def _emit_rows(rows: Any, indent: int, lines: list[str]) -> None:
+    pad = "  " * indent
+    for row in rows:
+        if isinstance(row, BaseModel):
+            inner: list[str] = []
+            _emit_fields(row, indent + 1, inner)
+            inner[0] = f"{pad}- {inner[0].lstrip()}"
+            lines.extend(inner)
+        else:
+            lines.append(f"{pad}- {_inline(row)}")
+
+
+def _wrapped(values: Any, indent: int) -> list[str]:
+    pad = "  " * indent
+    rows, row = [], pad + "["
+    for i, value in enumerate(values):
+        item = _scalar(value) + ("," if i < len(values) - 1 else "]")
+        if len(row) + len(item) + 1 > LINE_WIDTH:
+            rows.append(row.rstrip())
+            row = pad + " "
+        row += item if row.endswith("[") else " " + item
+    return [*rows, row]
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_inline(v) for v in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_scalar(k)}: {_inline(v)}" for k, v in value.items()) + "}"
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    text = str(value)
+    # Plain only where the strict reader gives the very same text back.
+    if _PLAIN.match(text) and text == text.strip() and parse_document(text, name="").data == text:
+        return text
+    return '"' + "".join(_escaped(character) for character in text) + '"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return "\\" + character
+    if character.isprintable() and character != "\ufeff":
+        return character
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
