@@ -23,7 +23,7 @@ import numpy as np
 import soundfile as sf
 from numpy import typing as npt
 
-from refmaster import containers
+from refmaster import containers, wave
 from refmaster.errors import AudioError
 
 Block: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.float64]
@@ -180,20 +180,19 @@ class FileSource:
         wide = audio_format.subtype in _WIDE_SUBTYPES
         self._dtype = "float64" if wide else "float32"
         self._finite_by_format = not audio_format.lossy and audio_format.subtype not in ("FLOAT", "DOUBLE")
+        self._pcm_start = _pcm_start(path, audio_format)
 
     def blocks(self, block_frames: int = BLOCK_FRAMES) -> Iterator[Block]:
         """Yield the file's audio; see `AudioSource.blocks`."""
-        _valid_block_frames(block_frames)
         delivered = 0
-        start = self._mp3_start
-        opened = _opened(self.path) if start is None else _opened_as_pipe(self.path, start)
-        with _translated(self.name), opened as file:
+        with _translated(self.name):
+            blocks = self._decoded(_valid_block_frames(block_frames))
             while True:
                 try:
-                    block: Block = file.read(block_frames, dtype=self._dtype, always_2d=True)
+                    block = next(blocks, None)
                 except sf.LibsndfileError as error:
                     raise AudioError(self._damage(delivered, error.error_string)) from error
-                if len(block) == 0:
+                if block is None:
                     break
                 if not self._finite_by_format:
                     check_finite(block, delivered, self.name, self.format.sample_rate_hz)
@@ -203,6 +202,18 @@ class FileSource:
             raise AudioError(f"{self.name}: there is no audio in it (0 frames)")
         if self.format.frames is not None and delivered < self.format.frames:
             raise AudioError(self._damage(delivered, "the data end early"))
+
+    def _decoded(self, block_frames: int) -> Iterator[Block]:
+        held = self.format
+        if self._pcm_start is not None and held.frames is not None and held.bits is not None:
+            yield from wave.read_pcm(
+                self.path, self._pcm_start, held.frames, held.channels, held.bits, block_frames
+            )
+            return
+        start = self._mp3_start
+        with _opened(self.path) if start is None else _opened_as_pipe(self.path, start) as file:
+            while len(block := file.read(block_frames, dtype=self._dtype, always_2d=True)):
+                yield block
 
     def _damage(self, delivered: int, reason: str) -> str:
         promised = "" if self.format.frames is None else f" of the {self.format.frames} its header promises"
@@ -281,6 +292,16 @@ def check_finite(block: Block, first_frame: int, name: str, sample_rate_hz: int)
         f"{block.shape[1]}, is {block[frame, channel]}; every sample must be a finite number, so render or "
         "export the file again"
     )
+
+
+def _pcm_start(path: Path, audio_format: AudioFormat) -> int | None:
+    """Return where the samples start in a WAVE file that `wave.read_pcm` can take, else None."""
+    if audio_format.container not in ("WAV", "WAVEX", "RF64") or audio_format.subtype not in ("PCM_16", "PCM_24"):
+        return None
+    start, size = containers.wave_data(path) or (0, None)
+    frame_bytes = audio_format.channels * wave.SAMPLE_BYTES[audio_format.subtype]
+    # libsndfile's count has to agree: it knows the odd headers
+    return start if size is not None and size // frame_bytes == audio_format.frames else None
 
 
 def _valid_block_frames(block_frames: int) -> int:

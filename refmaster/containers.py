@@ -35,7 +35,7 @@ def check_complete(path: Path, name: str) -> None:
         head = file.read(64)
         promised_end: int | None = None
         if head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:12] == b"WAVE":
-            promised_end = _riff_data_end(file, head, file_size, name)
+            promised_end = _riff_data_end(path, head, file_size, name)
         elif head[:16] == _W64_RIFF:
             promised_end = _w64_data_end(file, file_size)
         elif head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
@@ -51,29 +51,39 @@ def check_complete(path: Path, name: str) -> None:
         )
 
 
-def _riff_data_end(file: BinaryIO, head: bytes, file_size: int, name: str) -> int | None:
-    ds64_data_size: int | None = None
-    file.seek(12)
-    while len(chunk := file.read(8)) == 8:
-        size = int.from_bytes(chunk[4:], "little")
-        if chunk[:4] == b"ds64":
-            body = file.read(16)
+def wave_data(path: Path) -> tuple[int, int | None] | None:
+    """Return where the samples of a little-endian WAVE file start, and how many bytes its header gives them.
+
+    The size is None where the program that wrote the file could not know it; all is None for other files.
+    """
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[:4] not in (b"RIFF", b"RF64", b"BW64") or head[8:] != b"WAVE":
+            return None
+        large_size: int | None = None
+        while len(chunk := file.read(8)) == 8:
+            size = int.from_bytes(chunk[4:], "little")
+            if chunk[:4] == b"data":
+                if size == 0xFFFFFFFF and large_size is not None:
+                    return file.tell(), large_size
+                return file.tell(), None if size in _STREAMED_SIZES else size
+            body = file.read(16) if chunk[:4] == b"ds64" else b""
             if len(body) == 16:
-                ds64_data_size = int.from_bytes(body[8:], "little")
+                large_size = int.from_bytes(body[8:], "little")
             file.seek(size - len(body) + (size & 1), 1)
-            continue
-        if chunk[:4] == b"data":
-            start = file.tell()
-            if head[:4] != b"RIFF" and size == 0xFFFFFFFF and ds64_data_size is not None:
-                return start + ds64_data_size
-            if head[:4] == b"RIFF" and file_size > 2**32 + 8 and size not in _STREAMED_SIZES:
-                raise AudioError(
-                    f"{name}: the file has {file_size} bytes, more than a plain WAV's header can describe "
-                    f"(4 GiB), and it claims {size} bytes of audio; export it again as RF64 or W64"
-                )
-            return None if size in _STREAMED_SIZES else start + size
-        file.seek(size + (size & 1), 1)
     return None
+
+
+def _riff_data_end(path: Path, head: bytes, file_size: int, name: str) -> int | None:
+    start, size = wave_data(path) or (0, None)
+    if size is None:
+        return None
+    if head[:4] == b"RIFF" and file_size > 2**32 + 8:
+        raise AudioError(
+            f"{name}: the file has {file_size} bytes, more than a plain WAV's header can describe (4 GiB), and "
+            f"it claims {size} bytes of audio; export it again as RF64 or W64"
+        )
+    return start + size
 
 
 def _w64_data_end(file: BinaryIO, file_size: int) -> int | None:
