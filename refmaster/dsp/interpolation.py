@@ -52,6 +52,7 @@ _ROW = 128  # frames per row of the first stage
 _CELL = 8  # frames per row of the second stage
 _REACH = HALF_TAPS // 2
 _DELAY = _CELL  # frames by which the second stage trails the first
+_KEPT = _DELAY + _CELL
 LATENCY_FRAMES = _REACH + _DELAY
 _FINE_REACH = FINE_TAPS // 4  # frames the second stage looks beyond its cell, on either side
 _SLACK = 1.0 + 1e-5  # float32 rounding of a product of this size is far below
@@ -66,7 +67,7 @@ def kaiser_sinc(offsets: F64, half_width: float, beta: float) -> F64:
 
 def _half_matrices() -> tuple[F32, F32]:
     """Return the even and odd halves of the first stage, both ``((window + 1) // 2, _ROW // 2)``."""
-    taps = kaiser_sinc(np.arange(HALF_TAPS) - (HALF_TAPS - 1) / 2, HALF_TAPS / 2, HALF_BETA)
+    taps = kaiser_sinc(np.arange(HALF_TAPS, dtype=np.float64) - (HALF_TAPS - 1) / 2, HALF_TAPS / 2, HALF_BETA)
     taps /= taps.sum()
     window = _ROW + HALF_TAPS - 1
     full = np.zeros((window, _ROW))
@@ -81,20 +82,20 @@ def _half_matrices() -> tuple[F32, F32]:
 
 
 def _fine_matrix() -> tuple[F32, float]:
-    """Return the second stage ``(window, 6 * _CELL)`` and the largest absolute sum of its columns.
+    """Return the second stage ``(6 * _CELL, window)`` and the largest absolute sum of its rows.
 
-    A row of the window holds the samples from ``-_FINE_REACH`` to ``_CELL + _FINE_REACH - 1`` about the
+    The window holds the samples from ``-_FINE_REACH`` to ``_CELL + _FINE_REACH - 1`` about the
     cell, then the half-way points half a frame before each of them and one more after the last.
     """
     samples = _CELL + 2 * _FINE_REACH
     at = np.concatenate([np.arange(samples) - _FINE_REACH, np.arange(samples + 1) - _FINE_REACH - 0.5])
-    columns = []
+    rows = []
     for eighth in (-3, -2, -1, 1, 2, 3):
         for frame in range(_CELL):
-            column = kaiser_sinc(2.0 * (at - (frame + eighth / 8)), FINE_TAPS / 2, FINE_BETA)
-            columns.append(column / column.sum())
-    matrix = np.stack(columns, axis=1)
-    return matrix.astype(np.float32), float(np.abs(matrix).sum(axis=0).max()) * _SLACK
+            row = kaiser_sinc(2.0 * (at - (frame + eighth / 8)), FINE_TAPS / 2, FINE_BETA)
+            rows.append(row / row.sum())
+    matrix = np.stack(rows)
+    return matrix.astype(np.float32), float(np.abs(matrix).sum(axis=1).max()) * _SLACK
 
 
 class _HalfStage:
@@ -151,19 +152,24 @@ class OversampledPeaks:
         self.group_frames = group_frames
         self._threshold = np.float32(threshold)
         self._linked = linked
+        self._unit = _CELL if group_frames % _CELL == 0 else 1  # frames; groups are whole units
+        self._group_units = group_frames // self._unit
         self._half = _HalfStage()
         self._fine, self._bound = _fine_matrix()
         self._blocks: Reblocker[np.float32] = Reblocker(BLOCK_FRAMES)
-        # Samples: the first stage reads _REACH - 1 before and _REACH after the block it works on, and the
-        # second stage trails, so both lines keep what came before.
-        self._kept = _DELAY + _CELL
-        self._line = np.zeros((channels, self._kept + _REACH + BLOCK_FRAMES + _REACH), np.float32)
-        self._points = np.zeros((channels, self._kept + BLOCK_FRAMES), np.float32)
+        # The first stage reads _REACH - 1 frames before and _REACH after the block it works on, and the
+        # second trails by a cell and looks one cell around: both lines keep what came before.
+        self._line = np.zeros((channels, _KEPT + _REACH + BLOCK_FRAMES + _REACH), np.float32)
+        self._points = np.zeros((channels, _KEPT + BLOCK_FRAMES), np.float32)
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        self._line[:] = 0.0
+        self._points[:] = 0.0
         self._frames_in = 0
-        self._frames_done = 0  # frames whose maximum is known, negative while the delay fills
-        self._open = np.zeros(channels, np.float32)  # maximum of the group that is not complete
-        self._open_frames = 0
-        self._frames_done = -LATENCY_FRAMES
+        self._frames_done = -LATENCY_FRAMES  # frames whose maximum is known; negative while the delay fills
+        self._open = np.zeros(self.channels, np.float32)  # maximum of the group that is not complete
+        self._open_units = 0
 
     def push(self, block: Block) -> F32:
         """Take ``(frames, channels)`` and return the groups now complete, ``(groups, channels)``."""
@@ -181,13 +187,9 @@ class OversampledPeaks:
         while self._frames_done < self._frames_in:
             done.append(self._process(tail))
             tail = np.zeros_like(tail)
-        if self._open_frames:
-            done.append(self._open[np.newaxis].copy())
-        self._line[:] = 0.0
-        self._points[:] = 0.0
-        self._open[:] = 0.0
-        self._frames_in = self._open_frames = 0
-        self._frames_done = -LATENCY_FRAMES
+        if self._open_units:
+            done.append(self._open[np.newaxis])
+        self._start_anew()
         return np.concatenate(done) if done else np.empty((0, self.channels), np.float32)
 
     def _process(self, block: F32) -> F32:
@@ -195,108 +197,95 @@ class OversampledPeaks:
         keep = self._line.shape[1] - BLOCK_FRAMES
         self._line[:, :keep] = self._line[:, BLOCK_FRAMES:].copy()
         self._line[:, keep:] = block.T
-        self._points[:, : self._kept] = self._points[:, BLOCK_FRAMES:].copy()
+        self._points[:, :_KEPT] = self._points[:, BLOCK_FRAMES:].copy()
         for line, points in zip(self._line, self._points, strict=True):
-            # line[kept + _REACH] is the sample whose half-way point is written first
-            first = self._kept + 1
-            self._half(line[first : first + BLOCK_FRAMES + HALF_TAPS - 1], points[self._kept :])
-        first_frame = max(0, -self._frames_done)
-        last_frame = min(BLOCK_FRAMES, self._frames_in - self._frames_done)
+            self._half(line[_KEPT + 1 : _KEPT + BLOCK_FRAMES + HALF_TAPS], points[_KEPT:])
+        first = max(0, -self._frames_done)
+        last = min(BLOCK_FRAMES, self._frames_in - self._frames_done)
         self._frames_done += BLOCK_FRAMES
-        if last_frame <= first_frame:
+        if last <= first:
             return np.empty((0, self.channels), np.float32)
-        peaks = self._coarse()
-        self._refine(peaks, first_frame, last_frame)
-        return self._group(peaks[:, first_frame:last_frame])
-
-    def _sample_view(self) -> F32:
-        """Samples aligned with ``_points``: sample ``i`` lies half a frame before point ``i``."""
-        return self._line[:, _REACH : _REACH + self._points.shape[1]]
-
-    def _coarse(self) -> F32:
-        """Return the maximum over each frame's sample and the half-way points about it."""
-        start = self._kept - _DELAY
-        points = np.abs(self._points[:, start - 1 : start + BLOCK_FRAMES])
-        peaks = np.abs(self._sample_view()[:, start : start + BLOCK_FRAMES])
-        np.maximum(peaks, points[:, 1:], out=peaks)
-        np.maximum(peaks, points[:, :-1], out=peaks)
-        return peaks
-
-    def _refine(self, peaks: F32, first: int, last: int) -> None:
-        """Raise ``peaks`` to the eightfold maxima wherever they could exceed what is known."""
-        cells = BLOCK_FRAMES // _CELL
-        near = peaks.reshape(self.channels, cells, _CELL).max(axis=2)
-        wide = near.copy()
-        np.maximum(wide[:, 1:], near[:, :-1], out=wide[:, 1:])
-        np.maximum(wide[:, :-1], near[:, 1:], out=wide[:, :-1])
-        for channel, edge in enumerate(self._edge_peaks()):
-            wide[channel, 0] = max(wide[channel, 0], edge[0])
-            wide[channel, -1] = max(wide[channel, -1], edge[1])
-        wide *= self._bound
+        # Samples and points by place within their cell, (channels, _CELL, cells), one cell more at each
+        # end. Point i lies half a frame after sample i.
+        cells = (self.channels, BLOCK_FRAMES // _CELL + 2, _CELL)
+        samples = np.ascontiguousarray(self._line[:, _REACH:-_REACH].reshape(cells).transpose(0, 2, 1))
+        points = np.ascontiguousarray(self._points.reshape(cells).transpose(0, 2, 1))
+        peaks, bounds = self._coarse(samples, points)
         floors = self._floors(peaks, first, last)
-        size = _CELL + 2 * _FINE_REACH
-        start = self._kept - _DELAY - _FINE_REACH
-        step = self._line.itemsize
-        samples = self._sample_view()
         for channel in range(self.channels):
-            rows = np.flatnonzero(wide[channel] > floors[channel])
-            if not len(rows):
-                continue
-            window = np.empty((len(rows), 2 * size + 1), np.float32)
-            strides = (_CELL * step, step)
-            window[:, :size] = as_strided(samples[channel, start:], (cells, size), strides)[rows]
-            points = as_strided(self._points[channel, start - 1 :], (cells, size + 1), strides)
-            window[:, size:] = points[rows]
-            fine = np.abs(window @ self._fine).reshape(len(rows), 6, _CELL)
-            found = fine.max(axis=1)
-            view = peaks[channel].reshape(cells, _CELL)
-            view[rows] = np.maximum(view[rows], found)
+            chosen = np.flatnonzero(bounds[channel] > floors[channel])
+            if len(chosen):
+                found = self._refined(samples[channel], points[channel], chosen)
+                if len(chosen) == bounds.shape[1]:
+                    np.maximum(peaks[channel], found, out=peaks[channel])
+                else:
+                    peaks[channel][:, chosen] = np.maximum(peaks[channel][:, chosen], found)
+        return self._grouped(self._in_units(peaks, first, last))
 
-    def _edge_peaks(self) -> F32:
-        """Return the largest sample or point just outside the block, ``(channels, 2)``: before, after."""
-        start = self._kept - _DELAY
-        end = start + BLOCK_FRAMES
-        outside = []
-        for line in (self._sample_view(), self._points):
-            before = np.abs(line[:, start - _FINE_REACH - 1 : start]).max(axis=1)
-            after = np.abs(line[:, end : end + _FINE_REACH + 1]).max(axis=1)
-            outside.append(np.stack([before, after], axis=1))
-        return np.maximum(outside[0], outside[1])
+    def _coarse(self, samples: F32, points: F32) -> tuple[F32, F32]:
+        """Return each frame's maximum over its sample and the two points about it, and each cell's bound."""
+        height = np.abs(points)
+        peaks = np.abs(samples)
+        largest = np.maximum(peaks.max(axis=1), height.max(axis=1))
+        peaks = peaks[:, :, 1:-1]
+        np.maximum(peaks, height[:, :, 1:-1], out=peaks)
+        np.maximum(peaks[:, 1:], height[:, :-1, 1:-1], out=peaks[:, 1:])
+        np.maximum(peaks[:, 0], height[:, -1, :-2], out=peaks[:, 0])
+        bounds = np.maximum(np.maximum(largest[:, :-2], largest[:, 2:]), largest[:, 1:-1])
+        return np.ascontiguousarray(peaks), bounds * self._bound
+
+    def _refined(self, samples: F32, points: F32, chosen: NDArray[np.intp]) -> F32:
+        """Return the largest of the six points between, ``(_CELL, chosen)``."""
+        window = np.empty((len(self._fine[0]), len(chosen)), np.float32)
+        row = 0
+        for line, reach in ((samples, _FINE_REACH), (points, _FINE_REACH + 1)):
+            for cell, places in enumerate((range(_CELL - reach, _CELL), range(_CELL), range(_FINE_REACH))):
+                for place in places:
+                    np.take(line[place, cell:], chosen, out=window[row], mode="clip")
+                    row += 1
+        fine = self._fine @ window
+        np.abs(fine, out=fine)
+        return np.asarray(fine.reshape(6, _CELL * len(chosen)).max(axis=0)).reshape(_CELL, len(chosen))
+
+    def _in_units(self, peaks: F32, first: int, last: int) -> F32:
+        """Return the peaks of the frames from ``first`` to ``last`` per unit, ``(channels, units)``."""
+        if self._unit == 1:
+            return peaks.transpose(0, 2, 1).reshape(self.channels, -1)[:, first:last]
+        if last % _CELL:
+            peaks[:, last % _CELL :, last // _CELL] = 0.0
+        return np.asarray(peaks.max(axis=1))[:, first // _CELL : -(-last // _CELL)]
 
     def _floors(self, peaks: F32, first: int, last: int) -> F32:
         """Return, per channel and cell, the level a point must exceed to change any group's maximum."""
         cells = BLOCK_FRAMES // _CELL
         if self.group_frames < _CELL:
             return np.full((self.channels, cells), self._threshold, np.float32)
-        starts, _ = self._group_starts(last - first)
-        known = np.maximum.reduceat(peaks[:, first:last], starts, axis=1)
-        if self._open_frames:
-            known[:, 0] = np.maximum(known[:, 0], self._open)
+        units = self._in_units(peaks, first, last)
+        starts = self._group_starts(units.shape[1])
+        known = np.maximum.reduceat(units, starts, axis=1)
+        known[:, 0] = np.maximum(known[:, 0], self._open)
         if self._linked:
             known[:] = known.max(axis=0)
-        group = np.searchsorted(starts + first, np.arange(0, BLOCK_FRAMES, _CELL), side="right") - 1
-        group_end = (
-            np.searchsorted(starts + first, np.arange(_CELL - 1, BLOCK_FRAMES, _CELL), side="right") - 1
-        )
-        floors = np.minimum(known[:, np.maximum(group, 0)], known[:, np.maximum(group_end, 0)])
+        at = np.arange(0, BLOCK_FRAMES, _CELL)
+        floors = np.full((self.channels, cells), np.inf, np.float32)
+        for frame in (at, at + _CELL - 1):  # a cell may lie across two groups
+            group = np.searchsorted(starts * self._unit + first, frame, side="right") - 1
+            np.minimum(floors, known[:, np.maximum(group, 0)], out=floors)
         return np.maximum(floors, self._threshold)
 
-    def _group_starts(self, frames: int) -> tuple[NDArray[np.intp], bool]:
-        """Return where groups start among the next ``frames`` frames, and if the last one is complete."""
-        first = self.group_frames - self._open_frames if self._open_frames else self.group_frames
-        starts = np.concatenate([[0], np.arange(first, frames, self.group_frames)]).astype(np.intp)
-        return starts, (frames + self._open_frames) % self.group_frames == 0
+    def _group_starts(self, units: int) -> NDArray[np.intp]:
+        """Return where groups start among the next units; the first may have begun before."""
+        later = np.arange(self._group_units - self._open_units, units, self._group_units)
+        return np.concatenate([[0], later]).astype(np.intp)
 
-    def _group(self, peaks: F32) -> F32:
-        """Return the groups completed by ``peaks`` (channels, frames) as ``(groups, channels)``."""
-        frames = peaks.shape[1]
-        if self.group_frames == 1:
-            return peaks.T
-        starts, complete = self._group_starts(frames)
-        maxima = np.maximum.reduceat(peaks, starts, axis=1)
+    def _grouped(self, units: F32) -> F32:
+        """Return the groups that ``units`` complete, as ``(groups, channels)``."""
+        if self._group_units == 1:
+            return units.T
+        maxima = np.maximum.reduceat(units, self._group_starts(units.shape[1]), axis=1)
         maxima[:, 0] = np.maximum(maxima[:, 0], self._open)
-        self._open_frames = (frames + self._open_frames) % self.group_frames
-        if complete:
+        self._open_units = (units.shape[1] + self._open_units) % self._group_units
+        if self._open_units == 0:
             self._open = np.zeros(self.channels, np.float32)
             return maxima.T
         self._open = maxima[:, -1].copy()
