@@ -138,13 +138,22 @@ class OversampledPeaks:
         Frames per group; the last group may hold fewer.
     threshold : float, optional
         Linear level up to which a value need not be exact (it is then any value not above it).
+    whole_cells : bool, optional
+        Groups need not begin at their exact frame: each cell of 8 frames goes to the group of its first
+        frame. This is quicker; the groups do not drift.
     linked : bool, optional
         Only the maximum over the channels needs to be exact, so a channel may read low where another is
         higher.
     """
 
     def __init__(
-        self, channels: int, *, group_frames: int = 1, threshold: float = 0.0, linked: bool = False
+        self,
+        channels: int,
+        *,
+        group_frames: int = 1,
+        threshold: float = 0.0,
+        whole_cells: bool = False,
+        linked: bool = False,
     ) -> None:
         if channels < 1 or group_frames < 1:
             raise ValueError(f"channels and group_frames must be positive, got {channels}, {group_frames}")
@@ -152,8 +161,7 @@ class OversampledPeaks:
         self.group_frames = group_frames
         self._threshold = np.float32(threshold)
         self._linked = linked
-        self._unit = _CELL if group_frames % _CELL == 0 else 1  # frames; groups are whole units
-        self._group_units = group_frames // self._unit
+        self._unit = _CELL if whole_cells or group_frames % _CELL == 0 else 1  # frames
         self._half = _HalfStage()
         self._fine, self._bound = _fine_matrix()
         self._blocks: Reblocker[np.float32] = Reblocker(BLOCK_FRAMES)
@@ -169,7 +177,8 @@ class OversampledPeaks:
         self._frames_in = 0
         self._frames_done = -LATENCY_FRAMES  # frames whose maximum is known; negative while the delay fills
         self._open = np.zeros(self.channels, np.float32)  # maximum of the group that is not complete
-        self._open_units = 0
+        self._is_open = False
+        self._units_done = 0
 
     def push(self, block: Block) -> F32:
         """Take ``(frames, channels)`` and return the groups now complete, ``(groups, channels)``."""
@@ -187,7 +196,7 @@ class OversampledPeaks:
         while self._frames_done < self._frames_in:
             done.append(self._process(tail))
             tail = np.zeros_like(tail)
-        if self._open_units:
+        if self._is_open:
             done.append(self._open[np.newaxis])
         self._start_anew()
         return np.concatenate(done) if done else np.empty((0, self.channels), np.float32)
@@ -261,32 +270,44 @@ class OversampledPeaks:
         if self.group_frames < _CELL:
             return np.full((self.channels, cells), self._threshold, np.float32)
         units = self._in_units(peaks, first, last)
-        starts = self._group_starts(units.shape[1])
-        known = np.maximum.reduceat(units, starts, axis=1)
-        known[:, 0] = np.maximum(known[:, 0], self._open)
+        _, starts = self._groups(units.shape[1])
+        known = self._maxima(units, starts)
         if self._linked:
             known[:] = known.max(axis=0)
-        at = np.arange(0, BLOCK_FRAMES, _CELL)
-        floors = np.full((self.channels, cells), np.inf, np.float32)
-        for frame in (at, at + _CELL - 1):  # a cell may lie across two groups
-            group = np.searchsorted(starts * self._unit + first, frame, side="right") - 1
-            np.minimum(floors, known[:, np.maximum(group, 0)], out=floors)
-        return np.maximum(floors, self._threshold)
+        known = np.maximum(known, self._threshold)
+        lengths = np.diff(starts, append=units.shape[1])
+        # Frames before the first and after the last belong to no group: nothing there is of interest.
+        floors = np.full((self.channels, BLOCK_FRAMES // self._unit), np.inf, np.float32)
+        at = first // self._unit
+        floors[:, at : at + units.shape[1]] = np.repeat(known, lengths, axis=1)
+        if self._unit == _CELL:
+            return floors
+        # A cell may lie across two groups, but not three: its ends decide.
+        return np.minimum(floors[:, ::_CELL], floors[:, _CELL - 1 :: _CELL])
 
-    def _group_starts(self, units: int) -> NDArray[np.intp]:
-        """Return where groups start among the next units; the first may have begun before."""
-        later = np.arange(self._group_units - self._open_units, units, self._group_units)
-        return np.concatenate([[0], later]).astype(np.intp)
+    def _groups(self, units: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the group of each of the next units, and where groups start among them."""
+        groups = np.arange(self._units_done, self._units_done + units) * self._unit // self.group_frames
+        starts = np.concatenate([[0], np.flatnonzero(np.diff(groups)) + 1])
+        return groups.astype(np.intp), starts.astype(np.intp)
+
+    def _maxima(self, units: F32, starts: NDArray[np.intp]) -> F32:
+        """Return the maximum of each group, the first with what was seen of it before."""
+        maxima = np.maximum.reduceat(units, starts, axis=1)
+        if self._is_open:
+            maxima[:, 0] = np.maximum(maxima[:, 0], self._open)
+        return np.asarray(maxima)
 
     def _grouped(self, units: F32) -> F32:
         """Return the groups that ``units`` complete, as ``(groups, channels)``."""
-        if self._group_units == 1:
+        count = units.shape[1]
+        if self.group_frames == self._unit:
             return units.T
-        maxima = np.maximum.reduceat(units, self._group_starts(units.shape[1]), axis=1)
-        maxima[:, 0] = np.maximum(maxima[:, 0], self._open)
-        self._open_units = (units.shape[1] + self._open_units) % self._group_units
-        if self._open_units == 0:
-            self._open = np.zeros(self.channels, np.float32)
+        groups, starts = self._groups(count)
+        maxima = self._maxima(units, starts)
+        self._units_done += count
+        self._is_open = bool(self._units_done * self._unit // self.group_frames == groups[-1])
+        if not self._is_open:
             return maxima.T
         self._open = maxima[:, -1].copy()
         return maxima[:, :-1].T
