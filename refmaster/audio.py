@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -61,6 +61,8 @@ class AudioFormat:
         libsndfile's name of the coding ("PCM_24", "FLOAT", "VORBIS", ...); for FFMPEG the codec's name.
     decoder_bits : int or None
         Word length as ffprobe reports it, for lossless codecs that only ffmpeg reads.
+    channel_mask : int or None
+        Speaker positions of a WAVE file that states them (WAVE_FORMAT_EXTENSIBLE).
     """
 
     sample_rate_hz: int
@@ -69,6 +71,7 @@ class AudioFormat:
     container: str
     subtype: str
     decoder_bits: int | None = None
+    channel_mask: int | None = None
 
     @property
     def lossy(self) -> bool:
@@ -185,8 +188,8 @@ class FileSource:
     def blocks(self, block_frames: int = BLOCK_FRAMES) -> Iterator[Block]:
         """Yield the file's audio; see `AudioSource.blocks`."""
         delivered = 0
-        with _translated(self.name):
-            blocks = self._decoded(_valid_block_frames(block_frames))
+        decoded = self._decoded(_valid_block_frames(block_frames))
+        with _translated(self.name), contextlib.closing(decoded) as blocks:
             while True:
                 try:
                     block = next(blocks, None)
@@ -203,7 +206,7 @@ class FileSource:
         if self.format.frames is not None and delivered < self.format.frames:
             raise AudioError(self._damage(delivered, "the data end early"))
 
-    def _decoded(self, block_frames: int) -> Iterator[Block]:
+    def _decoded(self, block_frames: int) -> Generator[Block, None, None]:
         held = self.format
         if self._pcm_start is not None and held.frames is not None and held.bits is not None:
             yield from wave.read_pcm(
@@ -257,6 +260,7 @@ def open_audio(path: str | Path, *, name: str | None = None) -> AudioSource:
         except sf.LibsndfileError as error:
             return _open_with_ffmpeg(path, name, error)
         mp3_start = containers.mp3_start_if_length_unstated(path) if container == "MP3" else None
+        wave_header = containers.read_wave_header(path)
     known = mp3_start is None and frames < 2**62  # libsndfile's "unknown" is the largest count there is
     if known and frames == 0:
         raise AudioError(f"{name}: there is no audio in it (0 frames)")
@@ -266,6 +270,7 @@ def open_audio(path: str | Path, *, name: str | None = None) -> AudioSource:
         frames=frames if known else None,
         container=container,
         subtype=subtype,
+        channel_mask=wave_header.channel_mask if wave_header else None,
     )
     return FileSource(path, name, audio_format, mp3_start=mp3_start)
 
@@ -296,12 +301,14 @@ def check_finite(block: Block, first_frame: int, name: str, sample_rate_hz: int)
 
 def _pcm_start(path: Path, audio_format: AudioFormat) -> int | None:
     """Return where the samples start in a WAVE file that `wave.read_pcm` can take, else None."""
-    if audio_format.container not in ("WAV", "WAVEX", "RF64") or audio_format.subtype not in ("PCM_16", "PCM_24"):
+    if audio_format.subtype not in ("PCM_16", "PCM_24"):
         return None
-    start, size = containers.wave_data(path) or (0, None)
+    header = containers.read_wave_header(path)
+    if header is None or header.data_bytes is None:
+        return None
     frame_bytes = audio_format.channels * wave.SAMPLE_BYTES[audio_format.subtype]
     # libsndfile's count has to agree: it knows the odd headers
-    return start if size is not None and size // frame_bytes == audio_format.frames else None
+    return header.data_start if header.data_bytes // frame_bytes == audio_format.frames else None
 
 
 def _valid_block_frames(block_frames: int) -> int:

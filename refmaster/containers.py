@@ -7,6 +7,7 @@ promise is compared with the file. Nothing is decoded.
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -51,39 +52,59 @@ def check_complete(path: Path, name: str) -> None:
         )
 
 
-def wave_data(path: Path) -> tuple[int, int | None] | None:
-    """Return where the samples of a little-endian WAVE file start, and how many bytes its header gives them.
+@dataclass(frozen=True, kw_only=True)
+class WaveHeader:
+    """What the header of a little-endian WAVE file says.
 
-    The size is None where the program that wrote the file could not know it; all is None for other files.
+    Attributes
+    ----------
+    data_start : int
+        Byte at which the samples start.
+    data_bytes : int or None
+        Their size; None where the program that wrote the file could not know it.
+    channel_mask : int or None
+        Speaker positions, if the header has them.
     """
+
+    data_start: int
+    data_bytes: int | None
+    channel_mask: int | None
+
+
+def read_wave_header(path: Path) -> WaveHeader | None:
+    """Read the header of a RIFF or RF64 WAVE file; None for other files."""
     with path.open("rb") as file:
         head = file.read(12)
         if head[:4] not in (b"RIFF", b"RF64", b"BW64") or head[8:] != b"WAVE":
             return None
         large_size: int | None = None
+        mask: int | None = None
         while len(chunk := file.read(8)) == 8:
             size = int.from_bytes(chunk[4:], "little")
             if chunk[:4] == b"data":
+                data_bytes = None if size in _STREAMED_SIZES else size
                 if size == 0xFFFFFFFF and large_size is not None:
-                    return file.tell(), large_size
-                return file.tell(), None if size in _STREAMED_SIZES else size
-            body = file.read(16) if chunk[:4] == b"ds64" else b""
-            if len(body) == 16:
-                large_size = int.from_bytes(body[8:], "little")
+                    data_bytes = large_size
+                return WaveHeader(data_start=file.tell(), data_bytes=data_bytes, channel_mask=mask)
+            body = file.read(min(size, 40)) if chunk[:4] in (b"ds64", b"fmt ") else b""
+            if chunk[:4] == b"ds64" and len(body) >= 16:
+                large_size = int.from_bytes(body[8:16], "little")
+            if chunk[:4] == b"fmt " and body[:2] == b"\xfe\xff" and len(body) >= 24:
+                mask = int.from_bytes(body[20:24], "little")
             file.seek(size - len(body) + (size & 1), 1)
     return None
 
 
 def _riff_data_end(path: Path, head: bytes, file_size: int, name: str) -> int | None:
-    start, size = wave_data(path) or (0, None)
-    if size is None:
+    header = read_wave_header(path)
+    if header is None or header.data_bytes is None:
         return None
     if head[:4] == b"RIFF" and file_size > 2**32 + 8:
         raise AudioError(
-            f"{name}: the file has {file_size} bytes, more than a plain WAV's header can describe (4 GiB), and "
-            f"it claims {size} bytes of audio; export it again as RF64 or W64"
+            f"{name}: the file has {file_size} bytes, more than a plain WAV's header can describe (4 GiB), "
+            f"and it claims {header.data_bytes} bytes of audio; export it again as RF64 or W64"
         )
-    return start + size
+    return header.data_start + header.data_bytes
 
 
 def _w64_data_end(file: BinaryIO, file_size: int) -> int | None:

@@ -15,6 +15,7 @@ import struct
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -67,7 +68,7 @@ class FfmpegSource:
             subtype=codec,
         )
         if not audio_format.lossy:
-            audio_format = AudioFormat(**{**vars(audio_format), "decoder_bits": bits})
+            audio_format = replace(audio_format, decoder_bits=bits)
         self.format = audio_format
 
     def blocks(self, block_frames: int = BLOCK_FRAMES) -> Iterator[Block]:

@@ -1,0 +1,290 @@
+"""Files that appear complete or not at all.
+
+A file is written without a name, or under a hidden one beside its final place, and gets its own name only
+when `AtomicFile.commit` is called. Until then an existing file stays as it was, whatever happens. On Linux
+the new file has no name at all (O_TMPFILE), so that even a killed process leaves nothing behind;
+elsewhere a hidden ``.<name>.refmaster-<pid>-<random>.part`` may survive a kill, and the next run for the
+same destination removes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from refmaster.errors import OutputError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_NO_TMPFILE = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL, errno.ENOSYS}
+_NO_LINK = {errno.EOPNOTSUPP, errno.EPERM, errno.EACCES, errno.EXDEV, errno.ENOENT, errno.ENOSYS}
+
+
+class AtomicFile:
+    """A file in the making; see `atomic_destination`.
+
+    Attributes
+    ----------
+    path : Path
+        Where to write and read it meanwhile, as often as needed. It may be a name under ``/proc`` without an
+        extension: open it with a stated format, and do not resolve it.
+    final_path : Path
+        Where `commit` puts it.
+    """
+
+    def __init__(self, final_path: Path, *, overwrite: bool) -> None:
+        self.final_path = final_path
+        self.committed = False
+        self._overwrite = overwrite
+        # A symbolic link stays a link: what it points to is replaced.
+        self._target = Path(os.path.realpath(final_path))
+        self._temporary: Path | None = None
+        descriptor = self._open_unnamed()
+        if descriptor is None:
+            self._temporary, descriptor = self._open_named()
+            self.path = self._temporary
+        else:
+            self.path = Path(f"/proc/{os.getpid()}/fd/{descriptor}")
+        self._descriptor = descriptor
+
+    def commit(self) -> None:
+        """Write the file through to the disk and give it its name.
+
+        Raises
+        ------
+        OutputError
+            If the disk is full, or a file has appeared at the destination and may not be replaced.
+        """
+        try:
+            os.fsync(self._descriptor)
+            self._move()
+            self._sync_directory()
+        except FileExistsError as error:
+            raise OutputError(_exists(self.final_path)) from error
+        except OSError as error:
+            raise output_error(self.final_path, error) from error
+        self.committed = True
+
+    def discard(self) -> None:
+        """Close the file, and remove it if it was not committed."""
+        if self._descriptor < 0:
+            return
+        if self._temporary is not None:
+            with contextlib.suppress(FileNotFoundError):
+                self._temporary.unlink()
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+    def _open_unnamed(self) -> int | None:
+        flag = getattr(os, "O_TMPFILE", 0)
+        if not flag or not Path(f"/proc/{os.getpid()}/fd").is_dir():
+            return None
+        try:
+            descriptor = os.open(self._target.parent, flag | os.O_RDWR, 0o666)
+        except OSError as error:
+            if error.errno in _NO_TMPFILE:
+                return None
+            raise
+        _lock(descriptor)  # for the moment in which it has a temporary name
+        return descriptor
+
+    def _open_named(self) -> tuple[Path, int]:
+        while True:
+            path = self._temporary_name()
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+            descriptor = os.open(path, flags, 0o666)
+            _lock(descriptor)
+            if path.exists():  # another run may have taken it for a leftover before it was locked
+                return path, descriptor
+            os.close(descriptor)
+
+    def _temporary_name(self) -> Path:
+        return self._target.parent / f"{_prefix(self._target)}{os.getpid()}-{secrets.token_hex(4)}.part"
+
+    def _move(self) -> None:
+        if not self._overwrite:
+            self._link(self._target)  # fails if there is a file by now: nothing is ever replaced unasked
+            return
+        if self._temporary is None:
+            name = self._temporary_name()
+            self._temporary = name  # known before it exists, so that it is removed whatever happens
+            self._link_unnamed(name)
+        self._temporary.replace(self._target)
+        self._temporary = None
+
+    def _link(self, name: Path) -> None:
+        if self._temporary is None:
+            self._link_unnamed(name)
+            return
+        try:
+            name.hardlink_to(self._temporary)
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+            if name.exists():
+                raise FileExistsError(errno.EEXIST, "exists", str(name)) from error
+            self._temporary.replace(name)
+            self._temporary = None
+
+    def _link_unnamed(self, name: Path) -> None:
+        directory = os.open(name.parent, os.O_RDONLY)
+        try:  # a directory descriptor makes Python call linkat, which alone can name an unnamed file
+            os.link(self.path, name.name, dst_dir_fd=directory, follow_symlinks=True)
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+            with self.path.open("rb") as source, name.open("xb") as copy:
+                shutil.copyfileobj(source, copy, 1 << 20)
+                copy.flush()
+                os.fsync(copy.fileno())
+        finally:
+            os.close(directory)
+
+    def _sync_directory(self) -> None:
+        if fcntl is None:
+            return
+        directory = os.open(self._target.parent, os.O_RDONLY)
+        try:
+            with contextlib.suppress(OSError):  # some file systems cannot; the file itself is safe
+                os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+@contextlib.contextmanager
+def atomic_destination(
+    path: str | Path, *, overwrite: bool, inputs: Sequence[str | Path] = ()
+) -> Iterator[AtomicFile]:
+    """Prepare a destination that appears complete or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where the file is to be.
+    overwrite : bool
+        Whether a file that is there already may be replaced, at the commit.
+    inputs : sequence of str or Path
+        Files the destination must not be, under any name.
+
+    Yields
+    ------
+    AtomicFile
+        Write to its ``path``, then call ``commit``. On leaving without it, by any exception included, what
+        was written is gone and the destination is as it was.
+
+    Raises
+    ------
+    OutputError
+        If the destination exists and may not be replaced, is an input, or cannot be written.
+    """
+    path = Path(path)
+    check_destination(path, overwrite=overwrite, inputs=inputs)
+    try:
+        _remove_leftovers(Path(os.path.realpath(path)))
+        making = AtomicFile(path, overwrite=overwrite)
+    except OSError as error:
+        raise output_error(path, error) from error
+    try:
+        yield making
+    finally:
+        making.discard()
+
+
+def check_destination(path: str | Path, *, overwrite: bool, inputs: Sequence[str | Path] = ()) -> None:
+    """Raise what `atomic_destination` would raise before anything is written: to fail before long work.
+
+    Raises
+    ------
+    OutputError
+        As for `atomic_destination`.
+    """
+    path = Path(path)
+    try:
+        for source in inputs:
+            if path.exists() and Path(source).exists() and path.samefile(source):
+                raise OutputError(f"{path}: is the input {source} itself; choose another name for the output")
+        if path.is_dir():
+            raise OutputError(f"{path}: is a directory; expected the name of a file in it")
+        if path.exists() and not path.is_file():
+            raise OutputError(f"{path}: is not a regular file; expected a file that can be replaced")
+        if path.exists() and not overwrite:
+            raise OutputError(_exists(path))
+        parent = Path(os.path.realpath(path)).parent
+        if not parent.is_dir():
+            found = "is not a directory" if parent.exists() else "does not exist"
+            raise OutputError(f"{path}: the directory {parent} {found}; create it first")
+        if not os.access(parent, os.W_OK | os.X_OK):
+            raise OutputError(f"{path}: the directory {parent} may not be written to (permission denied)")
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise OutputError(f"{path}: cannot be used as a destination: {error}") from error
+
+
+def write_text(
+    path: str | Path, text: str, *, overwrite: bool, inputs: Sequence[str | Path] = ()
+) -> None:
+    """Write a text file (UTF-8, line ends as they are), complete or not at all.
+
+    Raises
+    ------
+    OutputError
+        As for `atomic_destination`, and if the disk is full.
+    """
+    with atomic_destination(path, overwrite=overwrite, inputs=inputs) as making:
+        try:
+            making.path.write_bytes(text.encode("utf-8"))
+        except OSError as error:
+            raise output_error(Path(path), error) from error
+        making.commit()
+
+
+def output_error(path: Path, error: OSError) -> OutputError:
+    """Return the `OutputError` for an error of the operating system while writing to `path`."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return OutputError(f"{path}: the disk is full ({error.strerror}); free some space or write elsewhere")
+    if error.errno == errno.EFBIG:
+        return OutputError(f"{path}: too large for this file system or its limits ({error.strerror})")
+    return OutputError(f"{path}: cannot be written: {error.strerror or error}")
+
+
+def _exists(path: Path) -> str:
+    return f"{path}: exists already; use --overwrite to replace it or choose another name"
+
+
+def _prefix(target: Path) -> str:
+    return f".{os.fsdecode(os.fsencode(target.name)[:200])}.refmaster-"
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock a file for as long as it is open; False if another process has it."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove temporary files of runs for this destination that were killed: nobody holds their lock."""
+    if fcntl is None:
+        return
+    for name in os.listdir(target.parent):  # noqa: PTH208  (glob would interpret brackets in the name)
+        if not (name.startswith(_prefix(target)) and name.endswith(".part")):
+            continue
+        leftover = target.parent / name
+        with contextlib.suppress(OSError):
+            descriptor = os.open(leftover, os.O_RDWR | os.O_NOFOLLOW)
+            try:
+                if _lock(descriptor):
+                    leftover.unlink()
+            finally:
+                os.close(descriptor)
