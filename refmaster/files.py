@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from refmaster import wave
 from refmaster.atomic import AtomicFile, atomic_destination, check_destination, output_error, write_text
 from refmaster.audio import Block, open_audio
+from refmaster.dsp.blocks import Reblocker
 from refmaster.dsp.dither import Quantiser
 from refmaster.errors import AudioError, OutputError
 from refmaster.formats import BitDepth, OutputFormat, output_format_for
@@ -103,6 +104,8 @@ class AudioSink:
         bits = output_format.integer_bits
         seed = output_format.dither_seed if output_format.dither and bits is not None and bits < 32 else None
         self._quantiser = None if bits is None else Quantiser(bits, seed=seed)
+        # What a lossy encoder makes of a signal depends on the pieces it gets.
+        self._reblocker: Reblocker[Any] | None = Reblocker(_WRITE_FRAMES) if output_format.lossy else None
         try:
             self._writer = self._open_writer()
             self._check_space()
@@ -126,16 +129,12 @@ class AudioSink:
         """
         if block.ndim != 2 or block.shape[1] != self.format.channels:
             raise ValueError(f"expected {self.format.channels} channels, got a block of shape {block.shape}")
-        for start in range(0, len(block), _WRITE_FRAMES):
-            piece = block[start : start + _WRITE_FRAMES]
-            data = self._stored(piece)
-            try:
-                self._writer.write(data)
-            except OSError as error:
-                raise output_error(Path(self.name), error) from error
-            except (sf.LibsndfileError, AssertionError) as error:  # soundfile asserts that all was written
-                raise self._failure(error) from error
-            self.frames_written += len(piece)
+        if self._reblocker is None:
+            pieces = [block[start : start + _WRITE_FRAMES] for start in range(0, len(block), _WRITE_FRAMES)]
+        else:
+            pieces = self._reblocker.push(block)
+        for piece in pieces:
+            self._write_piece(piece)
 
     def close(self) -> None:
         """Complete the file and check that it holds what was written."""
@@ -143,6 +142,9 @@ class AudioSink:
             return
         self._closed = True
         try:
+            rest = None if self._reblocker is None else self._reblocker.remainder()
+            if rest is not None:
+                self._write_piece(rest)
             self._writer.close()
             if self._frames is not None and self.frames_written != self._frames:
                 raise ValueError(f"{self._frames} frames were announced, {self.frames_written} written")
@@ -198,6 +200,15 @@ class AudioSink:
             **options,
         )
         return writer
+
+    def _write_piece(self, piece: Block) -> None:
+        try:
+            self._writer.write(self._stored(piece))
+        except OSError as error:
+            raise output_error(Path(self.name), error) from error
+        except (sf.LibsndfileError, AssertionError) as error:  # soundfile asserts that all was written
+            raise self._failure(error) from error
+        self.frames_written += len(piece)
 
     def _stored(self, piece: Block) -> NDArray[Any]:
         """Return the piece in the type that the writer takes for the subtype."""
