@@ -1,0 +1,237 @@
+"""K-weighting (ITU-R BS.1770-4, Annex 1) at any sample rate, and the power behind it in 10 ms steps.
+
+At 48 kHz the coefficients are those of the standard. At other rates they are the bilinear designs of the
+same analogue filters; the numerator of the second stage (the revised low-frequency B curve) is scaled so
+that its passband gain is the one it has at 48 kHz, where the standard's unscaled numerator gives it
+0.04 dB. The error to the 48 kHz response then stays below 0.008 dB up to 192 kHz.
+
+The recursion runs as matrix products. A row of ``n`` samples is filtered by the Toeplitz matrix of the
+impulse response plus what four state variables before the row ring on with; the states of all rows follow
+from one another by a second, much smaller recursion of the same form. All of it is float64: in float32
+the state would be up to 0.009 dB off where there is rumble.
+
+Conventions: blocks are ``(frames, channels)``; powers are sums or means of squares, 1.0 is full scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+F64 = NDArray[np.float64]
+Block = NDArray[np.float32] | NDArray[np.float64]
+
+STEPS_PER_SECOND = 100
+"""Powers come in steps of 10 ms: maximum momentary loudness needs hops no longer (Tech 3341, case 13)."""
+
+_ROW_FRAMES = 48
+_SUPER_ROWS = 32
+_SILENT = 1e-100  # states below this are dropped: denormal numbers are slow and mean nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Biquad:
+    """A second-order section with ``a0 = 1``."""
+
+    b0: float
+    b1: float
+    b2: float
+    a1: float
+    a2: float
+
+
+# ITU-R BS.1770-4, Annex 1, tables 1 and 2.
+_SHELF_48K = Biquad(
+    b0=1.53512485958697, b1=-2.69169618940638, b2=1.19839281085285, a1=-1.69065929318241, a2=0.73248077421585
+)
+_RLB_48K = Biquad(b0=1.0, b1=-2.0, b2=1.0, a1=-1.99004745483398, a2=0.99007225036621)
+
+# The analogue filters behind those tables, as found by B. De Man, "Evaluation of implementations of the
+# EBU R128 loudness measurement", AES convention e-Brief, 2018: frequency, quality, and the shelf's gain.
+_SHELF_HZ, _SHELF_Q, _SHELF_DB, _SHELF_EXPONENT = (
+    1681.974450955533,
+    0.7071752369554196,
+    3.999843853973347,
+    0.4996667741545416,
+)
+_RLB_HZ, _RLB_Q = 38.13547087602444, 0.5003270373238773
+
+
+def k_weighting_sections(sample_rate_hz: int) -> tuple[Biquad, Biquad]:
+    """Return the shelf and the high-pass of the K-weighting at a sample rate.
+
+    Parameters
+    ----------
+    sample_rate_hz : int
+        Sample rate, in Hz.
+
+    Returns
+    -------
+    tuple of two Biquad
+    """
+    if sample_rate_hz == 48000:
+        return _SHELF_48K, _RLB_48K
+    k = np.tan(np.pi * _SHELF_HZ / sample_rate_hz)
+    high = 10.0 ** (_SHELF_DB / 20.0)
+    band = high**_SHELF_EXPONENT
+    a0 = 1.0 + k / _SHELF_Q + k * k
+    shelf = Biquad(
+        b0=float((high + band * k / _SHELF_Q + k * k) / a0),
+        b1=float(2.0 * (k * k - high) / a0),
+        b2=float((high - band * k / _SHELF_Q + k * k) / a0),
+        a1=float(2.0 * (k * k - 1.0) / a0),
+        a2=float((1.0 - k / _SHELF_Q + k * k) / a0),
+    )
+    k = np.tan(np.pi * _RLB_HZ / sample_rate_hz)
+    a0 = 1.0 + k / _RLB_Q + k * k
+    # The passband gain of b = 1, -2, 1 is that at half the sample rate: 4 / (1 - a1 + a2).
+    gain_48k = 4.0 / (1.0 - _RLB_48K.a1 + _RLB_48K.a2)
+    a1, a2 = 2.0 * (k * k - 1.0) / a0, (1.0 - k / _RLB_Q + k * k) / a0
+    scale = gain_48k * (1.0 - a1 + a2) / 4.0
+    return shelf, Biquad(b0=float(scale), b1=float(-2.0 * scale), b2=float(scale), a1=float(a1), a2=float(a2))
+
+
+def k_weighting_power_gain(frequencies_hz: ArrayLike, sample_rate_hz: int) -> F64:
+    """Return ``|H(f)|^2`` of the K-weighting, as it acts at ``sample_rate_hz``."""
+    z = np.exp(-2j * np.pi * np.asarray(frequencies_hz, dtype=np.float64) / sample_rate_hz)
+    response = np.ones_like(z)
+    for s in k_weighting_sections(sample_rate_hz):
+        response *= (s.b0 + s.b1 * z + s.b2 * z * z) / (1.0 + s.a1 * z + s.a2 * z * z)
+    return np.asarray(np.abs(response) ** 2, dtype=np.float64)
+
+
+def _state_space(sections: tuple[Biquad, Biquad]) -> tuple[F64, F64, F64, float]:
+    """Return A (4, 4), B (4,), C (4,) and D of the cascade: s' = A s + B x, y = C s + D x."""
+    blocks = []
+    for s in sections:
+        a = np.array([[-s.a1, 1.0], [-s.a2, 0.0]])
+        b = np.array([s.b1 - s.a1 * s.b0, s.b2 - s.a2 * s.b0])
+        blocks.append((a, b, s.b0))
+    (a1, b1, d1), (a2, b2, d2) = blocks
+    c1 = np.array([1.0, 0.0])
+    a = np.block([[a1, np.zeros((2, 2))], [np.outer(b2, c1), a2]])
+    return a, np.concatenate([b1, b2 * d1]), np.concatenate([d2 * c1, c1]), d1 * d2
+
+
+class _RowFilter:
+    """What turns rows of ``frames`` samples into filtered rows and into states."""
+
+    def __init__(self, sections: tuple[Biquad, Biquad], frames: int) -> None:
+        a, b, c, d = _state_space(sections)
+        observe = np.empty((frames, 4))
+        control = np.empty((frames, 4))
+        power = np.eye(4)
+        impulse = np.empty(frames)
+        for n in range(frames):
+            observe[n] = c @ power
+            impulse[n] = d if n == 0 else observe[n - 1] @ b
+            control[frames - 1 - n] = power @ b
+            power = a @ power
+        delay = np.arange(frames)[np.newaxis, :] - np.arange(frames)[:, np.newaxis]
+        toeplitz = np.where(delay >= 0, impulse[np.abs(delay)], 0.0)
+        self.output = np.vstack([toeplitz, observe.T])  # (frames + 4, frames): [samples, state] -> output
+        self.control = control  # (frames, 4): samples -> what they add to the state after the row
+        self.advance = power.T.copy()  # (4, 4): state -> state after the row, both as rows
+
+
+class KWeightedPower:
+    """Sums of squares of the K-weighted channels over each 10 ms of a stream.
+
+    Step ``i`` of a second ends at frame ``round(i * sample_rate_hz / 100)`` of that second, so that steps
+    do not drift at rates that are no multiple of 100 Hz.
+
+    Parameters
+    ----------
+    sample_rate_hz : int
+        Sample rate, in Hz, at least 100.
+    channels : int
+        Number of channels.
+    """
+
+    def __init__(self, sample_rate_hz: int, channels: int) -> None:
+        self.sample_rate_hz = sample_rate_hz
+        self.channels = channels
+        self.step_ends = np.round(
+            np.arange(1, STEPS_PER_SECOND + 1) * (sample_rate_hz / STEPS_PER_SECOND)
+        ).astype(np.intp)
+        self.step_frames = np.diff(self.step_ends, prepend=0)
+        self._row_frames = _row_frames(sample_rate_hz)
+        self._rows, self._tail_frames = divmod(sample_rate_hz, self._row_frames)
+        sections = k_weighting_sections(sample_rate_hz)
+        self._row = _RowFilter(sections, self._row_frames)
+        self._tail = _RowFilter(sections, self._tail_frames)
+        self._state = np.zeros((channels, 4))
+        self._supers = -(-self._rows // _SUPER_ROWS)
+        self._scan, self._carry = _scan_matrices(self._row.advance)
+        self._buffer = np.zeros((channels, self._rows, self._row_frames + 4))
+        self._pushes = np.zeros((channels, self._supers * _SUPER_ROWS, 4))
+        self._filtered = np.empty((channels, sample_rate_hz))
+
+    def second(self, block: Block) -> F64:
+        """Filter exactly one second and return its sums of squares, shape ``(100, channels)``."""
+        frames = self._rows * self._row_frames
+        rows = (self.channels, self._rows, self._row_frames)
+        samples = self._buffer[:, :, : self._row_frames]
+        samples[:] = block[:frames].T.reshape(rows)
+        for channel in range(self.channels):
+            np.matmul(samples[channel], self._row.control, out=self._pushes[channel, : self._rows])
+        self._scan_states()
+        for channel in range(self.channels):
+            filtered = self._filtered[channel, :frames].reshape(rows[1:])
+            np.matmul(self._buffer[channel], self._row.output, out=filtered)
+        if self._tail_frames:
+            tail = block[frames:].T.astype(np.float64)
+            self._filtered[:, frames:] = np.hstack([tail, self._state]) @ self._tail.output
+            self._state = self._state @ self._tail.advance + tail @ self._tail.control
+        self._state[np.abs(self._state) < _SILENT] = 0.0
+        squares = np.square(self._filtered, out=self._filtered)
+        if self.sample_rate_hz % STEPS_PER_SECOND == 0:
+            return squares.reshape(self.channels, STEPS_PER_SECOND, -1).sum(axis=2).T
+        starts = self.step_ends - self.step_frames
+        return np.asarray(np.add.reduceat(squares, starts, axis=1)).T
+
+    def last(self, block: Block) -> F64:
+        """Return the sums of squares of the whole steps in less than a second, and leave the state alone."""
+        state = self._state.copy()
+        padded = np.zeros((self.sample_rate_hz, self.channels), block.dtype)
+        padded[: len(block)] = block
+        sums = self.second(padded)
+        self._state = state
+        return sums[: int(np.searchsorted(self.step_ends, len(block), side="right"))]
+
+    def _scan_states(self) -> None:
+        """Write the state before each row into the buffer and carry the state past the last row."""
+        rest = self._rows - (self._supers - 1) * _SUPER_ROWS
+        pushes = self._pushes.reshape(self.channels * self._supers, _SUPER_ROWS * 4)
+        rung = (pushes @ self._scan).reshape(self.channels, self._supers, _SUPER_ROWS + 1, 4)
+        states = np.empty((self.channels, self._supers, 4))
+        state = self._state
+        last = self._carry[:, _SUPER_ROWS * 4 :]
+        for index in range(self._supers):
+            states[:, index] = state
+            state = state @ last + rung[:, index, _SUPER_ROWS]
+        rung += (states.reshape(-1, 4) @ self._carry).reshape(rung.shape)
+        before = rung[:, :, :_SUPER_ROWS].reshape(self.channels, -1, 4)
+        self._buffer[:, :, self._row_frames :] = before[:, : self._rows]
+        self._state = rung[:, -1, rest].copy()
+
+
+def _row_frames(sample_rate_hz: int) -> int:
+    """Return a row length near 48 that divides a second if one does."""
+    fitting = [n for n in range(24, 97) if sample_rate_hz % n == 0]
+    return min(fitting, key=lambda n: abs(n - _ROW_FRAMES), default=min(_ROW_FRAMES, sample_rate_hz))
+
+
+def _scan_matrices(advance: F64) -> tuple[F64, F64]:
+    """Return what rows push and what a first state leaves before each of ``_SUPER_ROWS + 1`` rows."""
+    powers = [np.eye(4)]
+    for _ in range(_SUPER_ROWS):
+        powers.append(powers[-1] @ advance)
+    scan = np.zeros((_SUPER_ROWS, 4, _SUPER_ROWS + 1, 4))
+    for pushed in range(_SUPER_ROWS):
+        for row in range(pushed + 1, _SUPER_ROWS + 1):
+            scan[pushed, :, row] = powers[row - 1 - pushed]
+    carry = np.stack(powers, axis=1)
+    return scan.reshape(_SUPER_ROWS * 4, -1), carry.reshape(4, -1)

@@ -1,0 +1,248 @@
+"""Programme loudness: ITU-R BS.1770-4, EBU Tech 3341 (momentary, short-term) and Tech 3342 (range).
+
+========== ======= ====== ===============================================================================
+quantity   window  hop    notes
+========== ======= ====== ===============================================================================
+momentary  400 ms  100 ms the maximum is taken over windows every 10 ms: with 100 ms it reads up to
+                          0.6 LU low
+short-term 3 s     100 ms the maximum is taken over windows every 10 ms
+integrated 400 ms  100 ms gates at -70 LUFS and 10 LU below the mean of what passed the first
+range      3 s     100 ms gates at -70 LUFS and 20 LU below; 10th to 95th percentile
+========== ======= ====== ===============================================================================
+
+Only whole windows count; nothing is padded. What is shorter than a window has no such value: ``None``.
+Digital silence has the loudness ``-inf``.
+
+A power here is the mean square of the K-weighted channels, summed with the channels' weights; its loudness
+is ``-0.691 + 10 log10 power``. The meter keeps one number per 10 ms, 3 MB an hour, and nothing else grows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refmaster.dsp.blocks import Reblocker
+from refmaster.errors import AudioError
+from refmaster.meters.kweighting import STEPS_PER_SECOND, KWeightedPower
+from refmaster.units import power_to_db
+
+F64 = NDArray[np.float64]
+Block = NDArray[np.float32] | NDArray[np.float64]
+
+LOUDNESS_OFFSET_DB = -0.691
+"""BS.1770-4, Annex 1, equation 2: makes 997 Hz at 0 dBFS in one front channel read -3.01."""
+ABSOLUTE_GATE_LUFS = -70.0
+RELATIVE_GATE_LU = -10.0
+RANGE_RELATIVE_GATE_LU = -20.0
+RANGE_PERCENTILES = (10.0, 95.0)
+RANGE_STABLE_SECONDS = 60.0
+"""Tech 3342, section 3: before this much programme the loudness range is not stable."""
+
+MOMENTARY_STEPS = 40
+SHORT_TERM_STEPS = 300
+HOP_STEPS = 10
+_SURROUND = 1.41
+
+CHANNEL_WEIGHTS: dict[int, tuple[float, ...]] = {
+    1: (1.0,),
+    2: (1.0, 1.0),
+    5: (1.0, 1.0, 1.0, _SURROUND, _SURROUND),
+    6: (1.0, 1.0, 1.0, 0.0, _SURROUND, _SURROUND),
+}
+"""Weights by channel count: mono; L R; L R C Ls Rs; L R C LFE Ls Rs (the order in WAV and FLAC)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loudness:
+    """What a `LoudnessMeter` found. ``None`` is what the signal was too short for.
+
+    Attributes
+    ----------
+    integrated_lufs : float or None
+        Gated loudness; ``-inf`` when no block passed the gate.
+    max_momentary_lufs, max_short_term_lufs : float or None
+        Largest over windows every 10 ms.
+    loudness_range_lu : float or None
+        ``None`` also when no window passed the gate.
+    loudness_range_stable : bool
+        The signal is a minute or longer; before that the range may still move.
+    momentary_lufs, short_term_lufs : ndarray
+        Loudness of the windows of 400 ms and of 3 s that begin at 0, 100, 200 ms, ...
+    gating_block_power : ndarray
+        Power of the same 400 ms windows, linear. Those of several signals put together give their pooled
+        loudness by `integrated_lufs_from_block_powers`.
+    gated_share : float
+        Share of the 400 ms windows that passed both gates, 0 to 1.
+    """
+
+    integrated_lufs: float | None
+    max_momentary_lufs: float | None
+    max_short_term_lufs: float | None
+    loudness_range_lu: float | None
+    loudness_range_stable: bool
+    momentary_lufs: F64
+    short_term_lufs: F64
+    gating_block_power: F64
+    gated_share: float
+
+
+def power_to_lufs(power: F64) -> F64:
+    """Return the loudness of K-weighted powers, in LUFS; 0 gives ``-inf``."""
+    return power_to_db(power) + LOUDNESS_OFFSET_DB
+
+
+def lufs_to_power(loudness_lufs: float) -> float:
+    """Return the K-weighted power of a loudness."""
+    return float(10.0 ** ((loudness_lufs - LOUDNESS_OFFSET_DB) / 10.0))
+
+
+def gate_block_powers(powers: F64, *, relative_gate_lu: float = RELATIVE_GATE_LU) -> F64:
+    """Return the powers above -70 LUFS and above the relative gate below their mean."""
+    loud = powers[powers > lufs_to_power(ABSOLUTE_GATE_LUFS)]
+    if not len(loud):
+        return loud
+    return np.asarray(loud[loud > loud.mean() * 10.0 ** (relative_gate_lu / 10.0)])
+
+
+def integrated_lufs_from_block_powers(powers: F64) -> float | None:
+    """Return the gated loudness of 400 ms windows, of one signal or of several together.
+
+    Parameters
+    ----------
+    powers : ndarray
+        `Loudness.gating_block_power`, of several signals put together for an album.
+
+    Returns
+    -------
+    float or None
+        In LUFS; ``-inf`` when no window passed the gate, ``None`` when there is none.
+    """
+    if not len(powers):
+        return None
+    gated = gate_block_powers(powers)
+    return float(power_to_lufs(gated.mean(keepdims=True))[0]) if len(gated) else -np.inf
+
+
+def loudness_range_from_short_term(short_term_lufs: F64) -> float | None:
+    """Return the loudness range (Tech 3342) of 3 s windows every 100 ms.
+
+    Parameters
+    ----------
+    short_term_lufs : ndarray
+        Short-term loudness, in LUFS.
+
+    Returns
+    -------
+    float or None
+        In LU; ``None`` when no window passed the gates.
+    """
+    powers = 10.0 ** ((short_term_lufs - LOUDNESS_OFFSET_DB) / 10.0)
+    gated = np.sort(gate_block_powers(powers, relative_gate_lu=RANGE_RELATIVE_GATE_LU))
+    if not len(gated):
+        return None
+    # Nearest rank, as in the script printed in Tech 3342.
+    low, high = (gated[round((len(gated) - 1) * p / 100.0)] for p in RANGE_PERCENTILES)
+    return float(10.0 * np.log10(high / low))
+
+
+class LoudnessMeter:
+    """Streaming loudness meter.
+
+    Parameters
+    ----------
+    sample_rate_hz : int
+        Sample rate, in Hz.
+    channels : int
+        Number of channels.
+    channel_weights : sequence of float, optional
+        Weight of each channel's power; 0 leaves a channel out. By default that of `CHANNEL_WEIGHTS`.
+
+    Raises
+    ------
+    AudioError
+        No weights are known for this number of channels.
+    """
+
+    def __init__(
+        self, sample_rate_hz: int, channels: int, *, channel_weights: Sequence[float] | None = None
+    ) -> None:
+        if channel_weights is None:
+            if channels not in CHANNEL_WEIGHTS:
+                known = ", ".join(str(count) for count in CHANNEL_WEIGHTS)
+                raise AudioError(
+                    f"expected {known} channels to measure loudness, found {channels}, for which BS.1770 "
+                    "gives no order of loudspeakers; fold it down first, or pass channel_weights"
+                )
+            channel_weights = CHANNEL_WEIGHTS[channels]
+        if len(channel_weights) != channels:
+            raise ValueError(f"expected {channels} channel_weights, got {len(channel_weights)}")
+        self._weights = np.asarray(channel_weights, dtype=np.float64)
+        self._heard = np.flatnonzero(self._weights)
+        self._power = KWeightedPower(sample_rate_hz, len(self._heard))
+        self._seconds: Reblocker[np.generic] = Reblocker(sample_rate_hz)
+        self._steps: list[F64] = []
+        self._frames = 0
+
+    def update(self, block: Block) -> None:
+        """Take the next ``(frames, channels)``, any number of frames."""
+        self._frames += len(block)
+        for second in self._seconds.push(block):
+            self._steps.append(self._power.second(self._of_heard(second)) @ self._weights[self._heard])
+
+    def _of_heard(self, block: NDArray[np.generic]) -> Block:
+        return block if len(self._heard) == len(self._weights) else block[:, self._heard]  # type: ignore[return-value]
+
+    def result(self) -> Loudness:
+        """Return what was measured so far; more may follow."""
+        steps = list(self._steps)
+        rest = self._seconds.remainder()
+        if rest is not None:
+            self._seconds.push(rest)
+            steps.append(self._power.last(self._of_heard(rest)) @ self._weights[self._heard])
+        sums = np.concatenate(steps) if steps else np.empty(0)
+        repeats = -(-len(sums) // STEPS_PER_SECOND)
+        frames = np.tile(self._power.step_frames, repeats)[: len(sums)].astype(np.float64)
+        tens = _sliding_sum(sums, HOP_STEPS), _sliding_sum(frames, HOP_STEPS)
+        momentary = _window_power(*tens, MOMENTARY_STEPS)
+        short_term = _window_power(*tens, SHORT_TERM_STEPS)
+        blocks = momentary[::HOP_STEPS].copy()
+        short_term_lufs = power_to_lufs(short_term[::HOP_STEPS])
+        return Loudness(
+            integrated_lufs=integrated_lufs_from_block_powers(blocks),
+            max_momentary_lufs=_maximum_lufs(momentary),
+            max_short_term_lufs=_maximum_lufs(short_term),
+            loudness_range_lu=loudness_range_from_short_term(short_term_lufs),
+            loudness_range_stable=self._frames >= RANGE_STABLE_SECONDS * self._power.sample_rate_hz,
+            momentary_lufs=power_to_lufs(blocks),
+            short_term_lufs=short_term_lufs,
+            gating_block_power=blocks,
+            gated_share=len(gate_block_powers(blocks)) / len(blocks) if len(blocks) else 0.0,
+        )
+
+
+def _sliding_sum(values: F64, length: int, stride: int = 1) -> F64:
+    """Return ``values[i] + values[i + stride] + ...``, ``length`` terms, wherever all of them exist.
+
+    Sums are taken afresh and not from running totals, so that silence after sound is exactly silent.
+    """
+    count = len(values) - (length - 1) * stride
+    if count <= 0:
+        return np.empty(0)
+    total = values[:count].copy()
+    for term in range(1, length):
+        total += values[term * stride : term * stride + count]
+    return total
+
+
+def _window_power(ten_sums: F64, ten_frames: F64, steps: int) -> F64:
+    """Return the mean power over windows of ``steps`` 10 ms steps, from sums over ten of them."""
+    tens = steps // HOP_STEPS
+    return _sliding_sum(ten_sums, tens, HOP_STEPS) / _sliding_sum(ten_frames, tens, HOP_STEPS)
+
+
+def _maximum_lufs(powers: F64) -> float | None:
+    return float(power_to_lufs(powers.max(keepdims=True))[0]) if len(powers) else None
