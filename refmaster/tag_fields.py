@@ -1,0 +1,229 @@
+"""Tags as one neutral set of fields, and its translation from and to ID3, MP4, RIFF INFO and AIFF text.
+
+The neutral names are those of Vorbis comments in lower case ("title", "albumartist", "tracknumber"), each
+with a list of texts; pictures are kept as FLAC has them. Fields that tell the level of the mix (ReplayGain,
+R128, Sound Check) or the length of an encoder's padding would lie about the master: they are never taken.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from typing import Any
+
+from mutagen.flac import Picture
+from mutagen.id3 import ID3, Frames
+
+_ID3_FIELDS = {
+    "TIT2": "title", "TPE1": "artist", "TALB": "album", "TPE2": "albumartist", "TDRC": "date",
+    "TCON": "genre", "TCOM": "composer", "TSRC": "isrc", "TCOP": "copyright", "TBPM": "bpm",
+    "TIT1": "grouping", "TIT3": "subtitle", "TPUB": "organization", "TEXT": "lyricist",
+    "TPE3": "conductor", "TPE4": "remixer", "TKEY": "initialkey", "TLAN": "language",
+    "TCMP": "compilation", "TSOP": "artistsort", "TSOA": "albumsort", "TSOT": "titlesort",
+    "TSO2": "albumartistsort", "TSOC": "composersort", "TDOR": "originaldate", "TMOO": "mood",
+    "TENC": "encoded-by", "TMED": "media",
+}  # fmt: skip
+_ID3_NUMBERED = {"TRCK": ("tracknumber", "tracktotal"), "TPOS": ("discnumber", "disctotal")}
+_MP4_FIELDS = {
+    "\xa9nam": "title", "\xa9ART": "artist", "\xa9alb": "album", "aART": "albumartist", "\xa9day": "date",
+    "\xa9gen": "genre", "\xa9wrt": "composer", "\xa9cmt": "comment", "cprt": "copyright", "tmpo": "bpm",
+    "\xa9grp": "grouping", "\xa9lyr": "lyrics", "desc": "description", "soar": "artistsort",
+    "soal": "albumsort", "sonm": "titlesort", "soaa": "albumartistsort", "soco": "composersort",
+}  # fmt: skip
+_MP4_NUMBERED = {"trkn": ("tracknumber", "tracktotal"), "disk": ("discnumber", "disctotal")}
+_INFO_FIELDS = {
+    b"INAM": "title", b"IART": "artist", b"IPRD": "album", b"ICRD": "date", b"IGNR": "genre",
+    b"ICMT": "comment", b"ICOP": "copyright", b"ITRK": "tracknumber", b"IMUS": "composer",
+}  # fmt: skip
+_AIFF_FIELDS = {b"NAME": "title", b"AUTH": "artist", b"(c) ": "copyright", b"ANNO": "comment"}
+
+_ABOUT_ENCODING = ("encoder", "encoder-settings", "encodersettings", "itunsmpb", "accurateripdiscid")
+_SILENT_FRAMES = ("TSSE", "TLEN", "TSIZ", "TFLT", "MLLT", "ASPI", "SEEK", "ENCR")
+"""ID3 frames about the mix's encoding; dropped without a word, since they say nothing to a listener."""
+
+UNHELD_ID3 = "ID3 frames that the new format cannot hold"
+
+
+@dataclass
+class Tags:
+    """Neutral tags, and notes about what they leave out."""
+
+    fields: dict[str, list[str]] = field(default_factory=dict)
+    pictures: list[Any] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, key: str, value: str) -> None:
+        """Add a text; an empty one, a repeated one or one about the mix's level or encoder is left out."""
+        key, value = key.lower(), value.strip("\0").strip()
+        if key in _ABOUT_ENCODING or not value:
+            return
+        if is_level_field(key):
+            self.note_level()
+        elif value not in self.fields.setdefault(key, []):
+            self.fields[key].append(value)
+
+    def note_level(self) -> None:
+        """Note that level tags were dropped."""
+        note = "ReplayGain and similar level tags were dropped: they describe the level of the mix"
+        if note not in self.notes:
+            self.notes.append(note)
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not self.fields and not self.pictures
+
+
+def is_level_field(key: str) -> bool:
+    """Return whether a field tells the level of the recording it was made for."""
+    return key.lower().startswith(("replaygain_", "r128_", "itunnorm", "mp3gain_"))
+
+
+def is_level_frame(frame: Any) -> bool:
+    """Return whether an ID3 frame tells the level of the recording it was made for."""
+    return frame.FrameID in ("RVA2", "RVAD", "RGAD", "XRVA") or is_level_field(getattr(frame, "desc", ""))
+
+
+def kept_id3_frames(source: Any, tags: Tags) -> list[Any]:
+    """Return the frames of an ID3 tag that are true of the master as well."""
+    kept = []
+    for frame in source.values():
+        about_encoding = getattr(frame, "desc", "").lower() in _ABOUT_ENCODING
+        if is_level_frame(frame):
+            tags.note_level()
+        elif frame.FrameID not in _SILENT_FRAMES and not about_encoding:
+            kept.append(frame)
+    return kept
+
+
+def add_id3(tags: Tags, source: Any) -> None:
+    """Add what the neutral fields can hold of an ID3 tag; note the rest."""
+    unknown: set[str] = set()
+    for frame in kept_id3_frames(source, tags):
+        kind = frame.FrameID
+        if kind in _ID3_NUMBERED:
+            number, _, total = str(frame.text[0]).partition("/")
+            for key, value in zip(_ID3_NUMBERED[kind], (number, total), strict=True):
+                tags.add(key, value)
+        elif kind in _ID3_FIELDS:
+            for text in frame.genres if kind == "TCON" else frame.text:
+                tags.add(_ID3_FIELDS[kind], str(text))
+        elif kind == "TXXX":
+            for text in frame.text:
+                tags.add(frame.desc, str(text))
+        elif kind == "COMM":
+            for text in frame.text:
+                tags.add("comment" if not frame.desc else f"comment:{frame.desc}", str(text))
+        elif kind == "USLT":
+            tags.add("lyrics", str(frame.text))
+        elif kind == "APIC":
+            tags.pictures.append(_picture(frame.data, frame.mime, int(frame.type), frame.desc))
+        else:
+            unknown.add(kind)
+    if unknown:
+        tags.notes.append(f"{UNHELD_ID3} were not kept: {', '.join(sorted(unknown))}")
+
+
+def add_mp4(tags: Tags, source: Any) -> None:
+    """Add the tags of an MP4 file."""
+    unknown: set[str] = set()
+    for key, values in sorted(source.items()):
+        if key in _MP4_NUMBERED:
+            for name, value in zip(_MP4_NUMBERED[key], values[0], strict=True):
+                tags.add(name, str(value) if value else "")
+        elif key in _MP4_FIELDS:
+            for value in values:
+                tags.add(_MP4_FIELDS[key], str(value))
+        elif key == "cpil":
+            tags.add("compilation", "1" if values else "")
+        elif key == "covr":
+            for cover in values:
+                mime = "image/png" if bytes(cover[:4]) == b"\x89PNG" else "image/jpeg"
+                tags.pictures.append(_picture(bytes(cover), mime, 3, ""))
+        elif key.startswith("----:com.apple.iTunes:"):
+            for value in values:
+                tags.add(key.rsplit(":", 1)[1], bytes(value).decode("utf-8", "replace"))
+        elif key not in ("\xa9too", "pgap"):
+            unknown.add(key)
+    if unknown:
+        listed = ", ".join(sorted(unknown))
+        tags.notes.append(f"MP4 tags that the new format cannot hold were not kept: {listed}")
+
+
+def add_comments(tags: Tags, source: Any) -> None:
+    """Add Vorbis comments, or APEv2 items, that are texts."""
+    for key, value in source.items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str):
+                tags.add(key, text)
+            elif getattr(text, "kind", None) == 0:  # an APEv2 text, several separated by null bytes
+                for part in str(text).split("\0"):
+                    tags.add(key, part)
+
+
+def add_info(tags: Tags, content: bytes) -> None:
+    """Add a RIFF LIST chunk of type INFO."""
+    at = 4
+    while at + 8 <= len(content):
+        key, size = struct.unpack_from("<4sI", content, at)
+        if key in _INFO_FIELDS:
+            tags.add(_INFO_FIELDS[key], _text(content[at + 8 : at + 8 + size]))
+        at += 8 + size + size % 2
+
+
+def add_aiff_text(tags: Tags, identifier: bytes, content: bytes) -> None:
+    """Add an AIFF text chunk (NAME, AUTH, copyright, ANNO)."""
+    if identifier in _AIFF_FIELDS:
+        tags.add(_AIFF_FIELDS[identifier], _text(content))
+
+
+def to_id3(tags: Tags) -> Any:
+    """Return the tags as ID3v2.4."""
+    made: Any = ID3()
+    names = {name: frame for frame, name in _ID3_FIELDS.items()}
+    fields = dict(tags.fields)
+    for frame, (number, total) in _ID3_NUMBERED.items():
+        values = [fields.pop(key, [""])[0] for key in (number, total)]
+        if any(values):
+            made.add(Frames[frame](encoding=3, text=["/".join(filter(None, values))]))
+    for key, texts in fields.items():
+        if key in names:
+            made.add(Frames[names[key]](encoding=3, text=texts))
+        elif key == "comment" or key.startswith("comment:"):
+            made.add(Frames["COMM"](encoding=3, lang="und", desc=key.partition(":")[2], text=texts))
+        elif key == "lyrics":
+            made.add(Frames["USLT"](encoding=3, lang="und", desc="", text="\n".join(texts)))
+        else:
+            made.add(Frames["TXXX"](encoding=3, desc=key.upper(), text=texts))
+    for position, picture in enumerate(tags.pictures):
+        # two pictures of one description would replace each other
+        description = picture.desc or ("" if position == 0 else f"picture {position + 1}")
+        made.add(
+            Frames["APIC"](
+                encoding=3, mime=picture.mime, type=picture.type, desc=description, data=picture.data
+            )
+        )
+    return made
+
+
+def to_info(tags: Tags) -> bytes:
+    """Return the fields that a RIFF INFO list has as the content of a LIST chunk; empty if there are none."""
+    body = b""
+    for key, name in _INFO_FIELDS.items():
+        if name in tags.fields:
+            text = tags.fields[name][0].encode("utf-8") + b"\0"
+            body += struct.pack("<4sI", key, len(text)) + text + b"\0" * (len(text) % 2)
+    return b"INFO" + body if body else b""
+
+
+def _picture(data: bytes, mime: str, kind: int, description: str) -> Any:
+    picture: Any = Picture()
+    picture.data, picture.mime, picture.type, picture.desc = data, mime, kind, description
+    return picture
+
+
+def _text(raw: bytes) -> str:
+    raw = raw.split(b"\0")[0]
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
