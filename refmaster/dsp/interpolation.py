@@ -270,7 +270,7 @@ class OversampledPeaks:
         if self.group_frames < _CELL:
             return np.full((self.channels, cells), self._threshold, np.float32)
         units = self._in_units(peaks, first, last)
-        _, starts = self._groups(units.shape[1])
+        starts = self._group_starts(units.shape[1])
         known = self._maxima(units, starts)
         if self._linked:
             known[:] = known.max(axis=0)
@@ -285,11 +285,13 @@ class OversampledPeaks:
         # A cell may lie across two groups, but not three: its ends decide.
         return np.minimum(floors[:, ::_CELL], floors[:, _CELL - 1 :: _CELL])
 
-    def _groups(self, units: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return the group of each of the next units, and where groups start among them."""
-        groups = np.arange(self._units_done, self._units_done + units) * self._unit // self.group_frames
-        starts = np.concatenate([[0], np.flatnonzero(np.diff(groups)) + 1])
-        return groups.astype(np.intp), starts.astype(np.intp)
+    def _group_starts(self, units: int) -> NDArray[np.intp]:
+        """Return where groups start among the next ``units``; the first may have begun before."""
+        done = self._units_done
+        group = done * self._unit // self.group_frames  # the one the next unit belongs to
+        last = (done + units - 1) * self._unit // self.group_frames
+        later = -(-np.arange(group + 1, last + 1) * self.group_frames // self._unit) - done
+        return np.concatenate([[0], later]).astype(np.intp)
 
     def _maxima(self, units: F32, starts: NDArray[np.intp]) -> F32:
         """Return the maximum of each group, the first with what was seen of it before."""
@@ -303,10 +305,10 @@ class OversampledPeaks:
         count = units.shape[1]
         if self.group_frames == self._unit:
             return units.T
-        groups, starts = self._groups(count)
-        maxima = self._maxima(units, starts)
+        maxima = self._maxima(units, self._group_starts(count))
+        last = (self._units_done + count - 1) * self._unit // self.group_frames
         self._units_done += count
-        self._is_open = bool(self._units_done * self._unit // self.group_frames == groups[-1])
+        self._is_open = self._units_done * self._unit // self.group_frames == last
         if not self._is_open:
             return maxima.T
         self._open = maxima[:, -1].copy()

@@ -50,8 +50,8 @@ _BS1770_PHASES = (
     ),
 )
 _BS1770_TAPS = 12
-_ROW = 32
-_BLOCK_ROWS = 1024
+_ROW = 64
+_BLOCK_ROWS = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +132,7 @@ class TruePeakMeter:
             raise RuntimeError("the result was taken already; measure anew with a new meter")
         if not len(block):
             return
-        self._sample_peak = np.maximum(self._sample_peak, np.maximum(block.max(axis=0), -block.min(axis=0)))
+        self._sample_peak = np.maximum(self._sample_peak, _sample_peaks(block))
         self._series.append(self._groups.push(block))
 
     def result(self) -> TruePeak:
@@ -159,6 +159,18 @@ class TruePeakMeter:
         hops = first_frames * SERIES_PER_SECOND // self._sample_rate_hz
         starts = np.concatenate([[0], np.flatnonzero(np.diff(hops)) + 1])
         return np.asarray(np.maximum.reduceat(groups, starts))
+
+
+def _sample_peaks(block: Block) -> F64:
+    """Return the largest ``|x|`` of each channel; maxima of long rows are many times faster than of short."""
+    frames, channels = block.shape
+    rows = frames // _ROW
+    peaks = np.abs(block[rows * _ROW :]).max(axis=0, initial=0.0).astype(np.float64)
+    if rows:
+        wide = np.ascontiguousarray(block[: rows * _ROW]).reshape(rows, _ROW * channels)
+        wide_peaks = np.maximum(wide.max(axis=0), -wide.min(axis=0)).reshape(_ROW, channels)
+        peaks = np.maximum(peaks, wide_peaks.max(axis=0))
+    return np.asarray(peaks, dtype=np.float64)
 
 
 class _Bs1770Peaks:
