@@ -1,0 +1,234 @@
+"""How much a look-ahead limiter turns down, worked out at a control rate.
+
+The audio is divided into groups of a few frames. Each group asks for an attenuation in dB;
+`AttenuationDesigner` returns a smooth attenuation that is never less than what the group and its two
+neighbours ask for, so that any interpolation between neighbouring groups keeps it. Two stages share the work:
+
+* the slow stage holds every peak for ``hold_ms`` either side, keeps only what lasts for ``sustain_ms``
+  (a morphological opening) and smooths it: it follows the sustained level and not the waveform, so a steady
+  tone gets a constant gain and no distortion;
+* the fast stage adds what is missing: widened, released exponentially, smoothed by three boxes within
+  ``lookahead_ms`` either side.
+
+Attenuations are positive dB. Everything is vectorised: a sliding maximum takes log2(width) passes, and an
+exponential release with instant attack is a running maximum of ``log x[n] + n / tau``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refmaster.errors import SettingsError
+
+F64 = NDArray[np.float64]
+T = TypeVar("T", np.float32, np.float64)
+
+CONTROL_RATE_HZ = 6000.0
+"""The control rate is the largest ``sample_rate / 2**n`` not above this."""
+
+_RELEASED_DB = 1e-3  # where an exponential release is over
+
+_RANGES = {
+    "ceiling_dbtp": (-24.0, 0.0),
+    "lookahead_ms": (0.2, 20.0),
+    "hold_ms": (1.0, 100.0),
+    "sustain_ms": (5.0, 1000.0),
+    "release_ms": (1.0, 2000.0),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimiterSettings:
+    """What a limiter is asked to do.
+
+    Attributes
+    ----------
+    ceiling_dbtp : float
+        Highest true peak of the output, in dBTP, -24 to 0.
+    lookahead_ms : float
+        Half-width of the fast stage's smoothing, in ms, 0.2 to 20. Longer is cleaner and less transparent.
+    hold_ms : float
+        How far each side of a peak the slow stage holds it, in ms, 1 to 100. Twice this must span a period of
+        the lowest note that shall pass without distortion: 12.5 ms serves 40 Hz.
+    sustain_ms : float
+        How long a level must last before the slow stage follows it, in ms, 5 to 1000.
+    release_ms : float
+        Time constant of the fast stage's release, in ms, 1 to 2000.
+
+    Raises
+    ------
+    SettingsError
+        If a value is not finite or outside its range.
+    """
+
+    ceiling_dbtp: float = -1.0
+    lookahead_ms: float = 1.0
+    hold_ms: float = 12.5
+    sustain_ms: float = 80.0
+    release_ms: float = 60.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            low, high = _RANGES[field.name]
+            if not (math.isfinite(value) and low <= value <= high):
+                raise SettingsError(f"limiter {field.name} must be from {low:g} to {high:g}, got {value:g}")
+
+
+def group_frames_for(sample_rate_hz: int) -> int:
+    """Return the frames per control group: 8 at 44.1 and 48 kHz, 16 at 88.2 and 96 kHz, 2 at 8 kHz."""
+    if sample_rate_hz < 1:
+        raise ValueError(f"sample_rate_hz must be positive, got {sample_rate_hz}")
+    return int(2 ** max(0, math.ceil(math.log2(sample_rate_hz / CONTROL_RATE_HZ))))
+
+
+class AttenuationDesigner:
+    """Turn required attenuations into a smooth attenuation that covers them.
+
+    Streaming: what comes out trails what goes in by ``latency_groups``, and together with `flush` as many
+    values come out as went in.
+
+    Parameters
+    ----------
+    group_rate_hz : float
+        Groups per second.
+    settings : LimiterSettings
+        Times of both stages; the ceiling is not used here, because requirements are relative to it.
+    """
+
+    def __init__(self, group_rate_hz: float, settings: LimiterSettings) -> None:
+        def groups(milliseconds: float) -> int:
+            return max(1, round(milliseconds * 1e-3 * group_rate_hz))
+
+        self._hold = groups(settings.hold_ms)
+        self._sustain = groups(settings.sustain_ms / 2)
+        self._slow_box = groups(settings.hold_ms * 0.8)
+        look = groups(settings.lookahead_ms)
+        self._boxes = [(look + i) // 3 for i in range(3)]
+        self._look = sum(self._boxes)
+        self._decay_per_group = 1e3 / (settings.release_ms * group_rate_hz)
+        self.latency_groups = 2 + self._hold + 2 * self._sustain + self._slow_box + 2 * self._look + 1
+        self._held = np.zeros(self.latency_groups)  # before the first group nothing is required
+        self._released = 0.0  # the fast stage's value just before the next run
+        self._pending = 0
+
+    def push(self, required_db: F64) -> F64:
+        """Take required attenuations in dB, at least 0, and return the attenuations now final.
+
+        Parameters
+        ----------
+        required_db : ndarray, shape (groups,)
+            One value per group, any number of them.
+
+        Returns
+        -------
+        ndarray, shape (groups',)
+        """
+        self._pending += len(required_db)
+        held = np.concatenate([self._held, required_db])
+        final = len(held) - 2 * self.latency_groups
+        if final <= 0:
+            self._held = held
+            return np.zeros(0)
+        self._held = held[final:]
+        self._pending -= final
+        return self._design(held)
+
+    def flush(self) -> F64:
+        """Return the remaining attenuations, as if nothing were required any more, and start anew."""
+        rest = self.push(np.zeros(self._pending and self.latency_groups))
+        self._held = np.zeros(self.latency_groups)
+        self._pending = 0
+        self._released = 0.0
+        return rest
+
+    def _design(self, required: F64) -> F64:
+        """Return the attenuation of all but ``latency_groups`` values at either end."""
+        if self._released == 0.0 and not required.any():
+            return np.zeros(len(required) - 2 * self.latency_groups)
+        asked = sliding_max(required, 1)
+        slow = self._slow(asked)
+        trim = self._hold + 2 * self._sustain + self._slow_box + 1
+        missing = np.maximum(asked[trim:-trim] - sliding_min(slow, 1), 0.0)
+        fast = self._fast(missing)
+        trim = self._look * 2 + 2
+        return np.maximum(slow[trim:-trim] + fast, 0.0)
+
+    def _slow(self, asked: F64) -> F64:
+        held = sliding_max(asked, self._hold)
+        lasting = sliding_max(sliding_min(held, self._sustain), self._sustain)
+        return sliding_mean(lasting, self._slow_box)
+
+    def _fast(self, missing: F64) -> F64:
+        wide = sliding_max(missing, self._look + 1)
+        released = self._release(wide)
+        for half in self._boxes:
+            released = sliding_mean(released, half)
+        return released
+
+    def _release(self, values: F64) -> F64:
+        """Return ``max(x[n], k y[n-1])``, going on from the run before."""
+        look = self._look
+        if self._released == 0.0 and not values.any():
+            return values
+        decay = np.arange(1, len(values) + 1) * self._decay_per_group
+        with np.errstate(divide="ignore"):
+            logs = np.log(values) + decay
+            before = np.log(self._released)
+        logs[0] = max(logs[0], before)
+        released = np.exp(np.maximum.accumulate(logs) - decay)
+        released[released < _RELEASED_DB] = 0.0
+        released = np.asarray(np.maximum(released, values))
+        # The next run begins 2 * look values before this one's end.
+        self._released = float(released[len(released) - 2 * look - 1])
+        return released
+
+
+def sliding_max(values: NDArray[T], half: int) -> NDArray[T]:
+    """Return the maximum over ``2 half + 1`` values around each value that has them all."""
+    width, span = 2 * half + 1, 1
+    while 2 * span <= width:
+        values = np.maximum(values[:-span], values[span:])
+        span *= 2
+    rest = width - span
+    return np.maximum(values[:-rest], values[rest:]) if rest else values
+
+
+def sliding_min(values: F64, half: int) -> F64:
+    """Return the minimum over ``2 half + 1`` values around each value that has them all."""
+    return -sliding_max(-values, half)
+
+
+def sliding_mean(values: F64, half: int) -> F64:
+    """Return the mean over ``2 half + 1`` values around each value that has them all."""
+    if half == 0:
+        return values
+    width = 2 * half + 1
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    return np.asarray((sums[width:] - sums[:-width]) / width)
+
+
+class ReductionInterpolator:
+    """Interpolate from groups to frames by a quadratic B-spline, a convex mean of three neighbours.
+
+    Convex, so that a frame of group g is never given less than the least of groups g - 1, g and g + 1.
+
+    Parameters
+    ----------
+    group_frames : int
+        Frames per group.
+    """
+
+    def __init__(self, group_frames: int) -> None:
+        u = (np.arange(group_frames) + 0.5) / group_frames
+        self._weights = np.stack([0.5 * (1 - u) ** 2, 0.5 + u * (1 - u), 0.5 * u**2])
+
+    def __call__(self, values: F64) -> F64:
+        """Return ``(groups * group_frames,)`` for ``(groups + 2,)`` values: one neighbour at either end."""
+        neighbours = np.stack([values[:-2], values[1:-1], values[2:]], axis=1)
+        return np.asarray(neighbours @ self._weights).ravel()

@@ -1,0 +1,269 @@
+"""A look-ahead true-peak limiter: two stages of gain, linked over the channels, without latency.
+
+The signal is turned up by the drive, its true peak is estimated per group of frames
+(`refmaster.dsp.peaks`), a smooth attenuation is designed that covers every peak
+(`refmaster.dsp.attenuation`), and the result is checked with the meter's own filter and corrected where it
+still exceeds the ceiling (`refmaster.dsp.guard`). Every channel gets the same gain, so the image stays.
+
+Blocks are ``(frames, channels)`` and keep their dtype. Where no gain is asked and nothing exceeds the ceiling
+the frames come out as they went in, bit for bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refmaster.dsp.attenuation import (
+    F64,
+    AttenuationDesigner,
+    LimiterSettings,
+    ReductionInterpolator,
+    group_frames_for,
+    sliding_max,
+)
+from refmaster.dsp.blocks import Reblocker
+from refmaster.dsp.guard import GuardedBlock, PeakGuard, scale_frames
+from refmaster.dsp.peaks import QuickPeaks
+from refmaster.units import db_to_amplitude
+
+__all__ = ["Limiter", "LimiterActivity", "LimiterSettings"]
+
+S = TypeVar("S", np.float32, np.float64)
+
+BLOCK_FRAMES = 32768
+
+# The gain aims this far below the ceiling; peaks up to _ACCEPT_DB below it are left alone. What lies between
+# covers what later corrections move, and dither: TPDF at 16 bits moves a full-scale peak by 0.001 dB.
+_TARGET_DB = 0.02
+_ACCEPT_DB = 0.002
+# The quick detector may read high by a few hundredths: up to here the guard, which is exact, decides.
+_DETECT_DB = 0.05
+# How far the detector's estimate may lie below what the meters read: 2 dB covers white noise.
+_SUSPECT_DB = 2.0
+_GUARDS = 4
+# A correction must be slow against the interpolation filter, at 8 kHz as well.
+_SMOOTH_FRAMES = 64
+_ACTIVE_DB = 0.1
+_HOPS_PER_SECOND = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimiterActivity:
+    """What a limiter did.
+
+    Attributes
+    ----------
+    max_gain_reduction_db : float
+        Deepest momentary gain reduction, in dB (positive); the drive is not part of it.
+    mean_gain_reduction_db : float
+        Mean over the time it was active, in dB; 0 if it never was.
+    active_share : float
+        Share of the time with more than 0.1 dB of reduction, 0 to 1.
+    gain_reduction_db : ndarray of float32, shape (hops,)
+        Deepest reduction in every 100 ms, in dB.
+    hop_s : float
+        Time from one value of ``gain_reduction_db`` to the next.
+    """
+
+    max_gain_reduction_db: float
+    mean_gain_reduction_db: float
+    active_share: float
+    gain_reduction_db: NDArray[np.float32]
+    hop_s: float = 1.0 / _HOPS_PER_SECOND
+
+
+class Limiter:
+    """Turn a stream up by ``gain_db`` and hold its true peak under the ceiling.
+
+    Parameters
+    ----------
+    sample_rate_hz : int
+        Sample rate.
+    channels : int
+        Number of channels; all get the same gain.
+    settings : LimiterSettings
+        Ceiling and times.
+    gain_db : float, optional
+        Drive: gain in dB before the limiter.
+
+    Notes
+    -----
+    The ceiling holds by the eightfold long-filter meter of `refmaster.dsp.interpolation` and by libebur128's
+    filter, on float output and after dither to 16 bits or more.
+    """
+
+    def __init__(
+        self, sample_rate_hz: int, channels: int, settings: LimiterSettings, *, gain_db: float = 0.0
+    ) -> None:
+        if channels < 1:
+            raise ValueError(f"channels must be at least 1, got {channels}")
+        self.channels = channels
+        self._sample_rate_hz = sample_rate_hz
+        self._group = group_frames_for(sample_rate_hz)
+        self._drive = float(db_to_amplitude(gain_db))
+        self._ceiling = float(db_to_amplitude(settings.ceiling_dbtp))
+        group_rate_hz = sample_rate_hz / self._group
+        self._input: Reblocker[Any] = Reblocker(BLOCK_FRAMES)
+        self._detector = QuickPeaks(channels, self._group, BLOCK_FRAMES)
+        self._designer = AttenuationDesigner(group_rate_hz, settings)
+        self._interpolate = ReductionInterpolator(self._group)
+        self._guards = [
+            PeakGuard(
+                sample_rate_hz,
+                channels,
+                self._group,
+                accept=self._ceiling * float(db_to_amplitude(-_ACCEPT_DB)),
+                target=self._ceiling * float(db_to_amplitude(-_TARGET_DB)),
+                suspect_ratio=float(db_to_amplitude(-_SUSPECT_DB)),
+                smooth_groups=max(
+                    round(settings.lookahead_ms * 1e-3 * group_rate_hz), -(-_SMOOTH_FRAMES // self._group)
+                ),
+            )
+            for _ in range(_GUARDS)
+        ]
+        self._dtype: np.dtype[Any] = np.dtype(np.float32)
+        self._waiting: NDArray[Any] = np.zeros((0, channels))  # frames whose gain is not known yet
+        self._peaks = np.zeros((channels, 1), np.float32)  # of the frames waiting, and one group before
+        self._attenuation = np.zeros(0)  # final attenuations not used yet, and one group before
+        self._peaks_to_drop = self._detector.latency_frames // self._group
+        self._frames_to_drop = _GUARDS * self._guards[0].latency_groups * self._group
+        self._frames_in = 0
+        self._frames_out = 0
+        self._activity = _ActivityLog(sample_rate_hz, self._group)
+
+    @property
+    def activity(self) -> LimiterActivity:
+        """What was done to the frames that have come out so far."""
+        return self._activity.result()
+
+    def push(self, block: NDArray[S]) -> NDArray[S]:
+        """Take a block and return the frames that are now final, perhaps none.
+
+        Parameters
+        ----------
+        block : ndarray of float32 or float64, shape (frames, channels)
+            Any number of frames, of one dtype for the whole stream.
+
+        Returns
+        -------
+        ndarray, shape (frames', channels)
+        """
+        if block.ndim != 2 or block.shape[1] != self.channels:
+            raise ValueError(f"expected blocks of shape (frames, {self.channels}), got {block.shape}")
+        self._dtype = block.dtype
+        self._frames_in += len(block)
+        return self._join([self._process(full) for full in self._input.push(block)])
+
+    def flush(self) -> NDArray[Any]:
+        """Return the frames still inside, as if silence followed; the stream is then over."""
+        done = []
+        rest = self._input.remainder()
+        out = self._frames_out
+        while out < self._frames_in:
+            block = np.zeros((BLOCK_FRAMES, self.channels), self._dtype)
+            if rest is not None:
+                block[: len(rest)] = rest
+                rest = None
+            done.append(self._process(block))
+            out = self._frames_out
+        return self._join(done)
+
+    def _join(self, done: list[NDArray[Any]]) -> NDArray[Any]:
+        if not done:
+            return np.zeros((0, self.channels), self._dtype)
+        return done[0] if len(done) == 1 else np.concatenate(done)
+
+    def _process(self, block: NDArray[Any]) -> NDArray[Any]:
+        """Take ``BLOCK_FRAMES`` frames and return what is final, without the frames beyond the end."""
+        peaks = self._detector.process(block)[:, self._peaks_to_drop :]
+        self._peaks_to_drop = 0
+        self._peaks = np.concatenate([self._peaks, peaks], axis=1)
+        self._waiting = np.concatenate([self._waiting.astype(block.dtype, copy=False), block])
+        attenuation = self._designer.push(self._required(peaks))
+        if not len(self._attenuation):
+            self._attenuation = attenuation[:1]  # the group before the first goes along with it
+        self._attenuation = np.concatenate([self._attenuation, attenuation])
+        guarded = self._apply()
+        for guard in self._guards:
+            guarded = guard.process(guarded)
+        dropped = min(self._frames_to_drop, len(guarded.frames))
+        self._frames_to_drop -= dropped
+        frames = guarded.frames[dropped : dropped + self._frames_in - self._frames_out]
+        first = dropped // self._group
+        self._activity.add(guarded.attenuation_db[first : first - (-len(frames) // self._group)])
+        self._frames_out += len(frames)
+        return frames
+
+    def _required(self, peaks: NDArray[np.float32]) -> F64:
+        """Return the attenuation in dB that each group asks for."""
+        levels = peaks.max(axis=0) * (self._drive / self._ceiling)
+        required = np.zeros(len(levels))
+        over = levels > db_to_amplitude(_DETECT_DB)
+        required[over] = 20.0 * np.log10(levels[over].astype(np.float64)) + _TARGET_DB
+        return required
+
+    def _apply(self) -> GuardedBlock:
+        """Apply the drive and the attenuations that are final."""
+        groups = max(0, len(self._attenuation) - 2)
+        frames = self._waiting[: groups * self._group]
+        attenuation = self._attenuation[: groups + 2] if groups else np.zeros(2)
+        gain: NDArray[Any] | None = None
+        if attenuation.any():
+            reduction = self._interpolate(1.0 - np.power(10.0, attenuation / -20.0))
+            gain = (self._drive * (1.0 - reduction)).astype(frames.dtype)
+        if gain is not None:
+            frames = scale_frames(frames, gain)
+        elif self._drive != 1.0:
+            frames = frames * frames.dtype.type(self._drive)
+        # An estimate of the output's peaks, on the high side: a peak may lie in the group beside.
+        near = np.maximum(self._peaks[:, :groups], self._peaks[:, 1 : groups + 1])
+        np.maximum(near, self._peaks[:, 2 : groups + 2], out=near)
+        loudest_gain = self._drive * np.power(10.0, sliding_max(-attenuation, 1) / 20.0)
+        levels = near * loudest_gain[:groups].astype(np.float32)
+        self._waiting = self._waiting[groups * self._group :]
+        self._peaks = self._peaks[:, groups:]
+        self._attenuation = self._attenuation[groups:]
+        return GuardedBlock(frames, levels, attenuation[1:-1])
+
+
+class _ActivityLog:
+    """Collect attenuations group by group."""
+
+    def __init__(self, sample_rate_hz: int, group_frames: int) -> None:
+        self._groups_per_hop = sample_rate_hz / _HOPS_PER_SECOND / group_frames
+        self._groups = 0
+        self._active = 0
+        self._active_sum_db = 0.0
+        self._hops: list[NDArray[np.float32]] = []
+        self._open = (0, 0.0)  # the last hop and its maximum so far
+
+    def add(self, attenuation_db: F64) -> None:
+        if not len(attenuation_db):
+            return
+        active = attenuation_db > _ACTIVE_DB
+        self._active += int(np.count_nonzero(active))
+        self._active_sum_db += float(attenuation_db[active].sum())
+        hops = ((self._groups + np.arange(len(attenuation_db))) / self._groups_per_hop).astype(np.intp)
+        starts = np.flatnonzero(np.diff(hops, prepend=-1))
+        maxima = np.maximum.reduceat(attenuation_db, starts)
+        number, so_far = self._open
+        if hops[0] == number:
+            maxima[0] = max(maxima[0], so_far)
+        else:
+            self._hops.append(np.array([so_far], np.float32))
+        self._hops.append(maxima[:-1].astype(np.float32))
+        self._open = (int(hops[-1]), float(maxima[-1]))
+        self._groups += len(attenuation_db)
+
+    def result(self) -> LimiterActivity:
+        series = np.concatenate([*self._hops, np.array([self._open[1]] if self._groups else [], np.float32)])
+        return LimiterActivity(
+            max_gain_reduction_db=float(series.max(initial=0.0)),
+            mean_gain_reduction_db=self._active_sum_db / self._active if self._active else 0.0,
+            active_share=self._active / self._groups if self._groups else 0.0,
+            gain_reduction_db=series.astype(np.float32),
+        )
