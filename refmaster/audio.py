@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ import numpy as np
 import soundfile as sf
 from numpy import typing as npt
 
-from refmaster import containers, wave
+from refmaster import containers, mp3, wave
 from refmaster.errors import AudioError
 
 Block: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.float64]
@@ -175,11 +174,12 @@ class ArraySource:
 class FileSource:
     """A file that libsndfile reads. Made by `open_audio`."""
 
-    def __init__(self, path: Path, name: str, audio_format: AudioFormat, *, mp3_start: int | None) -> None:
+    def __init__(self, path: Path, name: str, audio_format: AudioFormat, *, mp3_extent: mp3.Mp3Extent | None
+    ) -> None:
         self.path = path
         self.name = name
         self.format = audio_format
-        self._mp3_start = mp3_start  # byte of the first frame of an MP3 that does not state its length
+        self._mp3_extent = mp3_extent  # of an MP3 that does not state its length
         wide = audio_format.subtype in _WIDE_SUBTYPES
         self._dtype = "float64" if wide else "float32"
         self._finite_by_format = not audio_format.lossy and audio_format.subtype not in ("FLOAT", "DOUBLE")
@@ -213,8 +213,8 @@ class FileSource:
                 self.path, self._pcm_start, held.frames, held.channels, held.bits, block_frames
             )
             return
-        start = self._mp3_start
-        with _opened(self.path) if start is None else _opened_as_pipe(self.path, start) as file:
+        extent = self._mp3_extent
+        with _opened(self.path) if extent is None else mp3.opened_as_pipe(self.path, extent) as file:
             while len(block := file.read(block_frames, dtype=self._dtype, always_2d=True)):
                 yield block
 
@@ -259,9 +259,9 @@ def open_audio(path: str | Path, *, name: str | None = None) -> AudioSource:
                 frames, container, subtype = int(file.frames), str(file.format), str(file.subtype)
         except sf.LibsndfileError as error:
             return _open_with_ffmpeg(path, name, error)
-        mp3_start = containers.mp3_start_if_length_unstated(path) if container == "MP3" else None
+        extent = mp3.extent_if_length_unstated(path, name) if container == "MP3" else None
         wave_header = containers.read_wave_header(path)
-    known = mp3_start is None and frames < 2**62  # libsndfile's "unknown" is the largest count there is
+    known = extent is None and frames < 2**62  # libsndfile's "unknown" is the largest count there is
     if known and frames == 0:
         raise AudioError(f"{name}: there is no audio in it (0 frames)")
     audio_format = AudioFormat(
@@ -272,7 +272,7 @@ def open_audio(path: str | Path, *, name: str | None = None) -> AudioSource:
         subtype=subtype,
         channel_mask=wave_header.channel_mask if wave_header else None,
     )
-    return FileSource(path, name, audio_format, mp3_start=mp3_start)
+    return FileSource(path, name, audio_format, mp3_extent=extent)
 
 
 def check_finite(block: Block, first_frame: int, name: str, sample_rate_hz: int) -> None:
@@ -353,34 +353,6 @@ def _opened(path: Path) -> Iterator[Any]:
             yield file
     finally:
         os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _opened_as_pipe(path: Path, start: int) -> Iterator[Any]:
-    """Open an MP3 without a length header through a pipe.
-
-    From a file, libsndfile estimates the length by the first frame's bit rate and stops reading there, up
-    to half a song early where the bit rate varies. From a pipe it reads to the end.
-    """
-    reading, writing = os.pipe()
-
-    def feed() -> None:
-        quiet = contextlib.suppress(BrokenPipeError)
-        with quiet, path.open("rb") as source, os.fdopen(writing, "wb") as sink:
-            left = containers.mp3_end(path) - start
-            source.seek(start)
-            while left > 0 and (piece := source.read(min(left, 1 << 16))):
-                sink.write(piece)
-                left -= len(piece)
-
-    feeder = threading.Thread(target=feed, name="refmaster-mp3", daemon=True)
-    feeder.start()
-    try:
-        with sf.SoundFile(reading, closefd=False) as file:
-            yield file
-    finally:
-        os.close(reading)  # before the join: a feeder that is still writing then sees a broken pipe
-        feeder.join()
 
 
 def _open_with_ffmpeg(path: Path, name: str, error: sf.LibsndfileError) -> AudioSource:

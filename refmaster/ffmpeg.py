@@ -25,6 +25,8 @@ from refmaster.audio import BLOCK_FRAMES, AudioFormat, Block, check_finite
 from refmaster.errors import AudioError
 
 _PROBE_TIMEOUT_S = 60.0
+_ABOUT_PICTURES = re.compile(r"\[(a?png|mjpegb?|bmp|gif|webp|tiff)\]")
+"""Complaints about cover art, which ffmpeg looks at although it is told not to decode it."""
 _MISSING_S = 0.25
 """A decode may be this much shorter than the container states (encoder delay and padding)."""
 
@@ -99,8 +101,9 @@ class FfmpegSource:
     def _command(self) -> list[str]:
         # "file:" keeps ffmpeg from reading a protocol or an option into the name.
         return [
-            "ffmpeg", "-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe", *self._options,
-            "-i", f"file:{self.path}", "-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1",
+            "ffmpeg", "-nostdin", "-v", "error", "-xerror", "-protocol_whitelist", "file,pipe",
+            *self._options, "-i", f"file:{self.path}", "-map", "0:a:0", "-vn", "-sn", "-dn",
+            "-map_metadata", "-1",
             "-c:a", "pcm_f64le" if self._wide else "pcm_f32le", "-bitexact", "-f", "wav", "pipe:1",
         ]  # fmt: skip
 
@@ -191,5 +194,6 @@ def _read_wav_header(stream: IO[bytes]) -> tuple[int, int] | None:
 
 def _short(message: str, path: Path) -> str:
     message = re.sub(r" @ 0x[0-9a-f]+", "", message).replace(f"file:{path}: ", "")
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    lines = [line.strip() for line in message.splitlines() if not _ABOUT_PICTURES.match(line)]
+    lines = [line for line in lines if line]
     return "; ".join(lines[:2])[:300]

@@ -163,7 +163,7 @@ def _read_chunks(source: _Source) -> None:
 
     copied = _AIFF_COPIED if source.form == "AIFF" else _WAVE_COPIED
     structure = _STRUCTURE["AIFF" if source.form == "AIFF" else "RIFF"]
-    info: list[bytes] = []
+    texts: list[tuple[bytes, bytes]] = []
     for chunk in chunks.list_chunks(source.path):
         key = chunk.identifier
         label = key.decode("latin-1").strip()
@@ -179,17 +179,16 @@ def _read_chunks(source: _Source) -> None:
                 add_id3(source.tags, source.id3)
             except MutagenError as error:
                 source.tags.notes.append(f"the mix's ID3 tag could not be read and was not kept: {error}")
-        elif key == b"LIST" and content[:4] == b"INFO":
-            info.append(content)
+        elif key in copied or (key == b"LIST" and content[:4] in (b"INFO", b"adtl")):
             source.own_chunks.append((key, content))
-        elif key in copied or (key == b"LIST" and content[:4] == b"adtl"):
-            source.own_chunks.append((key, content))
-            add_aiff_text(source.tags, key, content)
+            texts.append((key, content))
         else:
             source.tags.notes.append(f"chunk '{label}' was not kept: it may not be true of the master")
-    if source.id3 is None:
-        for content in info:
-            add_info(source.tags, content)
+    if source.id3 is None:  # an ID3 tag says the same, and more
+        for key, content in texts:
+            if key == b"LIST" and content[:4] == b"INFO":
+                add_info(source.tags, content)
+            add_aiff_text(source.tags, key, content)
 
 
 def _write(source: _Source, path: Path, loudness: BextLoudness | None, name: str) -> None:
