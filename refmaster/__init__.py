@@ -1,3 +1,84 @@
-"""refmaster: reference-matching mastering."""
+"""refmaster: reference-matching mastering.
+
+The same job as ``refmaster master`` in a few lines::
+
+    import refmaster
+
+    result = refmaster.master_file("mix.wav", "reference.wav", "master.wav")
+    print(result.master.levels.integrated_lufs, result.kept_promises)
+
+and on arrays of shape (frames, channels), floats with full scale 1::
+
+    master, result = refmaster.master_array(mix, reference, sample_rate_hz=44100)
+
+Nothing heavy is imported before it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from refmaster.audio import ArraySource as ArraySource
+    from refmaster.audio import open_audio as open_audio
+    from refmaster.errors import AudioError as AudioError
+    from refmaster.errors import InputError as InputError
+    from refmaster.errors import OutputError as OutputError
+    from refmaster.errors import RefmasterError as RefmasterError
+    from refmaster.errors import SettingsError as SettingsError
+    from refmaster.mastering import MasterResult as MasterResult
+    from refmaster.mastering import master_array as master_array
+    from refmaster.mastering import master_file as master_file
+    from refmaster.mastering import plan_file as plan_file
+    from refmaster.mastering import render_file as render_file
+    from refmaster.measure import measure as measure
+    from refmaster.plan import MasteringPlan as MasteringPlan
+    from refmaster.plan import load_plan as load_plan
+    from refmaster.plan import save_plan as save_plan
+    from refmaster.profile import Profile as Profile
+    from refmaster.profile import load_profile as load_profile
+    from refmaster.profile import save_profile as save_profile
+    from refmaster.settings.match import MatchSettings as MatchSettings
+
+_HOMES = {
+    "ArraySource": "audio",
+    "open_audio": "audio",
+    "AudioError": "errors",
+    "InputError": "errors",
+    "OutputError": "errors",
+    "RefmasterError": "errors",
+    "SettingsError": "errors",
+    "MasterResult": "mastering",
+    "master_array": "mastering",
+    "master_file": "mastering",
+    "plan_file": "mastering",
+    "render_file": "mastering",
+    "measure": "measure",
+    "MasteringPlan": "plan",
+    "load_plan": "plan",
+    "save_plan": "plan",
+    "Profile": "profile",
+    "load_profile": "profile",
+    "save_profile": "profile",
+    "MatchSettings": "settings.match",
+}
+
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - all are text
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'refmaster' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"refmaster.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

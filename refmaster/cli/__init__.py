@@ -1,1 +1,1 @@
-"""cli."""
+"""The command line: one file per verb; the only room that prints, configures logging, draws progress."""

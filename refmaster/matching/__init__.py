@@ -1,1 +1,1 @@
-"""matching."""
+"""Profile, profile and settings in, curves and numbers out; this room touches no audio."""

@@ -1,1 +1,1 @@
-"""report."""
+"""Draws results for people and programs; measures nothing."""

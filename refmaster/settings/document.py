@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -175,8 +175,7 @@ class _Builder:
         if isinstance(node, yaml.SequenceNode):
             inside = open_nodes | {id(node)}
             return [self.build(child, (*path, i), inside) for i, child in enumerate(node.value)]
-        assert isinstance(node, yaml.ScalarNode)
-        return self._scalar(node, path)
+        return self._scalar(cast(yaml.ScalarNode, node), path)
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath, open_nodes: frozenset[int]) -> dict[str, Any]:
         result: dict[str, Any] = {}

@@ -74,7 +74,7 @@ def test_all_problems_at_once_with_their_places():
     ],
 )
 def test_refused(text, message):
-    with pytest.raises(SettingsError, match="a.yaml") as caught:
+    with pytest.raises(SettingsError, match=r"a\.yaml") as caught:
         read(text)
     assert message in str(caught.value)
 
@@ -103,7 +103,7 @@ def test_missing_and_binary_files(tmp_path):
 
 
 def test_options_are_named_as_the_user_knows_them():
-    with pytest.raises(SettingsError, match="--version: expected a valid integer, found 1.5"):
+    with pytest.raises(SettingsError, match=r"--version: expected a valid integer, found 1\.5"):
         settings_from(Album, {"version": 1.5}, names={"version": "--version"})
 
 

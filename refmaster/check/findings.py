@@ -1,0 +1,42 @@
+"""A finding: one thing a person should know, with its severity, and advice where there is any."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from refmaster.settings.model import Model
+
+Severity = Literal["info", "warning", "broken_promise"]
+
+
+class Finding(Model):
+    """One thing a person should know.
+
+    ``broken_promise`` makes the command line exit with 1; ``warning`` is worth acting on; ``info`` explains.
+    """
+
+    severity: Severity
+    code: str = Field(description="stable identifier, such as reference_clipped")
+    message: str
+    advice: str = Field(default="")
+
+    def __str__(self) -> str:
+        text = f"{self.message}"
+        return f"{text}; {self.advice}" if self.advice else text
+
+
+def info(code: str, message: str, advice: str = "") -> Finding:
+    """Return a finding that explains."""
+    return Finding(severity="info", code=code, message=message, advice=advice)
+
+
+def warning(code: str, message: str, advice: str = "") -> Finding:
+    """Return a finding worth acting on."""
+    return Finding(severity="warning", code=code, message=message, advice=advice)
+
+
+def broken(code: str, message: str, advice: str = "") -> Finding:
+    """Return a promise that was not met."""
+    return Finding(severity="broken_promise", code=code, message=message, advice=advice)

@@ -1,0 +1,153 @@
+"""What a mix and a reference bring along, judged from their profiles before anything is derived.
+
+What makes the job impossible is an error (`require_usable`); what a person should know is a finding.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from refmaster.check.findings import Finding, info, warning
+from refmaster.errors import AudioError
+from refmaster.matching.bands import cutoff_hz
+from refmaster.profile import Profile
+
+SHORT_TERM_S = 3.0
+SHORT_REFERENCE_S = 20.0
+NEAR_MONO_DB = -30.0
+LOW_PASSED_BELOW_HZ = 17500.0
+HOT_MIX_DBFS = -0.5
+# A slow wave may rest on its top for some samples once in a while; clipping does so again and again.
+CLIPPED_FROM_RUNS = 10
+DC_WORTH_TELLING = 0.001
+# Above this side carries more than mid: part of the sound is lost in mono.
+WIDE_DB = 0.0
+
+
+def require_usable(profile: Profile, role: str) -> None:
+    """Refuse what cannot be matched at all.
+
+    Raises
+    ------
+    AudioError
+        Silence, or under 0.4 s of audio: there is no loudness to measure.
+    """
+    source = profile.source
+    if profile.levels.integrated_lufs is not None:
+        return
+    if source.duration_s < 0.4:
+        raise AudioError(
+            f"{source.file}: expected at least 0.4 s of audio to measure its loudness, found "
+            f"{source.duration_s:.3f} s; give a longer {role}"
+        )
+    what = "only a constant (DC)" if max(abs(v) for v in source_dc(profile)) > 1e-6 else "silence"
+    raise AudioError(
+        f"{source.file}: expected music, found {what} (nothing above -70 LUFS); check that this is the "
+        f"right {role}"
+    )
+
+
+def source_dc(profile: Profile) -> tuple[float, ...]:
+    """Return the DC of each channel (full scale is 1)."""
+    return profile.stereo.dc
+
+
+def inspect_mix(mix: Profile) -> list[Finding]:
+    """Return what a person should know of the mix."""
+    findings = _short(mix, "mix")
+    levels = mix.levels
+    if levels.clipped_runs >= CLIPPED_FROM_RUNS:
+        findings.append(
+            warning(
+                "mix_clipped",
+                f"the mix is clipped: {levels.clipped_runs} flat tops at {levels.sample_peak_dbfs:.1f} dBFS",
+                "ask for a mix that peaks between -10 and -6 dBFS",
+            )
+        )
+    elif levels.sample_peak_dbfs is not None and levels.sample_peak_dbfs > HOT_MIX_DBFS:
+        findings.append(
+            info("mix_hot", f"the mix peaks at {levels.sample_peak_dbfs:.1f} dBFS", "-10 to -6 dBFS is usual")
+        )
+    if mix.source.lossy:
+        findings.append(
+            info("mix_lossy", f"the mix is a lossy file ({mix.source.subtype})", "master from the original")
+        )
+    worst = max((abs(v) for v in mix.stereo.dc), default=0.0)
+    if worst > DC_WORTH_TELLING:
+        findings.append(info("mix_dc", f"the mix carries DC of {worst:.4f} of full scale"))
+    if mix.stereo.side_to_mid_db is not None and mix.stereo.side_to_mid_db > WIDE_DB:
+        findings.append(
+            info("mix_wide", f"side is {mix.stereo.side_to_mid_db:+.1f} dB over mid", "check it in mono")
+        )
+    return findings
+
+
+def inspect_reference(reference: Profile, mix: Profile) -> list[Finding]:
+    """Return what a person should know of a reference."""
+    name = reference.name
+    findings = _short(reference, f"reference {name}")
+    levels = reference.levels
+    if reference.source.sha256 is not None and reference.source.sha256 == mix.source.sha256:
+        findings.append(
+            warning("reference_is_mix", f"the reference {name} is the mix itself: there is nothing to match")
+        )
+    if levels.clipped_runs >= CLIPPED_FROM_RUNS:
+        findings.append(
+            warning(
+                "reference_clipped",
+                f"the reference {name} is clipped ({levels.clipped_runs} flat tops, "
+                f"{levels.true_peak_dbtp:+.1f} dBTP): its treble holds distortion, its loudness cost peaks",
+            )
+        )
+    elif levels.true_peak_dbtp is not None and levels.true_peak_dbtp > 0.0:
+        findings.append(
+            info("reference_over", f"the reference {name} reaches {levels.true_peak_dbtp:+.1f} dBTP")
+        )
+    cutoff = cutoff_hz(np.asarray(reference.spectrum.frequencies_hz), np.asarray(reference.spectrum.mid_db))
+    if cutoff is not None and cutoff < LOW_PASSED_BELOW_HZ:
+        findings.append(
+            warning(
+                "reference_low_passed",
+                f"the reference {name} ends at {cutoff / 1000:.1f} kHz (a lossy codec or a filter): "
+                "nothing above is matched",
+            )
+        )
+    elif reference.source.lossy:
+        findings.append(
+            info("reference_lossy", f"the reference {name} is lossy ({reference.source.subtype})")
+        )
+    findings += _image(reference, mix)
+    if SHORT_TERM_S <= reference.source.duration_s < min(SHORT_REFERENCE_S, 0.25 * mix.source.duration_s):
+        findings.append(
+            warning(
+                "reference_short",
+                f"the reference {name} is {reference.source.duration_s:.1f} s against a mix of "
+                f"{mix.source.duration_s:.0f} s: its balance is that of a passage",
+            )
+        )
+    return findings
+
+
+def _image(reference: Profile, mix: Profile) -> list[Finding]:
+    width = reference.stereo.side_to_mid_db
+    if mix.source.channels == 1:
+        if reference.source.channels > 1:
+            return [info("mix_mono", "the mix is mono and stays mono: width and balance are not matched")]
+        return []
+    if reference.source.channels == 1 or width is None or width < NEAR_MONO_DB:
+        return [
+            warning("reference_mono", f"the reference {reference.name} is mono: the mix keeps its own width")
+        ]
+    return []
+
+
+def _short(profile: Profile, what: str) -> list[Finding]:
+    if profile.source.duration_s >= SHORT_TERM_S:
+        return []
+    return [
+        warning(
+            "too_short",
+            f"the {what} lasts {profile.source.duration_s:.2f} s: short-term loudness, loudness range and "
+            "PSR need 3 s and could not be measured",
+        )
+    ]

@@ -1,0 +1,112 @@
+"""The `refmaster` command: its verbs, its exit codes, and how errors reach a person.
+
+Exit codes: 0 done; 1 finished, but a promise was not met; 2 bad use or bad input; 3 a fault of refmaster;
+130 and 143 interrupted by Ctrl-C and by SIGTERM.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from refmaster import __version__
+from refmaster.cli import master, measure, plan, render
+from refmaster.errors import RefmasterError
+
+EXIT_PROMISE_NOT_MET = 1
+EXIT_BAD_INPUT = 2
+EXIT_FAULT = 3
+
+EPILOG = """
+Examples:
+
+  refmaster master mix.wav --reference ref.wav -o master.wav
+
+  refmaster master mix.wav --reference a.flac --reference b.flac:2 --strength 40 -o master.wav
+
+  refmaster plan mix.wav --reference ref.wav -o plan.yaml   (edit it, then:)
+
+  refmaster render plan.yaml -o master.wav
+
+  refmaster measure *.wav
+
+Exit codes: 0 done, 1 finished but a promise was not met, 2 bad use or bad input, 3 a fault of refmaster.
+"""
+
+app = typer.Typer(
+    name="refmaster",
+    help="Reference-matching mastering: measure, derive, render, and prove it on the written file.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help is as clear and starts in half the time
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (master, plan, render, measure):
+    module.register(app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"refmaster {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(143)  # an exception, so that what is half-written is removed
+
+
+def run() -> NoReturn:
+    """Run the command line and exit with its code."""
+    # Matrix products here are small: a second BLAS thread would only wait, at the price of a whole core.
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = app(standalone_mode=False)
+    except RefmasterError as error:
+        _complain(str(error))
+        sys.exit(EXIT_BAD_INPUT)
+    except KeyboardInterrupt:
+        _complain("interrupted; nothing was changed")
+        sys.exit(130)
+    except typer.Exit as exit_:
+        sys.exit(exit_.exit_code)
+    except Exception as error:  # noqa: BLE001 - the last door: shown with its traceback, exit 3
+        sys.exit(_usage_or_fault(error))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage_or_fault(error: Exception) -> int:
+    """Show a usage error as such; anything else is a fault of refmaster, shown whole for a report."""
+    show = getattr(error, "show", None)
+    if show is not None:
+        show()
+        return EXIT_BAD_INPUT
+    if isinstance(error, typer.Abort):
+        _complain("interrupted; nothing was changed")
+        return 130
+    import traceback
+
+    traceback.print_exception(error, file=sys.stderr)
+    _complain("this is a fault of refmaster, not of your input; please report it with the lines above")
+    return EXIT_FAULT
+
+
+def _complain(message: str) -> None:
+    print(f"refmaster: {message}", file=sys.stderr)

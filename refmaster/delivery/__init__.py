@@ -1,0 +1,1 @@
+"""Where masters go: targets as dated data."""

@@ -1,0 +1,400 @@
+"""One track end to end: measure, derive, solve the level, render, measure what was written, correct.
+
+The loop is closed over the written file: its loudness, true peak and tone are measured afresh, and where
+the limiter moved them the plan is corrected and rendered again before anything is moved into place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refmaster.audio import ArraySource, AudioSource, Block, open_audio
+from refmaster.check.findings import Finding
+from refmaster.check.preflight import inspect_mix, inspect_reference, require_usable
+from refmaster.check.promises import judge_master, judge_moves
+from refmaster.dsp.drive import DriveAnalyzer
+from refmaster.dsp.limiter import LimiterActivity
+from refmaster.errors import AudioError, InputError
+from refmaster.matching.correct import corrected_level, corrected_peak, corrected_tone
+from refmaster.matching.derive import WeightedProfile, derive_plan
+from refmaster.matching.level import level_solved
+from refmaster.measure import measure
+from refmaster.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOutlet
+from refmaster.plan import MasteringPlan, load_plan
+from refmaster.profile import Profile, is_profile_path, load_profile
+from refmaster.render import Renderer, limiter_settings
+from refmaster.settings.match import MatchSettings
+
+# Each attempt costs a whole render; the first is right in most cases, the second in nearly all.
+MAX_ATTEMPTS = 4
+
+Progress = Callable[[str, int, int | None], None]
+PathLike = str | Path
+ReferenceLike = PathLike | Profile | tuple[PathLike | Profile, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MasterResult:
+    """What was asked and what was achieved.
+
+    Attributes
+    ----------
+    plan : MasteringPlan
+        Renders to the same bytes again.
+    mix, master : Profile
+        Before, and after as measured on what was written.
+    references : tuple of Profile
+    findings : tuple of Finding
+    limiter : LimiterActivity or None
+        What the limiter did; None where it is off.
+    output : Path or None
+        None for an array.
+    renders : int
+        How often the audio was rendered until every promise was met (or could not be).
+    """
+
+    plan: MasteringPlan
+    mix: Profile
+    master: Profile
+    references: tuple[Profile, ...]
+    findings: tuple[Finding, ...]
+    limiter: LimiterActivity | None
+    output: Path | None
+    renders: int
+
+    @property
+    def kept_promises(self) -> bool:
+        """True where no finding is a broken promise."""
+        return all(finding.severity != "broken_promise" for finding in self.findings)
+
+
+def master_file(
+    mix: PathLike,
+    references: Sequence[ReferenceLike] | ReferenceLike,
+    output: PathLike,
+    settings: MatchSettings | None = None,
+    *,
+    bit_depth: str | None = None,
+    sample_rate_hz: int | None = None,
+    dither_seed: int = 0,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> MasterResult:
+    """Master a file against one or several references and write the result.
+
+    Parameters
+    ----------
+    mix : str or Path
+        A mono or stereo recording.
+    references : path, Profile, (path or Profile, weight), or a sequence of those
+        A path may name audio or a saved profile. An empty sequence matches nothing but the loudness.
+    output : str or Path
+        Written beside its place and moved there only when complete and measured.
+    settings : MatchSettings, optional
+        What to match, how far, how loud.
+    bit_depth : {"16", "24", "32f", "64f"}, optional
+        The mix's by default.
+    sample_rate_hz : int, optional
+        The mix's by default.
+    dither_seed : int
+        The same seed gives the same bytes.
+    overwrite : bool
+        Replace an existing file.
+    progress : callable, optional
+        Called as ``progress(stage, frames_done, frames_in_all)``.
+
+    Returns
+    -------
+    MasterResult
+
+    Raises
+    ------
+    AudioError, SettingsError, OutputError
+        Bad input or destination; nothing is left behind.
+    """
+    settings = settings or MatchSettings()
+    outlet = FileOutlet(output, overwrite=overwrite, inputs=_paths(mix, references))
+    mix_profile = measure(open_audio(mix), progress=progress)
+    weighted = _profiles(references, mix_profile, progress)
+    plan = _first_plan(mix_profile, weighted, settings, sample_rate_hz, bit_depth, dither_seed)
+    with outlet:
+        return _close_loop(open_audio(mix), mix_profile, weighted, plan, outlet, progress)
+
+
+def plan_file(
+    mix: PathLike,
+    references: Sequence[ReferenceLike] | ReferenceLike,
+    settings: MatchSettings | None = None,
+    *,
+    bit_depth: str | None = None,
+    sample_rate_hz: int | None = None,
+    dither_seed: int = 0,
+    progress: Progress | None = None,
+) -> MasterResult:
+    """Derive the plan that `master_file` would render; the trial render is measured and thrown away."""
+    settings = settings or MatchSettings()
+    mix_profile = measure(open_audio(mix), progress=progress)
+    weighted = _profiles(references, mix_profile, progress)
+    plan = _first_plan(mix_profile, weighted, settings, sample_rate_hz, bit_depth, dither_seed)
+    with SpoolOutlet() as outlet:
+        return _close_loop(open_audio(mix), mix_profile, weighted, plan, outlet, progress)
+
+
+def render_file(
+    plan: MasteringPlan | PathLike,
+    output: PathLike,
+    *,
+    mix: PathLike | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> MasterResult:
+    """Render a plan: the same bytes each time, checked against the plan's own promises.
+
+    Parameters
+    ----------
+    plan : MasteringPlan or path
+        Paths in a plan file are relative to it.
+    output : str or Path
+        The file to write.
+    mix : str or Path, optional
+        Render this file instead of the plan's mix (a stem, an instrumental); its hash is not compared.
+    overwrite : bool
+        Replace an existing file.
+    progress : callable, optional
+        As for `master_file`.
+
+    Raises
+    ------
+    AudioError
+        The mix is not the file that the plan was made for.
+    """
+    folder = Path()
+    if not isinstance(plan, MasteringPlan):
+        folder = Path(plan).parent
+        plan = load_plan(plan)
+    path = Path(mix) if mix is not None else folder / plan.mix.file
+    outlet = FileOutlet(output, overwrite=overwrite, inputs=[path])
+    source = open_audio(path)
+    mix_profile = measure(source, progress=progress)
+    if mix is None and plan.mix.sha256 is not None and mix_profile.source.sha256 != plan.mix.sha256:
+        raise AudioError(
+            f"{path}: expected the mix that the plan was made for (sha256 {plan.mix.sha256[:12]}...), found "
+            f"another file ({str(mix_profile.source.sha256)[:12]}...); derive a new plan, or name the file "
+            "with --mix to render it all the same"
+        )
+    with outlet:
+        master, activity = _render_once(source, plan, outlet, progress)
+        findings = [
+            *judge_moves(plan),
+            *judge_master(plan, master, expected_frames=_frames(plan, mix_profile)),
+        ]
+        outlet.keep(source, master)
+    return MasterResult(
+        plan=plan,
+        mix=mix_profile,
+        master=master,
+        references=(),
+        findings=(*findings, *outlet.findings),
+        limiter=activity,
+        output=Path(output),
+        renders=1,
+    )
+
+
+def master_array(
+    mix: NDArray[np.floating],
+    reference: NDArray[np.floating] | Profile,
+    sample_rate_hz: int,
+    settings: MatchSettings | None = None,
+    *,
+    reference_rate_hz: int | None = None,
+    progress: Progress | None = None,
+) -> tuple[NDArray[np.floating], MasterResult]:
+    """Master an array against another, or against a profile.
+
+    Parameters
+    ----------
+    mix : ndarray, shape (frames,) or (frames, channels)
+        Float samples, full scale 1; one or two channels.
+    reference : ndarray or Profile
+        Shape and scale as the mix.
+    sample_rate_hz : int
+        Of the mix, and of the reference unless `reference_rate_hz` says otherwise.
+    settings : MatchSettings, optional
+        What to match, how far, how loud.
+    reference_rate_hz : int, optional
+        The reference need not have the mix's rate.
+    progress : callable, optional
+        As for `master_file`.
+
+    Returns
+    -------
+    master : ndarray, shape (frames, channels)
+        Of the mix's length and dtype, not dithered.
+    result : MasterResult
+    """
+    settings = settings or MatchSettings()
+    source = ArraySource(mix, sample_rate_hz, name="mix")
+    mix_profile = measure(source, progress=progress)
+    if not isinstance(reference, Profile):
+        reference = measure(
+            ArraySource(reference, reference_rate_hz or sample_rate_hz, name="reference"), progress=progress
+        )
+    weighted = [(reference, 1.0)]
+    plan = _first_plan(mix_profile, weighted, settings, None, None, 0)
+    with ArrayOutlet() as outlet:
+        result = _close_loop(source, mix_profile, weighted, plan, outlet, progress)
+        return outlet.samples, result
+
+
+def _paths(mix: PathLike, references: Sequence[ReferenceLike] | ReferenceLike) -> list[Path]:
+    found = [Path(mix)]
+    for reference, _ in _weighted(references):
+        if not isinstance(reference, Profile):
+            found.append(Path(reference))
+    return found
+
+
+def _weighted(
+    references: Sequence[ReferenceLike] | ReferenceLike,
+) -> list[tuple[PathLike | Profile, float]]:
+    if isinstance(references, str | Path | Profile):
+        return [(references, 1.0)]
+    if isinstance(references, tuple) and len(references) == 2 and isinstance(references[1], int | float):
+        return [(references[0], float(references[1]))]
+    pairs: list[tuple[PathLike | Profile, float]] = []
+    for item in references:
+        pairs.extend(_weighted(item))
+    for _, weight in pairs:
+        if not weight > 0.0:
+            raise InputError(f"a reference's weight must be above 0, found {weight:g}")
+    return pairs
+
+
+def load_reference(reference: PathLike | Profile, progress: Progress | None = None) -> Profile:
+    """Return the profile of a reference: measured from audio, read from a saved profile, or as given."""
+    if isinstance(reference, Profile):
+        return reference
+    if is_profile_path(reference):
+        return load_profile(reference)
+    return measure(open_audio(reference), progress=progress, stage="measuring the reference")
+
+
+def _profiles(
+    references: Sequence[ReferenceLike] | ReferenceLike, mix: Profile, progress: Progress | None
+) -> list[WeightedProfile]:
+    require_usable(mix, "mix")
+    weighted = []
+    for reference, weight in _weighted(references):
+        profile = load_reference(reference, progress)
+        require_usable(profile, "reference")
+        weighted.append((profile, weight))
+    return weighted
+
+
+def _first_plan(
+    mix: Profile,
+    references: list[WeightedProfile],
+    settings: MatchSettings,
+    sample_rate_hz: int | None,
+    bit_depth: str | None,
+    dither_seed: int,
+) -> MasteringPlan:
+    if mix.source.channels > 2:
+        raise AudioError(
+            f"{mix.source.file}: expected a mono or stereo mix, found {mix.source.channels} channels; "
+            "fold it down to stereo first"
+        )
+    return derive_plan(
+        mix,
+        references,
+        settings,
+        sample_rate_hz=sample_rate_hz,
+        bit_depth=bit_depth,
+        dither_seed=dither_seed,
+    )
+
+
+def _close_loop(
+    source: AudioSource,
+    mix: Profile,
+    references: list[WeightedProfile],
+    plan: MasteringPlan,
+    outlet: Outlet,
+    progress: Progress | None,
+) -> MasterResult:
+    """Solve, render, measure and correct until the written file keeps its promises, then commit it."""
+    plan, slope = _solve(source, mix, plan, progress)
+    tone_corrected = False
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        master, activity = _render_once(source, plan, outlet, progress)
+        if attempt == MAX_ATTEMPTS:
+            break
+        retoned = None if tone_corrected else corrected_tone(plan, mix, master)
+        if retoned is not None:
+            tone_corrected = True
+            plan, slope = _solve(source, mix, retoned, progress)
+            continue
+        again = corrected_peak(plan, master) or corrected_level(plan, master, slope)
+        if again is None:
+            break
+        plan = again
+    findings = [
+        *inspect_mix(mix),
+        *(finding for profile, _ in references for finding in inspect_reference(profile, mix)),
+        *judge_moves(plan),
+        *judge_master(plan, master, expected_frames=_frames(plan, mix)),
+    ]
+    outlet.keep(source, master)
+    return MasterResult(
+        plan=plan,
+        mix=mix,
+        master=master,
+        references=tuple(profile for profile, _ in references),
+        findings=(*findings, *outlet.findings),
+        limiter=activity,
+        output=outlet.path,
+        renders=attempt,
+    )
+
+
+def _solve(
+    source: AudioSource, mix: Profile, plan: MasteringPlan, progress: Progress | None
+) -> tuple[MasteringPlan, float]:
+    """Return the plan with its level solved, and how many LU a dB of drive brings there."""
+    renderer = Renderer(plan, source)
+    analyzer = DriveAnalyzer(plan.output.sample_rate_hz, source.format.channels)
+    for block in _counted(renderer.equalized_blocks(), "solving the level", _frames(plan, mix), progress):
+        analyzer.update(block)
+    return level_solved(plan, analyzer, limiter_settings(plan))
+
+
+def _render_once(
+    source: AudioSource, plan: MasteringPlan, outlet: Outlet, progress: Progress | None
+) -> tuple[Profile, LimiterActivity | None]:
+    renderer = Renderer(plan, source)
+    total = source.format.frames
+    written = outlet.write(_counted(renderer.blocks(), "rendering", total, progress), source, plan)
+    return measure(
+        written, progress=progress, stage="measuring the master", identify=False
+    ), renderer.activity
+
+
+def _frames(plan: MasteringPlan, mix: Profile) -> int:
+    return round(mix.source.frames * plan.output.sample_rate_hz / mix.source.sample_rate_hz)
+
+
+def _counted(
+    blocks: Iterator[Block], stage: str, total: int | None, progress: Progress | None
+) -> Iterator[Block]:
+    done = 0
+    for block in blocks:
+        yield block
+        done += len(block)
+        if progress is not None:
+            progress(stage, done, total)

@@ -1,0 +1,89 @@
+"""Closing the loop: what the written file measures, turned into corrections of its plan.
+
+Each function returns the corrected plan, or None where nothing is worth correcting.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from refmaster.matching.bands import Array, energy_mask, judged, smooth, smooth_power_db
+from refmaster.matching.derive import tone_points
+from refmaster.plan import CurvePoint, MasteringPlan
+from refmaster.profile import Profile
+
+# Under these the written file is as good as its plan.
+LOUDNESS_OFF_LU = 0.03
+TONE_OFF_DB = 0.2
+# What a limiter does to the tone is small; more than this is not its doing.
+MAX_TONE_CORRECTION_DB = 3.0
+PEAK_MARGIN_DB = 0.01
+
+
+def corrected_level(plan: MasteringPlan, master: Profile, slope_lu_per_db: float) -> MasteringPlan | None:
+    """Correct the gain by what the written loudness misses (not where a limit keeps it down)."""
+    target, reached = plan.promise.integrated_lufs, master.levels.integrated_lufs
+    if target is None or reached is None or plan.promise.limited_by is not None:
+        return None
+    missed = target - reached
+    if abs(missed) <= LOUDNESS_OFF_LU:
+        return None
+    gain = plan.level.gain_db + missed / max(slope_lu_per_db, 0.15)
+    level = plan.level.model_copy(update={"gain_db": round(gain, 3) + 0.0})
+    return plan.model_copy(update={"level": level})
+
+
+def corrected_peak(plan: MasteringPlan, master: Profile) -> MasteringPlan | None:
+    """Lower the limiter's own ceiling by what the written file (a lossy codec, say) goes over."""
+    reached = master.levels.true_peak_dbtp
+    if reached is None or reached <= plan.promise.true_peak_dbtp or not plan.limiter.enabled:
+        return None
+    over = reached - plan.promise.true_peak_dbtp
+    ceiling = round(plan.limiter.ceiling_dbtp - over - PEAK_MARGIN_DB, 3)
+    lower = plan.promise.true_peak_dbtp - ceiling
+    why = f"set {lower:.2f} dB lower, so that the written file holds its ceiling"
+    limiter = plan.limiter.model_copy(update={"ceiling_dbtp": ceiling, "why": why})
+    return plan.model_copy(update={"limiter": limiter})
+
+
+def corrected_tone(plan: MasteringPlan, mix: Profile, master: Profile) -> MasteringPlan | None:
+    """Take from the curves what the limiter moved, where it moved the tone worth mentioning."""
+    if not plan.requested.tone or not plan.tone.mid:
+        return None
+    frequencies = np.asarray(mix.spectrum.frequencies_hz)
+    count = min(len(frequencies), len(master.spectrum.frequencies_hz))
+    frequencies = frequencies[:count]
+    expected = np.asarray(mix.spectrum.mid_db)[:count] + curve_at(plan.tone.mid, frequencies)
+    reached = np.asarray(master.spectrum.mid_db)[:count]
+    present = energy_mask(frequencies, np.asarray(mix.spectrum.mid_db)[:count])
+    counts = present & judged(frequencies)
+    if not counts.any():
+        return None
+    moved = smooth_power_db(reached, 1 / 3) - smooth_power_db(expected, 1 / 3)
+    moved -= moved[counts].mean()
+    if np.sqrt(np.mean(moved[counts] ** 2)) <= TONE_OFF_DB:
+        return None
+    correction = -smooth(moved, present, plan.requested.smoothing_octaves)
+    correction = np.where(present, np.clip(correction, -MAX_TONE_CORRECTION_DB, MAX_TONE_CORRECTION_DB), 0.0)
+    tone = plan.tone.model_copy(
+        update={
+            "mid": _moved(plan.tone.mid, frequencies, correction),
+            "side": _moved(plan.tone.side, frequencies, correction),
+            "why": f"{plan.tone.why}; corrected for what the limiter moved",
+        }
+    )
+    return plan.model_copy(update={"tone": tone})
+
+
+def curve_at(points: tuple[CurvePoint, ...], frequencies_hz: Array) -> Array:
+    """Return a plan curve in dB at `frequencies_hz`: linear in dB over log frequency, flat outside."""
+    if not points:
+        return np.zeros(len(frequencies_hz))
+    hz, gain = np.array(points).T
+    return np.asarray(np.interp(np.log2(frequencies_hz), np.log2(hz), gain))
+
+
+def _moved(points: tuple[CurvePoint, ...], frequencies: Array, correction: Array) -> tuple[CurvePoint, ...]:
+    if not points:
+        return points
+    return tone_points(frequencies, curve_at(points, frequencies) + correction)

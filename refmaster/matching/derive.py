@@ -1,0 +1,223 @@
+"""From profiles and settings to a plan: every stage but the level, which needs the audio's peaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from refmaster.dsp.limiter import LimiterSettings
+from refmaster.matching.bands import Array
+from refmaster.matching.tone import ToneMatch, derive_tone, third_octave_rms_db
+from refmaster.plan import (
+    Balance,
+    CurvePoint,
+    Level,
+    LimiterStage,
+    MasteringPlan,
+    MixRecord,
+    Output,
+    Promise,
+    ReferenceRecord,
+    Region,
+    Tone,
+    made_by,
+)
+from refmaster.profile import Profile
+from refmaster.settings.match import MatchSettings
+
+REGIONS = (
+    ("sub bass", 20.0, 60.0),
+    ("bass", 60.0, 150.0),
+    ("low mids", 150.0, 500.0),
+    ("mids", 500.0, 2000.0),
+    ("upper mids", 2000.0, 5000.0),
+    ("presence", 5000.0, 10000.0),
+    ("air", 10000.0, 20000.0),
+)
+POINTS_PER_OCTAVE = 6
+NEGLIGIBLE_DB = 0.01
+MAX_BALANCE_DB = 2.0
+NEGLIGIBLE_BALANCE_DB = 0.05
+LOUDNESS_TOLERANCE_LU = 0.05
+
+WeightedProfile = tuple[Profile, float]
+
+
+def derive_plan(
+    mix: Profile,
+    references: Sequence[WeightedProfile],
+    settings: MatchSettings,
+    *,
+    sample_rate_hz: int | None = None,
+    bit_depth: str | None = None,
+    dither_seed: int = 0,
+) -> MasteringPlan:
+    """Derive a plan whose level stage is still 0 dB.
+
+    Parameters
+    ----------
+    mix : Profile
+        What is to be mastered.
+    references : sequence of (Profile, weight)
+        May be empty where only a loudness is asked: then no tone, width or balance is matched.
+    settings : MatchSettings
+        What to match, how far, how loud.
+    sample_rate_hz : int, optional
+        Of the output; the mix's by default.
+    bit_depth : {"16", "24", "32f", "64f"}, optional
+        Of the output; the mix's by default.
+    dither_seed : int
+        Recorded for the render.
+
+    Returns
+    -------
+    MasteringPlan
+    """
+    tone = _tone_stage(mix, references, settings)
+    limiter = LimiterSettings(ceiling_dbtp=settings.ceiling_dbtp)
+    target = target_lufs(mix, references, settings)
+    return MasteringPlan(
+        version=1,
+        made_by=made_by(),
+        mix=MixRecord(
+            file=mix.source.file,
+            sha256=mix.source.sha256,
+            sample_rate_hz=mix.source.sample_rate_hz,
+            channels=mix.source.channels,
+            frames=mix.source.frames,
+        ),
+        references=tuple(
+            ReferenceRecord(file=profile.source.file, sha256=profile.source.sha256, weight=weight)
+            for profile, weight in references
+        ),
+        requested=settings,
+        tone=tone,
+        balance=_balance_stage(mix, references, settings),
+        level=Level(why="not solved yet", gain_db=0.0),
+        limiter=LimiterStage(
+            why=f"holds {settings.ceiling_dbtp:g} dBTP; only peaks above it are touched",
+            enabled=True,
+            ceiling_dbtp=limiter.ceiling_dbtp,
+            lookahead_ms=limiter.lookahead_ms,
+            hold_ms=limiter.hold_ms,
+            sustain_ms=limiter.sustain_ms,
+            release_ms=limiter.release_ms,
+        ),
+        output=Output(
+            sample_rate_hz=sample_rate_hz or mix.source.sample_rate_hz,
+            bit_depth=bit_depth,  # type: ignore[arg-type]  # validated by the model
+            dither=True,
+            dither_seed=dither_seed,
+        ),
+        promise=Promise(
+            integrated_lufs=target,
+            tolerance_lu=LOUDNESS_TOLERANCE_LU,
+            true_peak_dbtp=settings.ceiling_dbtp,
+            limited_by=None,
+        ),
+    )
+
+
+def target_lufs(mix: Profile, references: Sequence[WeightedProfile], settings: MatchSettings) -> float | None:
+    """Return the integrated loudness to reach, in LUFS: asked, the references' mean, or the mix's own."""
+    if settings.target_lufs is not None:
+        return settings.target_lufs
+    known = [(p.levels.integrated_lufs, w) for p, w in references if p.levels.integrated_lufs is not None]
+    if not settings.loudness or not known:
+        return mix.levels.integrated_lufs
+    total = sum(weight for _, weight in known)
+    return round(sum(lufs * weight for lufs, weight in known) / total, 3)
+
+
+def tone_points(frequencies_hz: Array, gain_db: Array) -> tuple[CurvePoint, ...]:
+    """Return a curve as plan points at sixths of an octave, or nothing where it is flat at 0 dB."""
+    if np.max(np.abs(gain_db), initial=0.0) < NEGLIGIBLE_DB:
+        return ()
+    step = 24 // POINTS_PER_OCTAVE
+    start = (len(frequencies_hz) - 1) % step // 2
+    return tuple(
+        (round(float(f), 1), round(float(g), 2) + 0.0)
+        for f, g in zip(frequencies_hz[start::step], gain_db[start::step], strict=True)
+    )
+
+
+def _tone_stage(mix: Profile, references: Sequence[WeightedProfile], settings: MatchSettings) -> Tone:
+    if not references or not (settings.tone or settings.side):
+        why = "no reference was given" if not references else "tone and width are switched off"
+        return Tone(why=why, phase=settings.phase, mid=(), side=(), regions=())
+    match = derive_tone(mix, list(references), settings)
+    mid = tone_points(match.frequencies_hz, match.mid_db)
+    side = tone_points(match.frequencies_hz, match.side_db) if mix.source.channels == 2 else ()
+    return Tone(
+        why=_tone_why(match, settings),
+        phase=settings.phase,
+        mid=mid,
+        side=side,
+        regions=_regions(match, settings),
+    )
+
+
+def _tone_why(match: ToneMatch, settings: MatchSettings) -> str:
+    before = third_octave_rms_db(match.difference_db, match.frequencies_hz, match.known)
+    if before is None:
+        return "mix and reference share no band with energy: nothing is matched"
+    left = third_octave_rms_db(match.difference_db - match.mid_db, match.frequencies_hz, match.known)
+    asked = "full" if settings.strength == "full" else f"{settings.strength:g} %"
+    return (
+        f"the reference is {before:.1f} dB RMS away (third octaves, 40 Hz-16 kHz); strength {asked} "
+        f"leaves {left:.1f} dB"
+    )
+
+
+def _regions(match: ToneMatch, settings: MatchSettings) -> tuple[Region, ...]:
+    regions = []
+    for name, low, high in REGIONS:
+        inside = (match.frequencies_hz >= low) & (match.frequencies_hz < high)
+        known = inside & match.known
+        if not inside.any():
+            continue
+        difference = float(match.difference_db[known].mean()) if known.any() else 0.0
+        applied = float(match.mid_db[inside].mean())
+        regions.append(
+            Region(
+                name=name,
+                low_hz=low,
+                high_hz=high,
+                difference_db=round(difference, 1) + 0.0,
+                applied_db=round(applied, 1) + 0.0,
+                why=_region_why(known.sum() / inside.sum(), difference, applied, settings),
+            )
+        )
+    return tuple(regions)
+
+
+def _region_why(known_share: float, difference: float, applied: float, settings: MatchSettings) -> str:
+    if known_share < 0.5:
+        return "mix or reference has no energy in much of it: not followed there"
+    if not settings.tone:
+        return "tone is switched off"
+    asked = difference * settings.fraction
+    if abs(asked) - abs(applied) > 1.0 and abs(applied) > 0.8 * min(
+        settings.boost_bound_db, settings.cut_bound_db
+    ):
+        return "held at the largest allowed gain"
+    return "follows the reference" if abs(difference) >= 0.5 else "close to the reference already"
+
+
+def _balance_stage(mix: Profile, references: Sequence[WeightedProfile], settings: MatchSettings) -> Balance:
+    own = mix.stereo.balance_db
+    known = [(p.stereo.balance_db, w) for p, w in references if p.stereo.balance_db is not None]
+    if mix.source.channels != 2 or own is None:
+        return Balance(why="the mix is mono", left_over_right_db=0.0)
+    if not settings.balance or not known:
+        why = "switched off" if not settings.balance else "no stereo reference"
+        return Balance(why=why, left_over_right_db=0.0)
+    wanted = sum(b * w for b, w in known) / sum(w for _, w in known)
+    move = float(np.clip(settings.fraction * (wanted - own), -MAX_BALANCE_DB, MAX_BALANCE_DB))
+    if abs(move) < NEGLIGIBLE_BALANCE_DB:
+        return Balance(why=f"the mix is balanced ({own:+.2f} dB) as the reference is", left_over_right_db=0.0)
+    return Balance(
+        why=f"left over right: {own:+.2f} dB in the mix, {wanted:+.2f} dB in the reference",
+        left_over_right_db=round(move, 2),
+    )

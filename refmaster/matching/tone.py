@@ -1,0 +1,205 @@
+"""The tonal match: mid and side curves from the difference between reference and mix.
+
+The difference is taken between third-octave readings on the 1/24-octave grid, its level removed, so that
+tone and loudness are separate matters. A curve exists only where mix and reference both have energy; beyond
+that it runs out to 0 dB within a sixth of an octave, so that no treble and no width is made of noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from refmaster.matching.bands import (
+    JUDGED_HIGH_HZ,
+    JUDGED_LOW_HZ,
+    Array,
+    Mask,
+    Spectrum,
+    judged,
+    smooth,
+    smooth_power_db,
+    spectrum_of,
+)
+from refmaster.profile import BANDS_PER_OCTAVE, Profile, band_centers_hz
+from refmaster.settings.match import MatchSettings
+
+RUN_OUT_OCTAVES = 1 / 6
+RANGE_EDGE_OCTAVES = 1 / 3
+# Low side is a mono-compatibility matter: it is never boosted here, whatever the reference does.
+NO_WIDTH_BOOST_BELOW_HZ = 100.0
+# Third-octave exactness of `full`: the curve is corrected by what its own prediction misses.
+FULL_ITERATIONS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToneMatch:
+    """The curves of a match on the band grid, and what they were derived from.
+
+    Attributes
+    ----------
+    frequencies_hz : ndarray, shape (bands,)
+    mid_db, side_db : ndarray, shape (bands,)
+        Gains; `side_db` is what the side gets in all (the mid's curve plus the width's).
+    difference_db : ndarray, shape (bands,)
+        Reference minus mix, third-octave readings, level removed; 0 where nothing is known.
+    width_difference_db : ndarray, shape (bands,)
+        Side-to-mid of the reference minus that of the mix; 0 where nothing is known.
+    known, width_known : ndarray of bool, shape (bands,)
+        Where mix and reference both have energy.
+    """
+
+    frequencies_hz: Array
+    mid_db: Array
+    side_db: Array
+    difference_db: Array
+    width_difference_db: Array
+    known: Mask
+    width_known: Mask
+
+
+def derive_tone(mix: Profile, references: list[tuple[Profile, float]], settings: MatchSettings) -> ToneMatch:
+    """Derive the mid and side curves.
+
+    Parameters
+    ----------
+    mix : Profile
+        What is to be matched.
+    references : list of (Profile, weight)
+        At least one; weights are relative.
+    settings : MatchSettings
+        How far, in which range, within which bounds.
+    """
+    frequencies = band_centers_hz(mix.source.sample_rate_hz)
+    spectrum = spectrum_of(mix, frequencies)
+    wanted = [(spectrum_of(profile, frequencies), weight) for profile, weight in references]
+    difference, known = _mid_difference(spectrum, wanted)
+    width_difference, width_known = _width_difference(spectrum, wanted)
+
+    mid = np.zeros(len(frequencies))
+    if settings.tone and known.any():
+        mid = _mid_curve(spectrum, difference, known, settings)
+    width = np.zeros(len(frequencies))
+    if settings.side and width_known.any():
+        width = _width_curve(frequencies, width_difference, width_known, settings)
+    return ToneMatch(
+        frequencies_hz=frequencies,
+        mid_db=mid,
+        side_db=mid + width,
+        difference_db=difference,
+        width_difference_db=width_difference,
+        known=known,
+        width_known=width_known,
+    )
+
+
+def _mid_difference(mix: Spectrum, references: list[tuple[Spectrum, float]]) -> tuple[Array, Mask]:
+    """Return the weighted mean difference to the references, level removed, and where it is known."""
+    mix_db = smooth_power_db(mix.mid_db, 1 / 3)
+    total = np.zeros(len(mix_db))
+    weights = np.zeros(len(mix_db))
+    for reference, weight in references:
+        both = mix.mid_present & reference.mid_present
+        each = smooth_power_db(reference.mid_db, 1 / 3) - mix_db
+        counts = both & judged(mix.frequencies_hz)
+        level = float(each[counts].mean()) if counts.any() else 0.0
+        total += np.where(both, weight * (each - level), 0.0)
+        weights += np.where(both, weight, 0.0)
+    known = weights > 0.0
+    return np.divide(total, weights, out=np.zeros_like(total), where=known), known
+
+
+def _width_difference(mix: Spectrum, references: list[tuple[Spectrum, float]]) -> tuple[Array, Mask]:
+    total = np.zeros(len(mix.mid_db))
+    weights = np.zeros(len(mix.mid_db))
+    if mix.side_db is not None:
+        own = smooth_power_db(mix.side_db, 1 / 3) - smooth_power_db(mix.mid_db, 1 / 3)
+        for reference, weight in references:
+            if reference.side_db is None:
+                continue
+            both = mix.side_present & reference.side_present
+            its = smooth_power_db(reference.side_db, 1 / 3) - smooth_power_db(reference.mid_db, 1 / 3)
+            total += np.where(both, weight * (its - own), 0.0)
+            weights += np.where(both, weight, 0.0)
+    known = weights > 0.0
+    return np.divide(total, weights, out=np.zeros_like(total), where=known), known
+
+
+def _mid_curve(mix: Spectrum, difference: Array, known: Mask, settings: MatchSettings) -> Array:
+    """Return the followed share of the difference as a curve, bounded, ranged and run out."""
+    frequencies = mix.frequencies_hz
+    asked = settings.fraction * smooth(difference, known, settings.smoothing_octaves)
+    curve = _bounded(frequencies, asked, known, settings)
+    if settings.strength != "full" or settings.smoothing_octaves > 1 / 3 + 1e-9:
+        return curve
+    # Gains within a band act on its loudest part: correct the curve by what it misses when applied.
+    before = smooth_power_db(mix.mid_db, 1 / 3)
+    for _ in range(FULL_ITERATIONS):
+        missed = difference - (smooth_power_db(mix.mid_db + curve, 1 / 3) - before)
+        missed -= missed[known].mean()
+        asked = asked + smooth(missed, known, settings.smoothing_octaves)
+        curve = _bounded(frequencies, asked, known, settings)
+    return curve
+
+
+def _bounded(frequencies: Array, asked: Array, known: Mask, settings: MatchSettings) -> Array:
+    curve = np.clip(asked, -settings.cut_bound_db, settings.boost_bound_db)
+    return shaped(curve, frequencies, known, settings)
+
+
+def _width_curve(frequencies: Array, difference: Array, known: Mask, settings: MatchSettings) -> Array:
+    asked = settings.fraction * smooth(difference, known, max(settings.smoothing_octaves, 1 / 3))
+    curve = np.clip(asked, -settings.width_bound_db, settings.width_bound_db)
+    curve = np.where(frequencies < NO_WIDTH_BOOST_BELOW_HZ, np.minimum(curve, 0.0), curve)
+    return shaped(curve, frequencies, known, settings)
+
+
+def shaped(curve: Array, frequencies: Array, known: Mask, settings: MatchSettings) -> Array:
+    """Return a curve run out to 0 dB beyond what is known and beyond the asked range."""
+    window = range_window(frequencies, settings.low_hz, settings.high_hz)
+    return np.asarray(curve * run_out(known) * window)
+
+
+def run_out(known: Mask) -> Array:
+    """Return 1 where the difference is known, falling to 0 within a sixth of an octave outside."""
+    places = np.flatnonzero(known)
+    if not len(places):
+        return np.zeros(len(known))
+    index = np.arange(len(known))
+    after = np.searchsorted(places, index).clip(0, len(places) - 1)
+    before = (after - 1).clip(0)
+    distance = np.minimum(np.abs(index - places[after]), np.abs(index - places[before]))
+    share = np.clip(distance / (RUN_OUT_OCTAVES * BANDS_PER_OCTAVE), 0.0, 1.0)
+    return 0.5 + 0.5 * np.cos(np.pi * share)
+
+
+def range_window(frequencies: Array, low_hz: float, high_hz: float) -> Array:
+    """Return 1 inside the asked range, falling to 0 within a third of an octave inside its ends."""
+    octaves = np.full(len(frequencies), np.inf)
+    if low_hz > frequencies[0]:
+        octaves = np.minimum(octaves, np.log2(frequencies / low_hz))
+    if high_hz < frequencies[-1]:
+        octaves = np.minimum(octaves, np.log2(high_hz / frequencies))
+    share = np.clip(octaves / RANGE_EDGE_OCTAVES, 0.0, 1.0)
+    return 0.5 - 0.5 * np.cos(np.pi * share)
+
+
+def third_octave_rms_db(values: Array, frequencies: Array, known: Mask) -> float | None:
+    """Return the RMS in dB over the judged bands (40 Hz to 16 kHz) after removing the mean, or None."""
+    counts = known & (frequencies >= JUDGED_LOW_HZ) & (frequencies <= JUDGED_HIGH_HZ)
+    if not counts.any():
+        return None
+    chosen = values[counts] - values[counts].mean()
+    return float(np.sqrt(np.mean(chosen**2)))
+
+
+def tonal_distance_db(profile: Profile, reference: Profile) -> float | None:
+    """Return how far two recordings' tone is apart: third-octave RMS in dB, 40 Hz-16 kHz, level removed.
+
+    Only bands in which both have energy count; None where there are none.
+    """
+    frequencies = band_centers_hz(min(profile.source.sample_rate_hz, reference.source.sample_rate_hz))
+    own, its = spectrum_of(profile, frequencies), spectrum_of(reference, frequencies)
+    difference, known = _mid_difference(own, [(its, 1.0)])
+    return third_octave_rms_db(difference, frequencies, known)

@@ -1,0 +1,270 @@
+"""Long-term average spectrum of mid and side, gated as loudness is, with its variation over time.
+
+Frames are Hann windows of 16384 samples at 44.1 and 48 kHz (about a third of a second at every rate),
+half overlapped. Bin powers are scaled so that they add up to the mean square of the signal: a full-scale
+sine adds up to 0.5. Mid is (L+R)/2, side is (L-R)/2. One channel is all mid; of more than two channels
+the mean power is taken as mid, and there is no side.
+
+Frames count from -70 LUFS and from 20 LU below the mean of those that do (the gates of EBU Tech 3342). The
+second gate is known at the end only, so power is collected per class of 1 LU: exact to half a class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refmaster.dsp.blocks import Reblocker
+from refmaster.units import power_to_db
+
+Array = NDArray[np.float64]
+Block = NDArray[np.float32] | NDArray[np.float64]
+
+FRAME_AT_48K = 16384
+LOWEST_LUFS, HIGHEST_LUFS = -70, 10
+RELATIVE_GATE_LU = 20.0
+HOPS_PER_SEGMENT = 18  # 3.1 s at 48 kHz, 3.3 s at 44.1 kHz
+MAX_SEGMENTS = 128
+_HOPS_AT_ONCE = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spectrum:
+    """The long-term average spectrum.
+
+    Attributes
+    ----------
+    frequencies_hz : ndarray, shape (bins,)
+    mid_power : ndarray, shape (bins,)
+        Mean square per bin over the frames that passed the gates.
+    side_power : ndarray, shape (bins,), or None
+        None where there is no side.
+    frames_passed_share : float
+        Share of all frames that passed the gates.
+    segment_s : float
+        Length of a segment in seconds.
+    segment_mid_power, segment_side_power : ndarray, shape (segments, bands)
+        Mean square in the third-octave bands `third_octave_hz`, for every segment above -70 LUFS.
+    third_octave_hz : ndarray, shape (bands,)
+    """
+
+    frequencies_hz: Array
+    mid_power: Array
+    side_power: Array | None
+    frames_passed_share: float
+    segment_s: float
+    segment_mid_power: Array
+    segment_side_power: Array | None
+    third_octave_hz: Array
+
+
+class SpectrumMeter:
+    """Measures the long-term average spectrum of a stream.
+
+    Parameters
+    ----------
+    sample_rate_hz : int
+    channels : int
+    """
+
+    def __init__(self, sample_rate_hz: int, channels: int) -> None:
+        self.frame = frame_length(sample_rate_hz)
+        self._hop = self.frame // 2
+        self._channels = channels
+        self._stereo = channels == 2
+        self.frequencies_hz: Array = np.linspace(0.0, sample_rate_hz / 2, self.frame // 2 + 1)
+        window = np.hanning(self.frame + 1)[:-1]
+        self._window = window.astype(np.float32)
+        scale = np.full(len(self.frequencies_hz), 2.0)
+        scale[0] = scale[-1] = 1.0
+        self._scale = scale / (self.frame * np.sum(window**2))
+        weighting = k_weighting_power(self.frequencies_hz)
+        # A mean over both channels' squares is twice the mean of mid's and side's.
+        self._loudness_weight = weighting * self._scale * (2.0 if self._stereo else channels)
+        classes = HIGHEST_LUFS - LOWEST_LUFS
+        self._power = np.zeros((classes, 2 if self._stereo else 1, len(self.frequencies_hz)))
+        self._count = np.zeros(classes, dtype=np.int64)
+        self._below = 0
+        self._blocks: Reblocker[np.float32] = Reblocker(self._hop * _HOPS_AT_ONCE)
+        self._overlap: NDArray[np.float32] | None = None
+        self._segments = _Segments(sample_rate_hz, self._hop, self.frequencies_hz)
+
+    def update(self, block: Block) -> None:
+        """Take a block of shape (frames, channels)."""
+        for piece in self._blocks.push(block.astype(np.float32, copy=False)):
+            self._take(self._signals(piece))
+
+    def result(self) -> Spectrum:
+        """Return the spectrum; the meter is finished."""
+        rest = self._blocks.remainder()
+        if rest is not None:
+            whole = len(rest) // self._hop * self._hop
+            nothing_yet = self._overlap is None and whole < self.frame
+            if nothing_yet:  # too short for a frame: one frame, filled up with silence
+                rest = np.concatenate([rest, np.zeros((self.frame - len(rest), rest.shape[1]), rest.dtype)])
+                whole = self.frame
+            if whole:
+                self._take(self._signals(rest[:whole]))
+        passed = self._passed()
+        count = int(self._count[passed].sum())
+        total = int(self._count.sum()) + self._below
+        power = self._power[passed].sum(axis=0) * (self._scale / max(count, 1))
+        segments = self._segments.power(self._scale)
+        return Spectrum(
+            frequencies_hz=self.frequencies_hz,
+            mid_power=power[0],
+            side_power=power[1] if self._stereo else None,
+            frames_passed_share=count / max(total, 1),
+            segment_s=self._segments.length_s,
+            segment_mid_power=segments[:, 0],
+            segment_side_power=segments[:, 1] if self._stereo else None,
+            third_octave_hz=self._segments.centers_hz,
+        )
+
+    def _signals(self, piece: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what is transformed, shape (signals, frames): mid and side, or every channel."""
+        if not self._stereo:
+            return np.ascontiguousarray(piece.T)
+        left, right = piece[:, 0], piece[:, 1]
+        return np.stack([(left + right) * np.float32(0.5), (left - right) * np.float32(0.5)])
+
+    def _take(self, signals: NDArray[np.float32]) -> None:
+        """Transform the half-overlapped frames of a whole number of hops."""
+        from scipy.fft import rfft
+
+        if self._overlap is not None:
+            signals = np.concatenate([self._overlap, signals], axis=1)
+        self._overlap = signals[:, -self._hop :].copy()
+        hops = signals.reshape(len(signals), -1, self._hop)
+        if hops.shape[1] < 2:
+            return
+        frames = np.concatenate([hops[:, :-1], hops[:, 1:]], axis=2)
+        frames *= self._window
+        spectra = rfft(frames, axis=2)
+        power = np.square(spectra.real) + np.square(spectra.imag)
+        if not self._stereo:
+            power = power.mean(axis=0, keepdims=True)
+        for frame in power.transpose(1, 0, 2):
+            self._count_frame(frame)
+
+    def _count_frame(self, power: NDArray[np.float32]) -> None:
+        level = -0.691 + power_to_db(
+            float(np.dot(power.sum(axis=0, dtype=np.float64), self._loudness_weight))
+        )
+        self._segments.add(power, counts=level >= LOWEST_LUFS)
+        if level < LOWEST_LUFS:
+            self._below += 1
+            return
+        place = min(
+            int(level) - LOWEST_LUFS if level >= 0 else int(np.floor(level)) - LOWEST_LUFS,
+            len(self._count) - 1,
+        )
+        self._power[place] += power
+        self._count[place] += 1
+
+    def _passed(self) -> NDArray[np.bool_]:
+        """Return the classes above the relative gate."""
+        levels = np.arange(LOWEST_LUFS, HIGHEST_LUFS) + 0.5
+        if not self._count.any():
+            return np.zeros(len(levels), dtype=bool)
+        mean = power_to_db(float(np.sum(self._count * 10 ** (levels / 10)) / self._count.sum()))
+        return levels >= mean - RELATIVE_GATE_LU
+
+
+class _Segments:
+    """Third-octave powers of segments; pairs are merged where there would be too many."""
+
+    def __init__(self, sample_rate_hz: int, hop: int, frequencies_hz: Array) -> None:
+        k = np.arange(-17, 14)
+        centers = 1000.0 * 10.0 ** (k / 10)
+        self.centers_hz = centers[centers * 10**0.05 < 0.49 * sample_rate_hz]
+        self._edges_hz = np.concatenate([self.centers_hz * 10**-0.05, self.centers_hz[-1:] * 10**0.05])
+        self._frequencies_hz = frequencies_hz
+        self._hop_s = hop / sample_rate_hz
+        self._hops = HOPS_PER_SEGMENT
+        self._sum: Array | None = None
+        self._taken = 0
+        self._counted = 0
+        self._rows: list[tuple[Array, int]] = []
+
+    @property
+    def length_s(self) -> float:
+        """Length of a segment in seconds."""
+        return self._hops * self._hop_s
+
+    def add(self, power: NDArray[np.float32], *, counts: bool) -> None:
+        """Add the spectrum of one frame, shape (signals, bins)."""
+        if self._sum is None:
+            self._sum = np.zeros(power.shape)
+        if counts:
+            self._sum += power
+            self._counted += 1
+        self._taken += 1
+        if self._taken == self._hops:
+            self._close()
+
+    def power(self, scale: Array) -> Array:
+        """Return mean band powers, shape (segments, signals, bands)."""
+        if self._counted and (not self._rows or self._taken >= self._hops // 2):
+            self._close()
+        if not self._rows:
+            return np.zeros((0, 2, len(self.centers_hz)))
+        # The scale is the same for all bins but the first and last, which no band reaches.
+        return np.asarray(np.stack([row / count for row, count in self._rows]) * scale[1])
+
+    def _close(self) -> None:
+        if self._sum is not None and self._counted:
+            bands = band_power(self._frequencies_hz, self._sum, self._edges_hz)
+            self._rows.append((bands, self._counted))
+            self._sum[:] = 0.0
+        self._taken = self._counted = 0
+        if len(self._rows) >= 2 * MAX_SEGMENTS:
+            pairs = zip(self._rows[::2], self._rows[1::2], strict=True)
+            self._rows = [(one + other, n + m) for (one, n), (other, m) in pairs]
+            self._hops *= 2
+
+
+def frame_length(sample_rate_hz: int) -> int:
+    """Return the frame length in samples: 16384 at 44.1 and 48 kHz, about a third of a second elsewhere."""
+    return int(2 ** max(8, round(np.log2(FRAME_AT_48K * sample_rate_hz / 46000))))
+
+
+def band_power(frequencies_hz: Array, power: Array, edges_hz: Array) -> Array:
+    """Return the power between successive edges, bins that straddle an edge being split.
+
+    Parameters
+    ----------
+    frequencies_hz : ndarray, shape (bins,)
+        Evenly spaced bin centres.
+    power : ndarray, shape (..., bins)
+        Of each bin.
+    edges_hz : ndarray, shape (bands + 1,)
+        Rising.
+
+    Returns
+    -------
+    ndarray, shape (..., bands)
+    """
+    step = frequencies_hz[1] - frequencies_hz[0]
+    below = np.concatenate(
+        [np.zeros((*power.shape[:-1], 1)), np.cumsum(power, axis=-1, dtype=np.float64)], axis=-1
+    )
+    place = np.clip(edges_hz / step + 0.5, 0.0, len(frequencies_hz))
+    whole = np.minimum(place.astype(int), len(frequencies_hz) - 1)
+    at_edge = below[..., whole] + (below[..., whole + 1] - below[..., whole]) * (place - whole)
+    return np.diff(at_edge, axis=-1)
+
+
+def k_weighting_power(frequencies_hz: Array) -> Array:
+    """Return the squared gain of the K-weighting (ITU-R BS.1770-5, annex 1) from its 48 kHz filters.
+
+    Above 24 kHz it is held: there the standard says nothing.
+    """
+    z = np.exp(-2j * np.pi * np.minimum(frequencies_hz, 23900.0) / 48000.0)
+    shelf = np.polyval([1.19839281085285, -2.69169618940638, 1.53512485958697], z) / np.polyval(
+        [0.73248077421585, -1.69065929318241, 1.0], z
+    )
+    high_pass = np.polyval([1.0, -2.0, 1.0], z) / np.polyval([0.99007225036621, -1.99004745483398, 1.0], z)
+    return np.asarray(np.abs(shelf * high_pass) ** 2, dtype=np.float64)

@@ -1,0 +1,179 @@
+"""The mastering plan: everything a render does, as data that a person reads and edits.
+
+A plan is complete: rendering decides nothing and has no default of its own. Stages act in the order of the
+sections: tone (equalizer), balance, level (gain), limiter, output. Gains are dB, frequencies Hz, times ms.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+import refmaster
+from refmaster.settings.document import read_document
+from refmaster.settings.emit import emit_model
+from refmaster.settings.match import MatchSettings
+from refmaster.settings.model import Model, validate_document
+
+Gain = Annotated[float, Field(ge=-60.0, le=60.0)]
+Hertz = Annotated[float, Field(gt=0.0, le=384000.0)]
+CurvePoint = tuple[Hertz, Gain]
+
+
+class MixRecord(Model):
+    """The mix that the plan was made for."""
+
+    file: str = Field(description="path; relative paths are relative to this plan")
+    sha256: str | None = Field(description="render refuses another file; null: any")
+    sample_rate_hz: int = Field(gt=0)
+    channels: int = Field(ge=1, le=2)
+    frames: int = Field(ge=1)
+
+
+class ReferenceRecord(Model):
+    """A reference that the plan was derived from; rendering does not need it."""
+
+    file: str
+    sha256: str | None
+    weight: float = Field(gt=0.0, description="relative")
+
+
+class Region(Model):
+    """What was asked, what is done, and why, in one region of the spectrum (for reading; not rendered)."""
+
+    name: str
+    low_hz: float
+    high_hz: float
+    difference_db: float = Field(description="dB, reference minus mix, level removed")
+    applied_db: float = Field(description="dB, mean gain of the mid curve")
+    why: str
+
+
+class Tone(Model):
+    """The equalizer."""
+
+    why: str
+    phase: Literal["linear", "minimum"]
+    mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the mid (or mono); empty: no change")
+    side: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the side; empty: no change")
+    regions: tuple[Region, ...] = Field(description="for reading; rendering uses the curves above")
+
+    @model_validator(mode="after")
+    def _rising(self) -> Tone:
+        for name, points in (("mid", self.mid), ("side", self.side)):
+            for (low, _), (high, _) in itertools.pairwise(points):
+                if high <= low:
+                    raise ValueError(f"{name}: frequencies must rise, found {low:g} Hz before {high:g} Hz")
+        return self
+
+
+class Balance(Model):
+    """Left against right."""
+
+    why: str
+    left_over_right_db: float = Field(
+        ge=-12.0, le=12.0, description="dB; half to the left, half off the right"
+    )
+
+
+class Level(Model):
+    """The gain into the limiter."""
+
+    why: str
+    gain_db: Gain = Field(description="dB")
+
+
+class LimiterStage(Model):
+    """The true-peak limiter."""
+
+    why: str
+    enabled: bool
+    ceiling_dbtp: float = Field(ge=-40.0, le=0.0, description="dBTP, set on the limiter")
+    lookahead_ms: float = Field(gt=0.0, le=20.0, description="ms")
+    hold_ms: float = Field(ge=0.0, le=200.0, description="ms")
+    sustain_ms: float = Field(ge=0.0, le=2000.0, description="ms")
+    release_ms: float = Field(gt=0.0, le=5000.0, description="ms")
+
+
+class Output(Model):
+    """The written file; the container follows the name it is written to."""
+
+    sample_rate_hz: int = Field(gt=0, le=768000)
+    bit_depth: Literal["16", "24", "32f", "64f"] | None = Field(description="null: as the mix")
+    dither: bool = Field(description="TPDF where a word length is reduced")
+    dither_seed: int = Field(ge=0)
+
+
+class Promise(Model):
+    """What the written file is checked against."""
+
+    integrated_lufs: float | None = Field(description="LUFS; null: no loudness is promised")
+    tolerance_lu: float = Field(gt=0.0, description="LU")
+    true_peak_dbtp: float = Field(description="dBTP, never above")
+    limited_by: Literal["max_reduction", "saturation"] | None = Field(
+        description="what keeps the loudness below the one that was asked; null: nothing"
+    )
+
+
+class MasteringPlan(Model):
+    """Everything a render does."""
+
+    version: int = Field(ge=1, le=1)
+    made_by: str
+    mix: MixRecord
+    references: tuple[ReferenceRecord, ...]
+    requested: MatchSettings
+    tone: Tone
+    balance: Balance
+    level: Level
+    limiter: LimiterStage
+    output: Output
+    promise: Promise
+
+    @property
+    def is_identity(self) -> bool:
+        """True where rendering returns the mix bit for bit."""
+        flat = all(gain == 0.0 for _, gain in (*self.tone.mid, *self.tone.side))
+        return (
+            flat
+            and self.balance.left_over_right_db == 0.0
+            and self.level.gain_db == 0.0
+            and not self.limiter.enabled
+            and self.output.sample_rate_hz == self.mix.sample_rate_hz
+        )
+
+
+def made_by() -> str:
+    """Return the name and version that plans and profiles carry."""
+    return f"refmaster {refmaster.__version__}"
+
+
+def format_plan(plan: MasteringPlan) -> str:
+    """Return a plan as YAML text."""
+    name = Path(plan.mix.file).name
+    header = f"Mastering plan for {name}. Edit any value, then: refmaster render PLAN -o MASTER"
+    return emit_model(plan, header=header)
+
+
+def save_plan(plan: MasteringPlan, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write a plan as YAML, complete or not at all."""
+    from refmaster.files import write_text
+
+    write_text(path, format_plan(plan), overwrite=overwrite)
+
+
+def load_plan(path: str | Path) -> MasteringPlan:
+    """Read a plan; SettingsError names every problem as ``file:line:column: key.path: message``."""
+    return validate_document(MasteringPlan, read_document(path))
+
+
+def diff_plans(before: MasteringPlan, after: MasteringPlan) -> str:
+    """Return the lines in which two plans differ, as a unified diff."""
+    lines = difflib.unified_diff(
+        format_plan(before).splitlines(), format_plan(after).splitlines(), "before", "after", lineterm="", n=0
+    )
+    return "\n".join(lines)

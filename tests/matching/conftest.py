@@ -1,0 +1,98 @@
+"""Profiles made of numbers, so that matching is tested without audio."""
+
+import numpy as np
+import pytest
+
+from refmaster.profile import (
+    FLOOR_DB,
+    BandSpectrum,
+    Evidence,
+    Levels,
+    Profile,
+    SourceFacts,
+    StereoFacts,
+    TimeSeries,
+    band_centers_hz,
+)
+
+THIRDS_HZ = tuple(round(1000.0 * 10 ** (k / 10), 1) for k in range(-17, 14))
+
+
+def build_profile(
+    mid_db, side_db=None, *, rate=44100, lufs=-20.0, balance_db=0.0, name="made.wav", true_peak_dbtp=-6.0
+):
+    """A profile of the given band spectrum; `mid_db` and `side_db` are functions of Hz, or arrays."""
+    hz = band_centers_hz(rate)
+    mid = np.asarray(mid_db(hz) if callable(mid_db) else mid_db, dtype=float)
+    side = (
+        np.asarray(side_db(hz) if callable(side_db) else side_db, dtype=float)
+        if side_db is not None
+        else None
+    )
+    channels = 1 if side is None else 2
+    return Profile(
+        version=1,
+        made_by="test",
+        source=SourceFacts(
+            file=name,
+            sha256=None,
+            container="WAV",
+            subtype="PCM_24",
+            lossy=False,
+            sample_rate_hz=rate,
+            channels=channels,
+            frames=rate * 60,
+            duration_s=60.0,
+        ),
+        levels=Levels(
+            integrated_lufs=lufs,
+            max_momentary_lufs=lufs + 3,
+            max_short_term_lufs=lufs + 2,
+            loudness_range_lu=5.0,
+            loudness_range_stable=True,
+            true_peak_dbtp=true_peak_dbtp,
+            true_peak_filter="test",
+            sample_peak_dbfs=true_peak_dbtp - 0.2,
+            plr_db=true_peak_dbtp - lufs,
+            psr_db=10.0,
+            crest_factor_db=14.0,
+            clipped_runs=0,
+            gate_passed_share=1.0,
+        ),
+        stereo=StereoFacts(
+            correlation=0.5 if side is not None else None,
+            balance_db=balance_db if side is not None else None,
+            side_to_mid_db=-8.0 if side is not None else None,
+            dc=(0.0,) * channels,
+        ),
+        spectrum=BandSpectrum(
+            frequencies_hz=tuple(hz),
+            mid_db=tuple(np.maximum(mid, FLOOR_DB)),
+            side_db=() if side is None else tuple(np.maximum(side, FLOOR_DB)),
+            frames_passed_share=1.0,
+        ),
+        evidence=Evidence(
+            segment_s=3.0,
+            frequencies_hz=THIRDS_HZ,
+            mid_std_db=(2.0,) * len(THIRDS_HZ),
+            side_std_db=() if side is None else (2.0,) * len(THIRDS_HZ),
+            segment_mid_db=(),
+            segment_side_db=(),
+        ),
+        series=TimeSeries(hop_s=0.1, momentary_lufs=(), short_term_lufs=()),
+    )
+
+
+def pink(hz):
+    """-40 dB per band at 1 kHz, falling 3 dB per octave."""
+    return -40.0 - 3.0 * np.log2(hz / 1000.0)
+
+
+@pytest.fixture
+def make_profile():
+    return build_profile
+
+
+@pytest.fixture
+def pink_db():
+    return pink
