@@ -8,12 +8,14 @@ short filter is exact.
 ======== ======================================== =====================================================
 stage    filter                                   figures
 ======== ======================================== =====================================================
-1, x2    256 taps, Kaiser window, beta 3          within 0.04 dB of Fourier interpolation on music
-                                                  clipped by 12 dB, within 0.02 dB clipped by 6 dB
+1, x2    256 taps, Kaiser window, beta 4          flat to 0.014 dB up to 0.45 of the sample rate, to
+                                                  0.032 dB up to 0.48; highest +0.10, -1 dB at 0.496
 2, x4    12 taps per phase, Kaiser, beta 8        ripple and images below -80 dB
 ======== ======================================== =====================================================
 
-Eightfold points miss the top of a sine at half the sample rate by 0.17 dB at the very worst.
+Against Fourier interpolation (16 points a sample) of 10 s from ten pieces of music, the largest peak reads
+0.002 dB low to 0.002 high; clipped by 6 dB, 0.018 low to 0.003 high; clipped by 12 dB, 0.040 low to 0.006
+high. Eightfold points miss the top of a sine at half the sample rate by 0.17 dB at the very worst.
 
 Both stages are products of rows of samples with a matrix. The first is mirror-symmetric about the middle
 of a row, so that sums and differences of mirrored samples halve its size. The second is worked out only
@@ -39,7 +41,7 @@ F64 = NDArray[np.float64]
 Block = NDArray[np.float32] | NDArray[np.float64]
 
 HALF_TAPS = 256
-HALF_BETA = 3.0
+HALF_BETA = 4.0
 FINE_TAPS = 12
 FINE_BETA = 8.0
 FINE_FACTOR = 4

@@ -4,12 +4,20 @@ Two filters, because the length of the filter matters more than the factor, and 
 of its filter says little:
 
 ``"long"`` (default)
-    Eightfold, 256 taps in the stage that matters (`refmaster.dsp.interpolation`). Against Fourier
-    interpolation of the whole excerpt, on six pieces of music clipped by 12 dB, it read at most 0.033 dB
-    low and 0.008 dB high; clipped by 6 dB, at most 0.010 dB off; on unclipped music 0.02 dB.
+    Eightfold, 256 taps in the stage that matters (`refmaster.dsp.interpolation`).
 ``"bs1770"``
-    Fourfold, the 12 taps per phase printed in BS.1770-4, Annex 2. For comparison with other meters: on the
-    same material it reads up to 0.4 dB low, on some masters 2 dB.
+    Fourfold, the 12 taps per phase printed in BS.1770-4, Annex 2. For comparison with other meters.
+
+Error of the true peak in dB, lowest and highest over 10 s of ten pieces of music, against Fourier
+interpolation with 16 points a sample:
+
+=================== ================ ================ ========================
+music               long             bs1770           libebur128 (4x, 49 taps)
+=================== ================ ================ ========================
+as it is            -0.002 to +0.002 -0.009 to +0.013 -0.006 to +0.006
+clipped by 6 dB     -0.018 to +0.003 -0.190 to -0.013 -0.038 to +0.033
+clipped by 12 dB    -0.040 to +0.006 -0.249 to -0.029 -0.843 to +0.120
+=================== ================ ================ ========================
 
 Neither reads less than the largest sample. Levels are over all channels, LFE included.
 """
