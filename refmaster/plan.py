@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -160,10 +161,24 @@ def format_plan(plan: MasteringPlan) -> str:
 
 
 def save_plan(plan: MasteringPlan, path: str | Path, *, overwrite: bool = False) -> None:
-    """Write a plan as YAML, complete or not at all."""
-    from refmaster.files import write_text
+    """Write a plan as YAML, complete or not at all; paths become relative to the plan's folder."""
+    from refmaster.atomic import write_text
 
-    write_text(path, format_plan(plan), overwrite=overwrite)
+    write_text(path, format_plan(relocated(plan, Path(path).parent)), overwrite=overwrite)
+
+
+def relocated(plan: MasteringPlan, folder: Path) -> MasteringPlan:
+    """Return the plan with its paths, relative to the working folder until now, relative to `folder`."""
+
+    def move(file: str) -> str:
+        try:
+            return Path(os.path.relpath(file, folder)).as_posix()
+        except ValueError:  # another drive
+            return str(Path(file).absolute())
+
+    mix = plan.mix.model_copy(update={"file": move(plan.mix.file)})
+    references = tuple(r.model_copy(update={"file": move(r.file)}) for r in plan.references)
+    return plan.model_copy(update={"mix": mix, "references": references})
 
 
 def load_plan(path: str | Path) -> MasteringPlan:

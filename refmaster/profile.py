@@ -132,7 +132,7 @@ class Profile(Model):
 
 def save_profile(profile: Profile, path: str | Path, *, overwrite: bool = False) -> None:
     """Write a profile as YAML (the destination is replaced only when the text is complete)."""
-    from refmaster.files import write_text
+    from refmaster.atomic import write_text
 
     header = (
         f"refmaster profile of {profile.name}.\n"

@@ -43,7 +43,7 @@ MaxReduction = Annotated[
     float | None,
     typer.Option("--max-reduction", help="Deepest limiting that loudness may cost, dB.  [8]"),
 ]
-LowHz = Annotated[float | None, typer.Option("--low-hz", help="No tone change below, Hz.  [20]")]
+LowHz = Annotated[float | None, typer.Option("--low-hz", help="No tone change below, Hz.  [25]")]
 HighHz = Annotated[float | None, typer.Option("--high-hz", help="No tone change above, Hz.  [20000]")]
 MaxBoost = Annotated[float | None, typer.Option("--max-boost", help="Largest boost, dB.  [12; full: 30]")]
 MaxCut = Annotated[float | None, typer.Option("--max-cut", help="Largest cut, dB.  [12; full: 30]")]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from refmaster.matching.bands import Array, energy_mask, judged, smooth, smooth_power_db
-from refmaster.matching.derive import tone_points
+from refmaster.matching.curves import curve_at, tone_points
 from refmaster.plan import CurvePoint, MasteringPlan
 from refmaster.profile import Profile
 
@@ -73,14 +73,6 @@ def corrected_tone(plan: MasteringPlan, mix: Profile, master: Profile) -> Master
         }
     )
     return plan.model_copy(update={"tone": tone})
-
-
-def curve_at(points: tuple[CurvePoint, ...], frequencies_hz: Array) -> Array:
-    """Return a plan curve in dB at `frequencies_hz`: linear in dB over log frequency, flat outside."""
-    if not points:
-        return np.zeros(len(frequencies_hz))
-    hz, gain = np.array(points).T
-    return np.asarray(np.interp(np.log2(frequencies_hz), np.log2(hz), gain))
 
 
 def _moved(points: tuple[CurvePoint, ...], frequencies: Array, correction: Array) -> tuple[CurvePoint, ...]:

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from refmaster.dsp.limiter import LimiterSettings
-from refmaster.matching.bands import Array
+from refmaster.matching.curves import curve_at, tone_points
 from refmaster.matching.tone import ToneMatch, derive_tone, third_octave_rms_db
 from refmaster.plan import (
     Balance,
-    CurvePoint,
     Level,
     LimiterStage,
     MasteringPlan,
@@ -35,8 +34,6 @@ REGIONS = (
     ("presence", 5000.0, 10000.0),
     ("air", 10000.0, 20000.0),
 )
-POINTS_PER_OCTAVE = 6
-NEGLIGIBLE_DB = 0.01
 MAX_BALANCE_DB = 2.0
 NEGLIGIBLE_BALANCE_DB = 0.05
 LOUDNESS_TOLERANCE_LU = 0.05
@@ -93,7 +90,7 @@ def derive_plan(
         ),
         requested=settings,
         tone=tone,
-        balance=_balance_stage(mix, references, settings),
+        balance=_balance_stage(mix, references, settings, tone),
         level=Level(why="not solved yet", gain_db=0.0),
         limiter=LimiterStage(
             why=f"holds {settings.ceiling_dbtp:g} dBTP; only peaks above it are touched",
@@ -128,18 +125,6 @@ def target_lufs(mix: Profile, references: Sequence[WeightedProfile], settings: M
         return mix.levels.integrated_lufs
     total = sum(weight for _, weight in known)
     return round(sum(lufs * weight for lufs, weight in known) / total, 3)
-
-
-def tone_points(frequencies_hz: Array, gain_db: Array) -> tuple[CurvePoint, ...]:
-    """Return a curve as plan points at sixths of an octave, or nothing where it is flat at 0 dB."""
-    if np.max(np.abs(gain_db), initial=0.0) < NEGLIGIBLE_DB:
-        return ()
-    step = 24 // POINTS_PER_OCTAVE
-    start = (len(frequencies_hz) - 1) % step // 2
-    return tuple(
-        (round(float(f), 1), round(float(g), 2) + 0.0)
-        for f, g in zip(frequencies_hz[start::step], gain_db[start::step], strict=True)
-    )
 
 
 def _tone_stage(mix: Profile, references: Sequence[WeightedProfile], settings: MatchSettings) -> Tone:
@@ -205,7 +190,9 @@ def _region_why(known_share: float, difference: float, applied: float, settings:
     return "follows the reference" if abs(difference) >= 0.5 else "close to the reference already"
 
 
-def _balance_stage(mix: Profile, references: Sequence[WeightedProfile], settings: MatchSettings) -> Balance:
+def _balance_stage(
+    mix: Profile, references: Sequence[WeightedProfile], settings: MatchSettings, tone: Tone
+) -> Balance:
     own = mix.stereo.balance_db
     known = [(p.stereo.balance_db, w) for p, w in references if p.stereo.balance_db is not None]
     if mix.source.channels != 2 or own is None:
@@ -214,10 +201,29 @@ def _balance_stage(mix: Profile, references: Sequence[WeightedProfile], settings
         why = "switched off" if not settings.balance else "no stereo reference"
         return Balance(why=why, left_over_right_db=0.0)
     wanted = sum(b * w for b, w in known) / sum(w for _, w in known)
-    move = float(np.clip(settings.fraction * (wanted - own), -MAX_BALANCE_DB, MAX_BALANCE_DB))
+    aim = own + settings.fraction * (wanted - own)
+    move = float(np.clip(aim - _balance_after(mix, tone), -MAX_BALANCE_DB, MAX_BALANCE_DB))
     if abs(move) < NEGLIGIBLE_BALANCE_DB:
-        return Balance(why=f"the mix is balanced ({own:+.2f} dB) as the reference is", left_over_right_db=0.0)
+        return Balance(why=f"left over right stays at {own:+.2f} dB", left_over_right_db=0.0)
     return Balance(
         why=f"left over right: {own:+.2f} dB in the mix, {wanted:+.2f} dB in the reference",
         left_over_right_db=round(move, 2),
     )
+
+
+def _balance_after(mix: Profile, tone: Tone) -> float:
+    """Return left over right in dB after the equalizer: gains of mid and side shift what they share.
+
+    Left and right differ in power by four times the product of mid and side, which the equalizer scales by
+    both its gains; the gains are taken as broadband, weighted by power.
+    """
+    frequencies = np.asarray(mix.spectrum.frequencies_hz)
+    mid, side = (10.0 ** (np.asarray(level) / 10.0) for level in (mix.spectrum.mid_db, mix.spectrum.side_db))
+    mid_after = float(np.sum(mid * 10.0 ** (curve_at(tone.mid, frequencies) / 10.0)))
+    side_after = float(np.sum(side * 10.0 ** (curve_at(tone.side, frequencies) / 10.0)))
+    before, after = float(mid.sum() + side.sum()), mid_after + side_after
+    ratio = 10.0 ** ((mix.stereo.balance_db or 0.0) / 10.0)
+    shared = before * (ratio - 1.0) / (ratio + 1.0)
+    gains = np.sqrt(mid_after / max(float(mid.sum()), 1e-20) * side_after / max(float(side.sum()), 1e-20))
+    shared = float(np.clip(shared * gains, -0.9 * after, 0.9 * after))
+    return float(10.0 * np.log10((after + shared) / (after - shared)))

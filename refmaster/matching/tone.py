@@ -29,6 +29,7 @@ RUN_OUT_OCTAVES = 1 / 6
 RANGE_EDGE_OCTAVES = 1 / 3
 # Low side is a mono-compatibility matter: it is never boosted here, whatever the reference does.
 NO_WIDTH_BOOST_BELOW_HZ = 100.0
+FULL_WIDTH_BOOST_FROM_HZ = 200.0
 # Third-octave exactness of `full`: the curve is corrected by what its own prediction misses.
 FULL_ITERATIONS = 8
 
@@ -151,7 +152,9 @@ def _bounded(frequencies: Array, asked: Array, known: Mask, settings: MatchSetti
 def _width_curve(frequencies: Array, difference: Array, known: Mask, settings: MatchSettings) -> Array:
     asked = settings.fraction * smooth(difference, known, max(settings.smoothing_octaves, 1 / 3))
     curve = np.clip(asked, -settings.width_bound_db, settings.width_bound_db)
-    curve = np.where(frequencies < NO_WIDTH_BOOST_BELOW_HZ, np.minimum(curve, 0.0), curve)
+    octaves = np.log2(FULL_WIDTH_BOOST_FROM_HZ / NO_WIDTH_BOOST_BELOW_HZ)
+    allowed = np.clip(np.log2(frequencies / NO_WIDTH_BOOST_BELOW_HZ) / octaves, 0.0, 1.0)
+    curve = np.where(curve > 0.0, curve * allowed, curve)
     return shaped(curve, frequencies, known, settings)
 
 

@@ -34,11 +34,11 @@ def emit_model(model: BaseModel, *, header: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _emit_fields(model: BaseModel, indent: int, lines: list[str]) -> None:
+def _emit_fields(model: BaseModel, indent: int, lines: list[str], *, comments: bool = True) -> None:
     pad = "  " * indent
     for name, info in type(model).model_fields.items():
         value = getattr(model, name)
-        comment = f"  # {info.description}" if info.description else ""
+        comment = f"  # {info.description}" if info.description and comments else ""
         if indent == 0 and lines and lines[-1] and isinstance(value, BaseModel):
             lines.append("")
         if isinstance(value, BaseModel):
@@ -63,10 +63,10 @@ def _is_flat(values: Any) -> bool:
 
 def _emit_rows(rows: Any, indent: int, lines: list[str]) -> None:
     pad = "  " * indent
-    for row in rows:
+    for number, row in enumerate(rows):
         if isinstance(row, BaseModel):
             inner: list[str] = []
-            _emit_fields(row, indent + 1, inner)
+            _emit_fields(row, indent + 1, inner, comments=number == 0)
             inner[0] = f"{pad}- {inner[0].lstrip()}"
             lines.extend(inner)
         else:

@@ -35,7 +35,7 @@ class MatchSettings(Model):
     strength: Percent | Literal["full"] = Field(
         default=60.0, description="percent of the difference, or full: the reference's balance"
     )
-    low_hz: float = Field(default=20.0, ge=5.0, le=1000.0, description="Hz; no tone change is asked below")
+    low_hz: float = Field(default=25.0, ge=5.0, le=1000.0, description="Hz; no tone change is asked below")
     high_hz: float = Field(default=20000.0, ge=1000.0, le=96000.0, description="Hz; and none above")
     max_boost_db: float | None = Field(default=None, ge=0.0, le=40.0, description="dB; null: by strength")
     max_cut_db: float | None = Field(default=None, ge=0.0, le=40.0, description="dB; null: by strength")
