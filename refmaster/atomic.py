@@ -227,9 +227,7 @@ def check_destination(path: str | Path, *, overwrite: bool, inputs: Sequence[str
         raise OutputError(f"{path}: cannot be used as a destination: {error}") from error
 
 
-def write_text(
-    path: str | Path, text: str, *, overwrite: bool, inputs: Sequence[str | Path] = ()
-) -> None:
+def write_text(path: str | Path, text: str, *, overwrite: bool, inputs: Sequence[str | Path] = ()) -> None:
     """Write a text file (UTF-8, line ends as they are), complete or not at all.
 
     Raises

@@ -174,7 +174,8 @@ class ArraySource:
 class FileSource:
     """A file that libsndfile reads. Made by `open_audio`."""
 
-    def __init__(self, path: Path, name: str, audio_format: AudioFormat, *, mp3_extent: mp3.Mp3Extent | None
+    def __init__(
+        self, path: Path, name: str, audio_format: AudioFormat, *, mp3_extent: mp3.Mp3Extent | None
     ) -> None:
         self.path = path
         self.name = name

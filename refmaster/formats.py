@@ -28,7 +28,7 @@ _LOSSLESS: dict[str, tuple[str, ...]] = {
     "RF64": ("PCM_U8", *_WIDE),
     "W64": ("PCM_U8", *_WIDE),
     "AIFF": ("PCM_S8", *_WIDE),
-    "CAF": ("PCM_S8", *_WIDE, "ALAC_16", "ALAC_20", "ALAC_24", "ALAC_32"),
+    "CAF": ("PCM_S8", *_WIDE, "ALAC_16", "ALAC_24", "ALAC_32"),
     "FLAC": ("PCM_S8", "PCM_16", "PCM_24"),
 }
 _MAX_CHANNELS = {"FLAC": 8, "MP3": 2, "OGG": 255, "OPUS": 8}
@@ -39,7 +39,7 @@ _RATES_HZ = {
 _MAX_RATE_HZ = {"FLAC": 655350, "OGG": 200000}
 _DEPTH_SUBTYPES: dict[str, str] = {"16": "PCM_16", "24": "PCM_24", "32f": "FLOAT", "64f": "DOUBLE"}
 _INTEGER_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32,
-                 "ALAC_16": 16, "ALAC_20": 20, "ALAC_24": 24, "ALAC_32": 32}  # fmt: skip
+                 "ALAC_16": 16, "ALAC_24": 24, "ALAC_32": 32}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +149,8 @@ def _lossless_subtype(path: Path, kind: str, source: AudioFormat, bit_depth: Bit
         return wanted
     if source.subtype in possible:
         return source.subtype
+    if source.subtype == "ALAC_20" and kind == "CAF":
+        return "ALAC_24"  # libsndfile does not get back what it writes as ALAC_20
     if source.lossy or source.bits is None:
         return "PCM_24"  # a lossy source decodes to floats; 24 bits keep all that is in it
     if source.subtype in ("FLOAT", "DOUBLE") or source.subtype.startswith("pcm_f"):

@@ -210,9 +210,7 @@ def _write(source: _Source, path: Path, loudness: BextLoudness | None, name: str
         source.tags.notes.append(f"tags and pictures were not kept: not written to {held.container} files")
 
 
-def _write_chunks(
-    source: _Source, path: Path, form: str, loudness: BextLoudness | None, name: str
-) -> None:
+def _write_chunks(source: _Source, path: Path, form: str, loudness: BextLoudness | None, name: str) -> None:
     from refmaster.tag_fields import to_info
 
     tags = source.tags
