@@ -91,12 +91,10 @@ def _fine_matrix() -> tuple[F32, float]:
     """
     samples = _CELL + 2 * _FINE_REACH
     at = np.concatenate([np.arange(samples) - _FINE_REACH, np.arange(samples + 1) - _FINE_REACH - 0.5])
-    rows = []
-    for eighth in (-3, -2, -1, 1, 2, 3):
-        for frame in range(_CELL):
-            row = kaiser_sinc(2.0 * (at - (frame + eighth / 8)), FINE_TAPS / 2, FINE_BETA)
-            rows.append(row / row.sum())
-    matrix = np.stack(rows)
+    eighths = np.array([-3, -2, -1, 1, 2, 3]) / 8
+    points = (eighths[:, np.newaxis] + np.arange(_CELL)).reshape(-1, 1)
+    matrix = kaiser_sinc(2.0 * (at - points), FINE_TAPS / 2, FINE_BETA)
+    matrix /= matrix.sum(axis=1, keepdims=True)
     return matrix.astype(np.float32), float(np.abs(matrix).sum(axis=1).max()) * _SLACK
 
 
@@ -341,8 +339,8 @@ class PeakEnvelope:
     >>> envelope = PeakEnvelope(48000, 1)
     >>> sine = np.sin(0.5 * np.pi * np.arange(4800) + 0.25 * np.pi)[:, np.newaxis]
     >>> peaks = np.concatenate([envelope.push(sine), envelope.flush()])
-    >>> float(np.abs(sine).max()), len(peaks), float(peaks[2000].round(3))
-    (0.7071067811865492, 4800, 1.0)
+    >>> round(float(np.abs(sine).max()), 3), len(peaks), round(float(peaks[2000]), 3)
+    (0.707, 4800, 1.0)
     """
 
     def __init__(
