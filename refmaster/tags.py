@@ -23,7 +23,7 @@ from refmaster import bwf, chunks
 from refmaster.atomic import output_error
 from refmaster.audio import open_audio
 from refmaster.bwf import BextLoudness
-from refmaster.errors import OutputError
+from refmaster.errors import AudioError, OutputError
 
 if TYPE_CHECKING:
     from refmaster.tag_fields import Tags
@@ -89,7 +89,10 @@ def copy_metadata(
 
     source_path, written_path = Path(source_path), Path(written_path)
     name = str(written_path) if name is None else name
-    source = _read(source_path)
+    try:
+        source = _read(source_path)
+    except OSError as error:
+        raise AudioError(f"{source_path}: cannot be read: {error.strerror or error}") from error
     try:
         _write(source, written_path, loudness, name)
     except MutagenError as error:
