@@ -67,10 +67,10 @@ class LimiterSettings:
     """
 
     ceiling_dbtp: float = -1.0
-    lookahead_ms: float = 1.0
+    lookahead_ms: float = 0.5
     hold_ms: float = 12.5
-    sustain_ms: float = 80.0
-    release_ms: float = 60.0
+    sustain_ms: float = 300.0
+    release_ms: float = 4.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -155,7 +155,7 @@ class AttenuationDesigner:
         slow = self._slow(asked)
         trim = self._hold + 2 * self._sustain + self._slow_box + 1
         missing = np.maximum(asked[trim:-trim] - sliding_min(slow, 1), 0.0)
-        fast = self._fast(missing)
+        fast = self._fast(missing, asked[trim - 1 : 1 - trim], slow)
         trim = self._look * 2 + 2
         return np.maximum(slow[trim:-trim] + fast, 0.0)
 
@@ -164,12 +164,15 @@ class AttenuationDesigner:
         lasting = sliding_max(sliding_min(held, self._sustain), self._sustain)
         return sliding_mean(lasting, self._slow_box)
 
-    def _fast(self, missing: F64) -> F64:
+    def _fast(self, missing: F64, asked: F64, slow: F64) -> F64:
+        """Return what to add to ``slow``: what is missing, and the release where it is above ``slow``."""
         wide = sliding_max(missing, self._look + 1)
-        released = self._release(wide)
+        trim = self._look + 1
+        released = self._release(sliding_max(asked, trim)[1:-1]) - slow[trim + 1 : -trim - 1]
+        fast = np.maximum(wide, released)
         for half in self._boxes:
-            released = sliding_mean(released, half)
-        return released
+            fast = sliding_mean(fast, half)
+        return fast
 
     def _release(self, values: F64) -> F64:
         """Return ``max(x[n], k y[n-1])``, going on from the run before."""

@@ -44,13 +44,16 @@ class GuardedBlock:
     frames : ndarray, shape (groups * group_frames, channels)
         The signal.
     levels : ndarray of float32, shape (channels, groups)
-        Linear estimates of its peaks; 0 where nothing needs to be looked at.
+        Linear estimates of its peaks.
+    changed : ndarray of float32, shape (groups,)
+        Above 0 where the signal was changed since it was last measured.
     attenuation_db : ndarray, shape (groups,)
         What was taken off so far.
     """
 
     frames: NDArray[Any]
     levels: F32
+    changed: F32
     attenuation_db: F64
 
 
@@ -178,7 +181,10 @@ class PeakGuard:
         self._context = max(self._margin, reach)  # groups already given out that are still needed
         kept = self.latency_groups + self._context
         self._kept = GuardedBlock(
-            np.zeros((kept * group_frames, channels)), np.zeros((channels, kept), np.float32), np.zeros(kept)
+            np.zeros((kept * group_frames, channels)),
+            np.zeros((channels, kept), np.float32),
+            np.zeros(kept, np.float32),
+            np.zeros(kept),
         )
         self._excess = np.zeros(kept - self._margin)  # dB above the target, of the groups measured so far
 
@@ -187,6 +193,7 @@ class PeakGuard:
         joined = GuardedBlock(
             np.concatenate([self._kept.frames.astype(block.frames.dtype, copy=False), block.frames]),
             np.concatenate([self._kept.levels, block.levels], axis=1),
+            np.concatenate([self._kept.changed, block.changed]),
             np.concatenate([self._kept.attenuation_db, block.attenuation_db]),
         )
         total, new = len(joined.attenuation_db), len(block.attenuation_db)
@@ -195,14 +202,16 @@ class PeakGuard:
         out = slice(self._context, self._context + new)
         result = GuardedBlock(
             joined.frames[out.start * self._group : out.stop * self._group],
-            np.zeros_like(block.levels),
+            joined.levels[:, out],
+            np.zeros_like(block.changed),
             joined.attenuation_db[out],
         )
         if excess.any():
-            self._correct(result, joined.levels[:, out], excess, out)
+            self._correct(result, excess, out)
         self._kept = GuardedBlock(
             joined.frames[new * self._group :].copy(),
             joined.levels[:, new:].copy(),
+            joined.changed[new:].copy(),
             joined.attenuation_db[new:].copy(),
         )
         self._excess = excess[new:]
@@ -210,15 +219,18 @@ class PeakGuard:
 
     def _measure(self, block: GuardedBlock, first: int, last: int) -> F64:
         """Return by how many dB the groups from ``first`` to ``last`` exceed the target."""
-        excess = np.zeros(last - first)
         peaks = np.zeros(last - first, np.float32)
+        # A change moves what the meter reads as far as its filter reaches.
+        due = sliding_max(block.changed[first - self._margin : last + self._margin], self._margin) > 0.0
+        if not due.any():
+            return np.zeros(last - first)
         for channel, levels in enumerate(block.levels):
             if levels.max() * (1.0 + _NYQUIST_WEIGHT) <= self._suspect:
                 continue
             line = np.ascontiguousarray(block.frames[:, channel], dtype=np.float32)
             unseen = self._near_nyquist(line)[first - self._margin : last + self._margin]
             estimates = levels[first:last] + _NYQUIST_WEIGHT * sliding_max(unseen, self._margin)
-            suspects = np.flatnonzero((levels[first:last] > 0.0) & (estimates > self._suspect))
+            suspects = np.flatnonzero(due & (estimates > self._suspect))
             if not len(suspects):
                 continue
             start = first * self._group - self._meter.before_frames
@@ -228,6 +240,7 @@ class PeakGuard:
                 cells = suspects[some : some + _CELLS_AT_ONCE]
                 peaks[cells] = np.maximum(peaks[cells], self._meter.measure(windows[cells]))
         over = peaks > self._accept
+        excess = np.zeros(last - first)
         excess[over] = 20.0 * np.log10(peaks[over].astype(np.float64) / self._target)
         return excess
 
@@ -236,7 +249,7 @@ class PeakGuard:
         signs = np.where(np.arange(self._group) % 2, -1.0, 1.0).astype(np.float32) / self._group
         return np.abs(line.reshape(-1, self._group) @ signs)
 
-    def _correct(self, result: GuardedBlock, levels: F32, excess: F64, out: slice) -> None:
+    def _correct(self, result: GuardedBlock, excess: F64, out: slice) -> None:
         """Attenuate ``result`` so that it covers ``excess``, and mark what has to be looked at again."""
         smooth = sum(self._boxes)
         reach = 2 * smooth + 2
@@ -247,8 +260,7 @@ class PeakGuard:
         gain = (1.0 - reduction).astype(result.frames.dtype)
         result.frames = scale_frames(result.frames, gain)
         result.attenuation_db = result.attenuation_db + correction[1:-1]
-        touched = sliding_max(correction, 1) > 0.0
-        result.levels[:, touched] = levels[:, touched]
+        result.changed = sliding_max(correction, 1).astype(np.float32)
 
 
 def scale_frames(frames: NDArray[Any], gain: NDArray[Any]) -> NDArray[Any]:

@@ -227,7 +227,7 @@ class Limiter:
         self._waiting = self._waiting[groups * self._group :]
         self._peaks = self._peaks[:, groups:]
         self._attenuation = self._attenuation[groups:]
-        return GuardedBlock(frames, levels, attenuation[1:-1])
+        return GuardedBlock(frames, levels, np.ones(groups, np.float32), attenuation[1:-1])
 
 
 class _ActivityLog:
