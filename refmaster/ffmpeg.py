@@ -27,6 +27,10 @@ from refmaster.errors import AudioError
 _PROBE_TIMEOUT_S = 60.0
 _ABOUT_PICTURES = re.compile(r"\[(a?png|mjpegb?|bmp|gif|webp|tiff)\]")
 """Complaints about cover art, which ffmpeg looks at although it is told not to decode it."""
+_BARE_STREAMS = frozenset(
+    {"aac", "ac3", "eac3", "dts", "dtshd", "mp3", "truehd", "mlp", "loas", "mpegts", "amr"}
+)
+"""Formats without a header of their own: ffprobe guesses their length from the bit rate, badly."""
 _MISSING_S = 0.25
 """A decode may be this much shorter than the container states (encoder delay and padding)."""
 
@@ -61,7 +65,8 @@ class FfmpegSource:
         bits = int(stream.get("bits_per_raw_sample") or 0) or int(stream.get("bits_per_sample") or 0) or None
         self._wide = sample_format.rstrip("p") in ("s32", "s64", "dbl") and not (bits and bits <= 24)
         self._options = ["-drc_scale", "0"] if codec in ("ac3", "eac3") else []  # no playback compression
-        self._duration_s = float(stream["duration"]) if stream.get("duration") else None
+        states_length = bool(stream.get("duration")) and stream["format_name"] not in _BARE_STREAMS
+        self._duration_s = float(stream["duration"]) if states_length else None
         audio_format = AudioFormat(
             sample_rate_hz=int(stream["sample_rate"]),
             channels=int(stream["channels"]),
@@ -127,7 +132,7 @@ def _probe(path: Path, name: str) -> dict[str, Any]:
     entries = "codec_name,sample_fmt,sample_rate,channels,bits_per_sample,bits_per_raw_sample,duration"
     command = [
         "ffprobe", "-v", "error", "-protocol_whitelist", "file,pipe", "-select_streams", "a:0",
-        "-show_entries", f"stream={entries}", "-of", "json", f"file:{path}",
+        "-show_entries", f"stream={entries}:format=format_name", "-of", "json", f"file:{path}",
     ]  # fmt: skip
     try:
         done = subprocess.run(
@@ -135,18 +140,18 @@ def _probe(path: Path, name: str) -> dict[str, Any]:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise AudioError(f"{name}: ffprobe could not look at it: {error}") from error
-    streams: list[dict[str, Any]] = []
+    found: dict[str, Any] = {}
     if done.returncode == 0:
         with contextlib.suppress(ValueError):
-            streams = json.loads(done.stdout).get("streams", [])
-    stream = streams[0] if streams else {}
+            found = json.loads(done.stdout)
+    stream: dict[str, Any] = next(iter(found.get("streams", [])), {})
     if not (int(stream.get("sample_rate") or 0) > 0 and int(stream.get("channels") or 0) > 0):
         complaint = _short(done.stderr.decode("utf-8", "replace"), path) or "no audio stream in it"
         raise AudioError(
             f"{name}: not an audio file that libsndfile or ffmpeg can read ({complaint}); expected WAV, "
             "AIFF, FLAC, CAF, MP3, Ogg or another audio format"
         )
-    return stream
+    return stream | {"format_name": found.get("format", {}).get("format_name", "")}
 
 
 @contextlib.contextmanager

@@ -371,6 +371,14 @@ def test_truncated_for_ffmpeg(tmp_path: Path, signal: Signal) -> None:
 
 
 @needs_ffmpeg
+def test_a_guessed_length_is_no_promise(tmp_path: Path, signal: Signal, rng: np.random.Generator) -> None:
+    path = tmp_path / "a.aac"  # a bare stream: quiet first, loud later, so that the bit rate says too much
+    loud = rng.uniform(-0.9, 0.9, (5 * RATE_HZ, 2))
+    ffmpeg_encode(np.concatenate([signal * 1e-4] * 4 + [loud]), path, "-c:a", "aac")
+    assert len(joined(open_audio(path))) >= 4 * FRAMES + len(loud)
+
+
+@needs_ffmpeg
 def test_odd_names_are_names(tmp_path: Path, signal: Signal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     ffmpeg_encode(signal, Path("b.m4a"), "-c:a", "aac")
