@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from refmaster.mastering import master_file as master_file
     from refmaster.mastering import plan_file as plan_file
     from refmaster.mastering import render_file as render_file
-    from refmaster.measure import measure as measure
+    from refmaster.measuring import measure as measure
     from refmaster.plan import MasteringPlan as MasteringPlan
     from refmaster.plan import load_plan as load_plan
     from refmaster.plan import save_plan as save_plan
@@ -55,7 +55,7 @@ _HOMES = {
     "master_file": "mastering",
     "plan_file": "mastering",
     "render_file": "mastering",
-    "measure": "measure",
+    "measure": "measuring",
     "MasteringPlan": "plan",
     "load_plan": "plan",
     "save_plan": "plan",

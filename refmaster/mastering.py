@@ -23,7 +23,7 @@ from refmaster.errors import AudioError, InputError
 from refmaster.matching.correct import corrected_level, corrected_peak, corrected_tone
 from refmaster.matching.derive import WeightedProfile, derive_plan
 from refmaster.matching.level import level_solved
-from refmaster.measure import measure
+from refmaster.measuring import measure
 from refmaster.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOutlet
 from refmaster.plan import MasteringPlan, load_plan
 from refmaster.profile import Profile, is_profile_path, load_profile

@@ -22,6 +22,7 @@ from refmaster.settings.emit import emit_model
 from refmaster.settings.model import Model, validate_document
 
 FLOOR_DB = -200.0
+SILENT_BELOW_DB = -110.0
 BANDS_PER_OCTAVE = 24
 _LOWEST_BAND, _HIGHEST_BAND = -135, 104  # 20.3 Hz to 20.16 kHz
 PROFILE_SUFFIXES = (".yaml", ".yml")
@@ -124,10 +125,8 @@ class Profile(Model):
 
     @property
     def is_silent(self) -> bool:
-        """True where no sample differs from zero (or from DC)."""
-        return (
-            not self.spectrum.mid_db or max(*self.spectrum.mid_db, *self.spectrum.side_db, FLOOR_DB) <= -150.0
-        )
+        """True where no band from 20 Hz up holds anything: digital silence, or a constant."""
+        return max((*self.spectrum.mid_db, *self.spectrum.side_db), default=FLOOR_DB) < SILENT_BELOW_DB
 
 
 def save_profile(profile: Profile, path: str | Path, *, overwrite: bool = False) -> None:

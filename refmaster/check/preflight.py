@@ -33,23 +33,18 @@ def require_usable(profile: Profile, role: str) -> None:
         Silence, or under 0.4 s of audio: there is no loudness to measure.
     """
     source = profile.source
-    if profile.levels.integrated_lufs is not None:
+    if profile.levels.integrated_lufs is not None and not profile.is_silent:
         return
     if source.duration_s < 0.4:
         raise AudioError(
             f"{source.file}: expected at least 0.4 s of audio to measure its loudness, found "
             f"{source.duration_s:.3f} s; give a longer {role}"
         )
-    what = "only a constant (DC)" if max(abs(v) for v in source_dc(profile)) > 1e-6 else "silence"
+    what = "only a constant (DC)" if max(abs(v) for v in profile.stereo.dc) > 1e-6 else "silence"
     raise AudioError(
         f"{source.file}: expected music, found {what} (nothing above -70 LUFS); check that this is the "
         f"right {role}"
     )
-
-
-def source_dc(profile: Profile) -> tuple[float, ...]:
-    """Return the DC of each channel (full scale is 1)."""
-    return profile.stereo.dc
 
 
 def inspect_mix(mix: Profile) -> list[Finding]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refmaster.dsp.blocks import Reblocker
+from refmaster.meters.kweighting import k_weighting_power_gain
 from refmaster.units import power_to_db
 
 Array = NDArray[np.float64]
@@ -80,7 +81,7 @@ class SpectrumMeter:
         scale = np.full(len(self.frequencies_hz), 2.0)
         scale[0] = scale[-1] = 1.0
         self._scale = scale / (self.frame * np.sum(window**2))
-        weighting = k_weighting_power(self.frequencies_hz)
+        weighting = k_weighting_power_gain(self.frequencies_hz, sample_rate_hz)
         # A mean over both channels' squares is twice the mean of mid's and side's.
         self._loudness_weight = weighting * self._scale * (2.0 if self._stereo else channels)
         classes = HIGHEST_LUFS - LOWEST_LUFS
@@ -255,16 +256,3 @@ def band_power(frequencies_hz: Array, power: Array, edges_hz: Array) -> Array:
     whole = np.minimum(place.astype(int), len(frequencies_hz) - 1)
     at_edge = below[..., whole] + (below[..., whole + 1] - below[..., whole]) * (place - whole)
     return np.diff(at_edge, axis=-1)
-
-
-def k_weighting_power(frequencies_hz: Array) -> Array:
-    """Return the squared gain of the K-weighting (ITU-R BS.1770-5, annex 1) from its 48 kHz filters.
-
-    Above 24 kHz it is held: there the standard says nothing.
-    """
-    z = np.exp(-2j * np.pi * np.minimum(frequencies_hz, 23900.0) / 48000.0)
-    shelf = np.polyval([1.19839281085285, -2.69169618940638, 1.53512485958697], z) / np.polyval(
-        [0.73248077421585, -1.69065929318241, 1.0], z
-    )
-    high_pass = np.polyval([1.0, -2.0, 1.0], z) / np.polyval([0.99007225036621, -1.99004745483398, 1.0], z)
-    return np.asarray(np.abs(shelf * high_pass) ** 2, dtype=np.float64)

@@ -92,7 +92,7 @@ def loudness_lufs(samples: Array, rate: int) -> float:
     import pyebur128
 
     state = pyebur128.R128State(samples.shape[1], rate, pyebur128.MeasurementMode.MODE_I)
-    state.add_frames(np.ascontiguousarray(samples), len(samples))
+    state.add_frames(np.ascontiguousarray(samples).ravel(), len(samples))
     return float(pyebur128.get_loudness_global(state))
 
 
@@ -101,13 +101,13 @@ def ebur128_true_peak_dbtp(samples: Array, rate: int) -> float:
     import pyebur128
 
     state = pyebur128.R128State(samples.shape[1], rate, pyebur128.MeasurementMode.MODE_TRUE_PEAK)
-    state.add_frames(np.ascontiguousarray(samples), len(samples))
+    state.add_frames(np.ascontiguousarray(samples).ravel(), len(samples))
     peaks = [pyebur128.get_true_peak(state, channel) for channel in range(samples.shape[1])]
     return float(20 * np.log10(max(peaks)))
 
 
 def long_true_peak_dbtp(samples: Array, factor: int = 8) -> float:
-    """Return true peak in dBTP by Fourier interpolation of overlapping pieces: the longest filter there is."""
+    """Return true peak in dBTP by Fourier interpolation of overlapping pieces: the longest filter."""
     size, guard = 65536, 4096
     peak = float(np.abs(samples).max())
     padded = np.concatenate(

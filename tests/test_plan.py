@@ -1,0 +1,147 @@
+"""Plans as files: complete, readable, strict."""
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from refmaster.errors import AudioError, SettingsError
+from refmaster.mastering import master_file, plan_file, render_file
+from refmaster.plan import diff_plans, format_plan, load_plan, save_plan
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory, example_mix, example_reference):
+    """Six seconds of the example, mix and reference."""
+    folder = tmp_path_factory.mktemp("short")
+    for path in (example_mix, example_reference):
+        samples, rate = sf.read(path, frames=6 * 48000, dtype="int16")
+        sf.write(folder / f"{path.stem}.wav", samples, rate, "PCM_16")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def derived(short):
+    return plan_file(short / "mix.wav", short / "reference.wav")
+
+
+def identity(plan):
+    """The plan with every stage at rest."""
+    return plan.model_copy(
+        update={
+            "tone": plan.tone.model_copy(update={"mid": (), "side": ()}),
+            "balance": plan.balance.model_copy(update={"left_over_right_db": 0.0}),
+            "level": plan.level.model_copy(update={"gain_db": 0.0}),
+            "limiter": plan.limiter.model_copy(update={"enabled": False}),
+            "promise": plan.promise.model_copy(update={"integrated_lufs": None, "true_peak_dbtp": 0.0}),
+        }
+    )
+
+
+def test_round_trip(derived, short):
+    save_plan(derived.plan, short / "plan.yaml", overwrite=True)
+    loaded = load_plan(short / "plan.yaml")
+    assert loaded.mix.file == "mix.wav"
+    assert loaded.references[0].file == "reference.wav"
+    assert loaded.tone == derived.plan.tone
+    assert format_plan(loaded) == (short / "plan.yaml").read_text()
+
+
+def test_a_plan_names_its_inputs_and_says_why(derived):
+    plan = derived.plan
+    assert plan.made_by.startswith("refmaster ")
+    assert len(plan.mix.sha256) == len(plan.references[0].sha256) == 64
+    for stage in (plan.tone, plan.balance, plan.level, plan.limiter, *plan.tone.regions):
+        assert stage.why
+    assert "# dB" in format_plan(plan)
+
+
+def test_renders_to_the_same_bytes(derived, short):
+    save_plan(derived.plan, short / "plan.yaml", overwrite=True)
+    render_file(short / "plan.yaml", short / "one.wav")
+    render_file(short / "plan.yaml", short / "two.wav")
+    assert (short / "one.wav").read_bytes() == (short / "two.wav").read_bytes()
+
+
+def test_master_and_its_plan_give_the_same_bytes(short):
+    result = master_file(short / "mix.wav", short / "reference.wav", short / "direct.wav", overwrite=True)
+    save_plan(result.plan, short / "direct.yaml", overwrite=True)
+    render_file(short / "direct.yaml", short / "again.wav", overwrite=True)
+    assert (short / "direct.wav").read_bytes() == (short / "again.wav").read_bytes()
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
+def test_an_identity_plan_returns_the_mix_bit_for_bit(derived, tmp_path, rng, subtype):
+    mix = tmp_path / "mix.wav"
+    sf.write(mix, rng.uniform(-0.9, 0.9, (60000, 2)), 48000, subtype)
+    plan = identity(derived.plan)
+    plan = plan.model_copy(update={"mix": plan.mix.model_copy(update={"file": str(mix), "frames": 60000})})
+    assert plan.is_identity
+    result = render_file(plan, tmp_path / "out.wav", mix=mix)
+    kind = "float64" if subtype in ("FLOAT", "DOUBLE") else "int32"
+    np.testing.assert_array_equal(sf.read(tmp_path / "out.wav", dtype=kind)[0], sf.read(mix, dtype=kind)[0])
+    assert result.master.source.subtype == subtype
+
+
+def test_edits_are_rendered(derived, short):
+    quieter = derived.plan.model_copy(
+        update={"level": derived.plan.level.model_copy(update={"gain_db": -20.0})}
+    )
+    result = render_file(quieter, short / "quiet.wav", mix=short / "mix.wav", overwrite=True)
+    assert result.master.levels.integrated_lufs < derived.master.levels.integrated_lufs - 10
+    assert not result.kept_promises
+    assert any(f.code == "loudness_missed" for f in result.findings)
+
+
+def test_another_mix_is_refused(derived, short, tmp_path):
+    samples, rate = sf.read(short / "mix.wav")
+    sf.write(tmp_path / "mix.wav", samples[::-1], rate)
+    save_plan(derived.plan, tmp_path / "plan.yaml")
+    text = (tmp_path / "plan.yaml").read_text()
+    here = text.replace(load_plan(tmp_path / "plan.yaml").mix.file, "mix.wav")
+    (tmp_path / "plan.yaml").write_text(here)
+    with pytest.raises(AudioError, match="expected the mix that the plan was made for"):
+        render_file(tmp_path / "plan.yaml", tmp_path / "out.wav")
+    assert not (tmp_path / "out.wav").exists()
+    render_file(tmp_path / "plan.yaml", tmp_path / "out.wav", mix=tmp_path / "mix.wav")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("gain_db:", "gian_db:", r'level\.gian_db: unknown key, did you mean "gain_db"\?'),
+        ("enabled: true", "enabled: yes", r"limiter\.enabled: expected a valid boolean"),
+        ("version: 1", "version: 7", r"version: expected"),
+        (
+            "ceiling_dbtp: -1.0  # dBTP, set",
+            "ceiling_dbtp: 3  # dBTP, set",
+            r"limiter\.ceiling_dbtp: expected",
+        ),
+        ("phase: linear\n", "phase: zero\n", r"tone\.phase"),
+        ("left_over_right_db:", "left_over_right_db: .nan #", r"balance\.left_over_right_db"),
+    ],
+)
+def test_wrong_plans_are_refused_with_their_place(derived, tmp_path, old, new, message):
+    text = format_plan(derived.plan)
+    start = text.index("\ntone:") if "phase" in old else 0
+    broken = text[:start] + text[start:].replace(old, new, 1)
+    assert broken != text
+    (tmp_path / "plan.yaml").write_text(broken)
+    with pytest.raises(SettingsError, match=rf"plan\.yaml:\d+:\d+: {message}"):
+        load_plan(tmp_path / "plan.yaml")
+
+
+def test_falling_frequencies_are_refused(derived, tmp_path):
+    text = format_plan(derived.plan)
+    place = text.index("    - [") + 7
+    (tmp_path / "plan.yaml").write_text(text[:place] + "9" + text[place:])
+    with pytest.raises(SettingsError, match="frequencies must rise"):
+        load_plan(tmp_path / "plan.yaml")
+
+
+def test_diff_shows_what_changed(derived):
+    louder = derived.plan.model_copy(
+        update={"level": derived.plan.level.model_copy(update={"gain_db": 1.25})}
+    )
+    shown = diff_plans(derived.plan, louder)
+    assert "+  gain_db: 1.25" in shown
+    assert diff_plans(derived.plan, derived.plan) == ""
