@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 from refmaster.audio import AudioFormat
 from refmaster.errors import OutputError
-
-BitDepth: TypeAlias = Literal["16", "24", "32f", "64f"]
+from refmaster.settings.output import BitDepth
 
 _EXTENSIONS = {
     ".wav": "WAV", ".wave": "WAV", ".bwf": "WAV", ".rf64": "RF64", ".w64": "W64",

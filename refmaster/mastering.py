@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from refmaster.audio import ArraySource, AudioSource, Block, open_audio
 from refmaster.check.findings import Finding
-from refmaster.check.preflight import inspect_mix, inspect_reference, require_usable
+from refmaster.check.preflight import inspect_mix, inspect_reference, require_stereo, require_usable
 from refmaster.check.promises import judge_master, judge_moves
 from refmaster.dsp.drive import DriveAnalyzer
 from refmaster.dsp.limiter import LimiterActivity
 from refmaster.errors import AudioError, InputError
+from refmaster.formats import output_format_for
 from refmaster.matching.correct import corrected_level, corrected_peak, corrected_tone
 from refmaster.matching.derive import WeightedProfile, derive_plan
 from refmaster.matching.level import level_solved
@@ -29,6 +30,8 @@ from refmaster.plan import MasteringPlan, load_plan
 from refmaster.profile import Profile, is_profile_path, load_profile
 from refmaster.render import Renderer, limiter_settings
 from refmaster.settings.match import MatchSettings
+from refmaster.settings.model import settings_from
+from refmaster.settings.output import OutputSettings
 
 # Each attempt costs a whole render; the first is right in most cases, the second in nearly all.
 MAX_ATTEMPTS = 4
@@ -119,11 +122,16 @@ def master_file(
     """
     settings = settings or MatchSettings()
     outlet = FileOutlet(output, overwrite=overwrite, inputs=_paths(mix, references))
-    mix_profile = measure(open_audio(mix), progress=progress)
+    source = _open_mix(mix)
+    written = _output_settings(bit_depth, sample_rate_hz, dither_seed)
+    output_format_for(
+        output, source.format, bit_depth=written.bit_depth, sample_rate_hz=written.sample_rate_hz
+    )
+    mix_profile = measure(source, progress=progress)
     weighted = _profiles(references, mix_profile, progress)
-    plan = _first_plan(mix_profile, weighted, settings, sample_rate_hz, bit_depth, dither_seed)
+    plan = _first_plan(mix_profile, weighted, settings, written)
     with outlet:
-        return _close_loop(open_audio(mix), mix_profile, weighted, plan, outlet, progress)
+        return _close_loop(source, mix_profile, weighted, plan, outlet, progress)
 
 
 def plan_file(
@@ -138,11 +146,13 @@ def plan_file(
 ) -> MasterResult:
     """Derive the plan that `master_file` would render; the trial render is measured and thrown away."""
     settings = settings or MatchSettings()
-    mix_profile = measure(open_audio(mix), progress=progress)
+    written = _output_settings(bit_depth, sample_rate_hz, dither_seed)
+    source = _open_mix(mix)
+    mix_profile = measure(source, progress=progress)
     weighted = _profiles(references, mix_profile, progress)
-    plan = _first_plan(mix_profile, weighted, settings, sample_rate_hz, bit_depth, dither_seed)
+    plan = _first_plan(mix_profile, weighted, settings, written)
     with SpoolOutlet() as outlet:
-        return _close_loop(open_audio(mix), mix_profile, weighted, plan, outlet, progress)
+        return _close_loop(source, mix_profile, weighted, plan, outlet, progress)
 
 
 def render_file(
@@ -240,13 +250,14 @@ def master_array(
     """
     settings = settings or MatchSettings()
     source = ArraySource(mix, sample_rate_hz, name="mix")
+    require_stereo(source)
     mix_profile = measure(source, progress=progress)
     if not isinstance(reference, Profile):
         reference = measure(
             ArraySource(reference, reference_rate_hz or sample_rate_hz, name="reference"), progress=progress
         )
     weighted = [(reference, 1.0)]
-    plan = _first_plan(mix_profile, weighted, settings, None, None, 0)
+    plan = _first_plan(mix_profile, weighted, settings, OutputSettings())
     with ArrayOutlet() as outlet:
         result = _close_loop(source, mix_profile, weighted, plan, outlet, progress)
         return outlet.samples, result
@@ -297,26 +308,28 @@ def _profiles(
     return weighted
 
 
+def _output_settings(bit_depth: str | None, sample_rate_hz: int | None, dither_seed: int) -> OutputSettings:
+    values = {"bit_depth": bit_depth, "sample_rate_hz": sample_rate_hz, "dither_seed": dither_seed}
+    names = {"bit_depth": "bit depth", "sample_rate_hz": "sample rate", "dither_seed": "seed"}
+    return settings_from(OutputSettings, values, names=names)
+
+
+def _open_mix(mix: PathLike) -> AudioSource:
+    source = open_audio(mix)
+    require_stereo(source)
+    return source
+
+
 def _first_plan(
-    mix: Profile,
-    references: list[WeightedProfile],
-    settings: MatchSettings,
-    sample_rate_hz: int | None,
-    bit_depth: str | None,
-    dither_seed: int,
+    mix: Profile, references: list[WeightedProfile], settings: MatchSettings, written: OutputSettings
 ) -> MasteringPlan:
-    if mix.source.channels > 2:
-        raise AudioError(
-            f"{mix.source.file}: expected a mono or stereo mix, found {mix.source.channels} channels; "
-            "fold it down to stereo first"
-        )
     return derive_plan(
         mix,
         references,
         settings,
-        sample_rate_hz=sample_rate_hz,
-        bit_depth=bit_depth,
-        dither_seed=dither_seed,
+        sample_rate_hz=written.sample_rate_hz,
+        bit_depth=written.bit_depth,
+        dither_seed=written.dither_seed,
     )
 
 

@@ -88,7 +88,8 @@ class FileOutlet:
     def write(self, blocks: Iterator[Block], source: AudioSource, plan: MasteringPlan) -> AudioSource:
         """Write the file beside its place; see `Outlet.write`."""
         output_format = format_of(self.path, source, plan)
-        clipped = write_blocks(self._destination.path, output_format, blocks, name=str(self.path))
+        frames = _frames_to_come(source, output_format)
+        clipped = write_blocks(self._destination.path, output_format, blocks, frames, name=str(self.path))
         self.findings = []
         if clipped:
             self.findings.append(
@@ -110,7 +111,9 @@ class FileOutlet:
             max_momentary_lufs=levels.max_momentary_lufs,
             max_short_term_lufs=levels.max_short_term_lufs,
         )
-        notes = copy_metadata(Path(source.name), self._destination.path, loudness=loudness)
+        notes = copy_metadata(
+            Path(source.name), self._destination.path, loudness=loudness, name=str(self.path)
+        )
         self.findings += [info("metadata", note) for note in notes]
         self._destination.commit()
 
@@ -133,7 +136,10 @@ class SpoolOutlet:
     def write(self, blocks: Iterator[Block], source: AudioSource, plan: MasteringPlan) -> AudioSource:
         """Write the trial; see `Outlet.write`."""
         spool = Path(self._folder.name) / "trial.rf64"
-        write_blocks(spool, format_of(spool, source, plan), blocks, name="trial render")
+        output_format = format_of(spool, source, plan)
+        write_blocks(
+            spool, output_format, blocks, _frames_to_come(source, output_format), name="trial render"
+        )
         return open_audio(spool)
 
     def keep(self, _source: AudioSource, _master: Profile) -> None:
@@ -179,9 +185,17 @@ def format_of(path: Path, source: AudioSource, plan: MasteringPlan) -> OutputFor
     return chosen
 
 
-def write_blocks(path: Path, output_format: OutputFormat, blocks: Iterator[Block], *, name: str) -> int:
-    """Write blocks as a file and return how many samples had to be clipped."""
-    with AudioSink(path, output_format, name=name) as sink:
+def _frames_to_come(source: AudioSource, output_format: OutputFormat) -> int | None:
+    if source.format.frames is None:
+        return None
+    return round(source.format.frames * output_format.sample_rate_hz / source.format.sample_rate_hz)
+
+
+def write_blocks(
+    path: Path, output_format: OutputFormat, blocks: Iterator[Block], frames: int | None, *, name: str
+) -> int:
+    """Write blocks (`frames` in all, where that is known) and return how many samples were clipped."""
+    with AudioSink(path, output_format, frames=frames, name=name) as sink:
         for block in blocks:
             sink.write(block)
     return sink.clipped_samples

@@ -19,6 +19,7 @@ from refmaster.settings.document import read_document
 from refmaster.settings.emit import emit_model
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import Model, validate_document
+from refmaster.settings.output import BitDepth
 
 Gain = Annotated[float, Field(ge=-60.0, le=60.0)]
 Hertz = Annotated[float, Field(gt=0.0, le=384000.0)]
@@ -104,7 +105,7 @@ class Output(Model):
     """The written file; the container follows the name it is written to."""
 
     sample_rate_hz: int = Field(gt=0, le=768000)
-    bit_depth: Literal["16", "24", "32f", "64f"] | None = Field(description="null: as the mix")
+    bit_depth: BitDepth | None = Field(description="null: as the mix")
     dither: bool = Field(description="TPDF where a word length is reduced")
     dither_seed: int = Field(ge=0)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from refmaster.audio import AudioSource
 from refmaster.check.findings import Finding, info, warning
 from refmaster.errors import AudioError
 from refmaster.matching.bands import cutoff_hz
@@ -45,6 +46,15 @@ def require_usable(profile: Profile, role: str) -> None:
         f"{source.file}: expected music, found {what} (nothing above -70 LUFS); check that this is the "
         f"right {role}"
     )
+
+
+def require_stereo(mix: AudioSource) -> None:
+    """Refuse a mix of more than two channels (AudioError), before it is measured."""
+    if mix.format.channels > 2:
+        raise AudioError(
+            f"{mix.name}: expected a mono or stereo mix, found {mix.format.channels} channels; fold it down to "
+            "stereo first"
+        )
 
 
 def inspect_mix(mix: Profile) -> list[Finding]:
