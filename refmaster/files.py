@@ -33,12 +33,11 @@ from refmaster.audio import Block, open_audio
 from refmaster.dsp.blocks import Reblocker
 from refmaster.dsp.dither import Quantiser
 from refmaster.errors import AudioError, OutputError
-from refmaster.formats import BitDepth, OutputFormat, output_format_for
+from refmaster.formats import OutputFormat, output_format_for
 
 __all__ = [
     "AtomicFile",
     "AudioSink",
-    "BitDepth",
     "OutputFormat",
     "atomic_destination",
     "check_destination",

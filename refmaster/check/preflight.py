@@ -52,8 +52,8 @@ def require_stereo(mix: AudioSource) -> None:
     """Refuse a mix of more than two channels (AudioError), before it is measured."""
     if mix.format.channels > 2:
         raise AudioError(
-            f"{mix.name}: expected a mono or stereo mix, found {mix.format.channels} channels; fold it down to "
-            "stereo first"
+            f"{mix.name}: expected a mono or stereo mix, found {mix.format.channels} channels; fold it down "
+            "to stereo first"
         )
 
 
