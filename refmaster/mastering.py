@@ -86,6 +86,7 @@ def master_file(
     sample_rate_hz: int | None = None,
     dither_seed: int = 0,
     overwrite: bool = False,
+    mix_profile: Profile | None = None,
     progress: Progress | None = None,
 ) -> MasterResult:
     """Master a file against one or several references and write the result.
@@ -108,6 +109,8 @@ def master_file(
         The same seed gives the same bytes.
     overwrite : bool
         Replace an existing file.
+    mix_profile : Profile, optional
+        What this very mix measures, where that is known already.
     progress : callable, optional
         Called as ``progress(stage, frames_done, frames_in_all)``.
 
@@ -127,7 +130,7 @@ def master_file(
     output_format_for(
         output, source.format, bit_depth=written.bit_depth, sample_rate_hz=written.sample_rate_hz
     )
-    mix_profile = measure(source, progress=progress)
+    mix_profile = mix_profile or measure(source, progress=progress)
     weighted = _profiles(references, mix_profile, progress)
     plan = _first_plan(mix_profile, weighted, settings, written)
     with outlet:
