@@ -88,9 +88,13 @@ class BandSpectrum(Model):
 
 
 class Evidence(Model):
-    """How the spectrum varies within the recording: third-octave levels of its segments."""
+    """How the spectrum varies within the recording: third-octave levels of its segments.
 
-    segment_s: float = Field(description="s, length of a segment")
+    Segments are gated as the spectrum is and stand in order of time; of a recording beyond 12 minutes every
+    second (fourth, ...) one is kept. Matching pairs segments that play the same.
+    """
+
+    segment_s: float = Field(description="s, length of a segment: 0.75 to the nearest half frame")
     frequencies_hz: Series = Field(description="Hz, third-octave centres")
     mid_std_db: Series = Field(description="dB, standard deviation of the mid over the segments")
     side_std_db: Series = Field(description="dB, of the side; empty for mono")

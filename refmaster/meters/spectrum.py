@@ -26,8 +26,9 @@ Block = NDArray[np.float32] | NDArray[np.float64]
 FRAME_AT_48K = 16384
 LOWEST_LUFS, HIGHEST_LUFS = -70, 10
 RELATIVE_GATE_LU = 20.0
-HOPS_PER_SEGMENT = 18  # 3.1 s at 48 kHz, 3.3 s at 44.1 kHz
-MAX_SEGMENTS = 128
+SEGMENT_S = 0.75  # to the nearest hop: 0.74 s at 44.1 kHz, 0.68 s at 48 kHz
+MAX_SEGMENTS = 1024  # 12 minutes; of a longer recording every second (fourth, ...) segment is kept
+_LOWEST_THIRD, _HIGHEST_THIRD = -17, 13  # 20 Hz to 20 kHz, in thirds of an octave from 1 kHz
 _HOPS_AT_ONCE = 8
 
 
@@ -47,7 +48,8 @@ class Spectrum:
     segment_s : float
         Length of a segment in seconds.
     segment_mid_power, segment_side_power : ndarray, shape (segments, bands)
-        Mean square in the third-octave bands `third_octave_hz`, for every segment above -70 LUFS.
+        Mean square in the third-octave bands `third_octave_hz`, for every segment that passes the gates,
+        in order of time; at most `MAX_SEGMENTS`, evenly spaced.
     third_octave_hz : ndarray, shape (bands,)
     """
 
@@ -83,14 +85,18 @@ class SpectrumMeter:
         self._scale = scale / (self.frame * np.sum(window**2))
         weighting = k_weighting_power_gain(self.frequencies_hz, sample_rate_hz)
         # A mean over both channels' squares is twice the mean of mid's and side's.
-        self._loudness_weight = weighting * self._scale * (2.0 if self._stereo else channels)
+        loudness_weight = weighting * self._scale * (2.0 if self._stereo else channels)
+        self.third_octave_hz = third_octave_centers_hz(sample_rate_hz)
+        # One product yields every band's power and, in the last column, what the frame adds to loudness.
+        bands = self._scale[1] * band_weights(self.frequencies_hz, third_octave_edges_hz(sample_rate_hz))
+        self._weights = np.column_stack([bands, loudness_weight]).astype(np.float32)
         classes = HIGHEST_LUFS - LOWEST_LUFS
         self._power = np.zeros((classes, 2 if self._stereo else 1, len(self.frequencies_hz)))
         self._count = np.zeros(classes, dtype=np.int64)
         self._below = 0
         self._blocks: Reblocker[np.float32] = Reblocker(self._hop * _HOPS_AT_ONCE)
         self._overlap: NDArray[np.float32] | None = None
-        self._segments = _Segments(sample_rate_hz, self._hop, self.frequencies_hz)
+        self._segments = _Segments(self._hop / sample_rate_hz)
 
     def update(self, block: Block) -> None:
         """Take a block of shape (frames, channels)."""
@@ -108,11 +114,15 @@ class SpectrumMeter:
                 whole = self.frame
             if whole:
                 self._take(self._signals(rest[:whole]))
-        passed = self._passed()
+        gate = self._gate_lufs()
+        levels = np.arange(LOWEST_LUFS, HIGHEST_LUFS) + 0.5
+        passed = levels >= gate
         count = int(self._count[passed].sum())
         total = int(self._count.sum()) + self._below
         power = self._power[passed].sum(axis=0) * (self._scale / max(count, 1))
-        segments = self._segments.power(self._scale)
+        segments = self._segments.power(gate)
+        if not len(segments):
+            segments = np.zeros((0, len(self._power[0]), len(self.third_octave_hz)))
         return Spectrum(
             frequencies_hz=self.frequencies_hz,
             mid_power=power[0],
@@ -121,7 +131,7 @@ class SpectrumMeter:
             segment_s=self._segments.length_s,
             segment_mid_power=segments[:, 0],
             segment_side_power=segments[:, 1] if self._stereo else None,
-            third_octave_hz=self._segments.centers_hz,
+            third_octave_hz=self.third_octave_hz,
         )
 
     def _signals(self, piece: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -147,84 +157,81 @@ class SpectrumMeter:
         power = np.square(spectra.real) + np.square(spectra.imag)
         if not self._stereo:
             power = power.mean(axis=0, keepdims=True)
-        for frame in power.transpose(1, 0, 2):
-            self._count_frame(frame)
+        count = hops.shape[1] - 1
+        summed = np.asarray(power.reshape(-1, power.shape[2]) @ self._weights, dtype=np.float64)
+        summed = summed.reshape(len(power), count, -1)
+        loudness = summed[:, :, -1].sum(axis=0)
+        for number in range(count):
+            level = -0.691 + power_to_db(float(loudness[number]))
+            self._segments.add(summed[:, number], counts=level >= LOWEST_LUFS)
+            if level < LOWEST_LUFS:
+                self._below += 1
+                continue
+            place = min(int(np.floor(level)) - LOWEST_LUFS, len(self._count) - 1)
+            self._power[place] += power[:, number]
+            self._count[place] += 1
 
-    def _count_frame(self, power: NDArray[np.float32]) -> None:
-        level = -0.691 + power_to_db(
-            float(np.dot(power.sum(axis=0, dtype=np.float64), self._loudness_weight))
-        )
-        self._segments.add(power, counts=level >= LOWEST_LUFS)
-        if level < LOWEST_LUFS:
-            self._below += 1
-            return
-        place = min(
-            int(level) - LOWEST_LUFS if level >= 0 else int(np.floor(level)) - LOWEST_LUFS,
-            len(self._count) - 1,
-        )
-        self._power[place] += power
-        self._count[place] += 1
-
-    def _passed(self) -> NDArray[np.bool_]:
-        """Return the classes above the relative gate."""
-        levels = np.arange(LOWEST_LUFS, HIGHEST_LUFS) + 0.5
+    def _gate_lufs(self) -> float:
+        """Return the relative gate: 20 LU below the mean of what passed -70 LUFS."""
         if not self._count.any():
-            return np.zeros(len(levels), dtype=bool)
+            return float(HIGHEST_LUFS)
+        levels = np.arange(LOWEST_LUFS, HIGHEST_LUFS) + 0.5
         mean = power_to_db(float(np.sum(self._count * 10 ** (levels / 10)) / self._count.sum()))
-        return levels >= mean - RELATIVE_GATE_LU
+        return float(mean) - RELATIVE_GATE_LU
 
 
 class _Segments:
-    """Third-octave powers of segments; pairs are merged where there would be too many."""
+    """Band powers of segments; where there are too many, every second one is dropped."""
 
-    def __init__(self, sample_rate_hz: int, hop: int, frequencies_hz: Array) -> None:
-        k = np.arange(-17, 14)
-        centers = 1000.0 * 10.0 ** (k / 10)
-        self.centers_hz = centers[centers * 10**0.05 < 0.49 * sample_rate_hz]
-        self._edges_hz = np.concatenate([self.centers_hz * 10**-0.05, self.centers_hz[-1:] * 10**0.05])
-        self._frequencies_hz = frequencies_hz
-        self._hop_s = hop / sample_rate_hz
-        self._hops = HOPS_PER_SEGMENT
+    def __init__(self, hop_s: float) -> None:
+        self._hops = max(1, round(SEGMENT_S / hop_s))
+        self.length_s = self._hops * hop_s
         self._sum: Array | None = None
         self._taken = 0
         self._counted = 0
-        self._rows: list[tuple[Array, int]] = []
+        self._number = 0
+        self._stride = 1
+        self._rows: list[tuple[int, Array]] = []
 
-    @property
-    def length_s(self) -> float:
-        """Length of a segment in seconds."""
-        return self._hops * self._hop_s
-
-    def add(self, power: NDArray[np.float32], *, counts: bool) -> None:
-        """Add the spectrum of one frame, shape (signals, bins)."""
-        if self._sum is None:
-            self._sum = np.zeros(power.shape)
+    def add(self, summed: Array, *, counts: bool) -> None:
+        """Add one frame: powers of its bands and, last, its loudness; shape (signals, bands + 1)."""
         if counts:
-            self._sum += power
+            self._sum = summed if self._sum is None else self._sum + summed
             self._counted += 1
         self._taken += 1
         if self._taken == self._hops:
             self._close()
 
-    def power(self, scale: Array) -> Array:
-        """Return mean band powers, shape (segments, signals, bands)."""
-        if self._counted and (not self._rows or self._taken >= self._hops // 2):
+    def power(self, gate_lufs: float) -> Array:
+        """Return mean band powers of what passes the gate, shape (segments, signals, bands)."""
+        if self._counted and (not self._rows or 2 * self._taken >= self._hops):
             self._close()
-        if not self._rows:
-            return np.zeros((0, 2, len(self.centers_hz)))
-        # The scale is the same for all bins but the first and last, which no band reaches.
-        return np.asarray(np.stack([row / count for row, count in self._rows]) * scale[1])
+        kept = [
+            row[:, :-1] for _, row in self._rows if -0.691 + power_to_db(float(row[:, -1].sum())) >= gate_lufs
+        ]
+        return np.array(kept)
 
     def _close(self) -> None:
-        if self._sum is not None and self._counted:
-            bands = band_power(self._frequencies_hz, self._sum, self._edges_hz)
-            self._rows.append((bands, self._counted))
-            self._sum[:] = 0.0
+        if self._sum is not None and self._number % self._stride == 0:
+            self._rows.append((self._number, self._sum / self._counted))
+            if len(self._rows) > MAX_SEGMENTS:
+                self._stride *= 2
+                self._rows = [row for row in self._rows if row[0] % self._stride == 0]
+        self._sum = None
+        self._number += 1
         self._taken = self._counted = 0
-        if len(self._rows) >= 2 * MAX_SEGMENTS:
-            pairs = zip(self._rows[::2], self._rows[1::2], strict=True)
-            self._rows = [(one + other, n + m) for (one, n), (other, m) in pairs]
-            self._hops *= 2
+
+
+def third_octave_centers_hz(sample_rate_hz: int) -> Array:
+    """Return the third-octave centres in Hz that fit below 0.49 of the sample rate, ``1000 * 2**(k/3)``."""
+    centers: Array = 1000.0 * 2.0 ** (np.arange(_LOWEST_THIRD, _HIGHEST_THIRD + 1) / 3)
+    return centers[centers * 2.0 ** (1 / 6) < 0.49 * sample_rate_hz]
+
+
+def third_octave_edges_hz(sample_rate_hz: int) -> Array:
+    """Return the edges of those bands in Hz, one more than there are bands."""
+    centers = third_octave_centers_hz(sample_rate_hz)
+    return np.append(centers * 2.0 ** (-1 / 6), centers[-1:] * 2.0 ** (1 / 6))
 
 
 def frame_length(sample_rate_hz: int) -> int:
@@ -256,3 +263,11 @@ def band_power(frequencies_hz: Array, power: Array, edges_hz: Array) -> Array:
     whole = np.minimum(place.astype(int), len(frequencies_hz) - 1)
     at_edge = below[..., whole] + (below[..., whole + 1] - below[..., whole]) * (place - whole)
     return np.diff(at_edge, axis=-1)
+
+
+def band_weights(frequencies_hz: Array, edges_hz: Array) -> Array:
+    """Return the matrix that `band_power` stands for, shape (bins, bands): shares of bins in bands."""
+    step = frequencies_hz[1] - frequencies_hz[0]
+    low = np.maximum(frequencies_hz[:, None] - step / 2, edges_hz[None, :-1])
+    high = np.minimum(frequencies_hz[:, None] + step / 2, edges_hz[None, 1:])
+    return np.maximum(high - low, 0.0) / step

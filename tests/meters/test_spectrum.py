@@ -117,7 +117,7 @@ def test_segments_follow_the_signal_in_time():
     tone = np.concatenate([low, high])[:, np.newaxis].astype(np.float32)
     found = measured(tone, 48000)
     bands = [int(np.abs(found.third_octave_hz - f).argmin()) for f in (250.0, 4000.0)]
-    assert 10 <= len(found.segment_mid_power) <= 16
+    assert 55 <= len(found.segment_mid_power) <= 60
     assert found.segment_mid_power[1, bands[0]] == pytest.approx(0.5, rel=0.01)
     assert found.segment_mid_power[-2, bands[1]] == pytest.approx(0.5, rel=0.01)
     assert found.segment_mid_power[1, bands[1]] < 1e-6
