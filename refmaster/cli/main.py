@@ -21,6 +21,7 @@ from refmaster.errors import RefmasterError
 EXIT_PROMISE_NOT_MET = 1
 EXIT_BAD_INPUT = 2
 EXIT_FAULT = 3
+EXIT_INTERRUPTED = 130
 
 EPILOG = """
 Examples:
@@ -82,13 +83,12 @@ def run() -> NoReturn:
     except RefmasterError as error:
         _complain(str(error))
         sys.exit(EXIT_BAD_INPUT)
-    except KeyboardInterrupt:
-        _complain("interrupted; nothing was changed")
-        sys.exit(130)
     except typer.Exit as exit_:
         sys.exit(exit_.exit_code)
     except Exception as error:  # noqa: BLE001 - the last door: shown with its traceback, exit 3
         sys.exit(_usage_or_fault(error))
+    if code == EXIT_INTERRUPTED:
+        _complain("interrupted; nothing was changed")
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -98,9 +98,6 @@ def _usage_or_fault(error: Exception) -> int:
     if show is not None:
         show()
         return EXIT_BAD_INPUT
-    if isinstance(error, typer.Abort):
-        _complain("interrupted; nothing was changed")
-        return 130
     import traceback
 
     traceback.print_exception(error, file=sys.stderr)
