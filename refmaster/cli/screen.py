@@ -84,13 +84,7 @@ def print_decisions(result: MasterResult, *, verbose: bool) -> None:
     """Print what was decided: level and limiting always, the spectrum's regions when asked."""
     plan = result.plan
     print(f"level   {plan.level.gain_db:+.2f} dB: {plan.level.why}")
-    if result.limiter is not None:
-        activity = result.limiter
-        print(
-            f"limiter {activity.max_gain_reduction_db:.1f} dB at most, "
-            f"{activity.mean_gain_reduction_db:.1f} dB in the mean over the {activity.active_share:.0%} of "
-            "the time in which it acts"
-        )
+    print(f"limiter {_limiting(result)}")
     print(f"tone    {plan.tone.why}")
     if verbose:
         rows = [
@@ -109,6 +103,18 @@ def print_decisions(result: MasterResult, *, verbose: bool) -> None:
     if result.output is not None:
         source = result.master.source
         print(f"written {result.output} ({source.container} {source.subtype}, {source.sample_rate_hz} Hz)")
+
+
+def _limiting(result: MasterResult) -> str:
+    activity = result.limiter
+    if activity is None:
+        return "off"
+    if activity.max_gain_reduction_db < 0.05:
+        return "had nothing to do"
+    return (
+        f"{activity.max_gain_reduction_db:.1f} dB at most; it acts for {activity.active_share:.1%} of the time, "
+        f"by {activity.mean_gain_reduction_db:.1f} dB in the mean"
+    )
 
 
 def print_profiles(profiles: Sequence[Profile]) -> None:
