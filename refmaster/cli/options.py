@@ -25,6 +25,12 @@ References = Annotated[
         help="A reference recording or a saved profile; repeat for several, each may carry a weight.",
     ),
 ]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        "--engine", help="Whose curves: refmaster's, or those of matchering.  [refmaster]", show_default=False
+    ),
+]
 Strength = Annotated[
     str | None,
     typer.Option(metavar="0..100|full", help="How far to follow the reference, in percent, or full.  [60]"),
@@ -73,6 +79,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say also what wa
 
 # What a field of the settings is called on the command line, for messages.
 OPTION_NAMES = {
+    "engine": "--engine",
     "strength": "--strength",
     "target_lufs": "--lufs",
     "ceiling_dbtp": "--ceiling",
@@ -89,6 +96,7 @@ OPTION_NAMES = {
 
 # The options that make up `MatchSettings`, under the names of its fields, with their defaults.
 MATCH_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "engine": (Engine, None),
     "strength": (Strength, None),
     "target_lufs": (Lufs, None),
     "target": (Target, None),
@@ -147,11 +155,28 @@ def match_settings(*, strength: str | None, target: str | None, **values: Any) -
     from refmaster.settings.model import settings_from
 
     given = {name: value for name, value in values.items() if value is not None}
+    if given.get("engine", "refmaster") != "refmaster":
+        _refuse_what_engines_ignore(given, strength)
     if strength is not None:
         given["strength"] = parse_strength(strength)
     if target is not None:
         given = {**_delivery(target), **given}
     return settings_from(MatchSettings, given, names=OPTION_NAMES)
+
+
+def _refuse_what_engines_ignore(given: dict[str, Any], strength: str | None) -> None:
+    """Refuse options of refmaster's own match beside another engine, their default values included."""
+    from refmaster.settings.match import ENGINE_FREE_FIELDS
+
+    asked = ["--strength"] if strength is not None else []
+    for name, value in given.items():
+        if name not in ENGINE_FREE_FIELDS and value is not True:  # flags are on unless switched off
+            asked.append(OPTION_NAMES.get(name, f"--no-{name}" if value is False else f"--{name}"))
+    if asked:
+        raise SettingsError(
+            f"--engine {given['engine']} makes its own curves and cannot honour {', '.join(asked)}: "
+            "drop that, or use the engine refmaster"
+        )
 
 
 def parse_strength(text: str) -> float | str:

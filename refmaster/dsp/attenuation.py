@@ -31,6 +31,13 @@ T = TypeVar("T", np.float32, np.float64)
 CONTROL_RATE_HZ = 6000.0
 """The control rate is the largest ``sample_rate / 2**n`` not above this."""
 
+TARGET_DB = 0.02
+"""The gain aims this far below the ceiling, which leaves room for what later corrections move."""
+
+# The quick detector may read high by a few hundredths: up to here above the ceiling the guard, which is
+# exact, decides alone.
+_DETECT_DB = 0.05
+
 _RELEASED_DB = 1e-3  # where an exponential release is over
 
 _RANGES = {
@@ -85,6 +92,12 @@ def group_frames_for(sample_rate_hz: int) -> int:
     if sample_rate_hz < 1:
         raise ValueError(f"sample_rate_hz must be positive, got {sample_rate_hz}")
     return int(2 ** max(0, math.ceil(math.log2(sample_rate_hz / CONTROL_RATE_HZ))))
+
+
+def required_attenuation_db(over_ceiling_db: NDArray[T]) -> F64:
+    """Return what groups ask for whose quickly detected peaks are so many dB over the ceiling."""
+    over = over_ceiling_db > _DETECT_DB
+    return np.where(over, over_ceiling_db.astype(np.float64) + TARGET_DB, 0.0)
 
 
 class AttenuationDesigner:

@@ -1,42 +1,63 @@
 """The gain that meets a loudness through the limiter, solved without rendering.
 
-One pass over the signal keeps, per 32 frames, its true-peak level, and per 10 ms its K-weighted power. On
-these the limiter's own attenuation design (`refmaster.dsp.attenuation`) is run for a trial gain: within a
-10 ms step the gain is averaged by the squared peaks, which stand for the power they carry. A trial costs a
-few hundredths of the render; a bracketed secant needs three to six.
+One pass over the signal keeps its true-peak level, per group of 32 frames at 44.1 kHz, and its K-weighted
+power, per 10 ms. On these the limiter's own attenuation design (`refmaster.dsp.attenuation`) is run for a
+trial gain: within a 10 ms step the gain is averaged by the squared peaks, which stand for the power they
+carry. A trial costs a few hundredths of the render; a secant needs three to six.
 
-The levels are kept as float16 dB (0.03 dB at -60 dB, finer above), so three hours of stereo take 40 MB.
+Such a trial is up to 0.3 LU off where much is limited: groups are coarse, and a gain that moves with the bass
+does not commute with the K-weighting. So excerpts of the signal, 12 to 24 s spread over it, are kept as well.
+They go through the real limiter and through the same prediction, and the difference corrects the prediction.
+
+Levels are kept as 16-bit dB codes: three hours of stereo take 40 MB.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refmaster.dsp.attenuation import AttenuationDesigner, LimiterSettings
+from refmaster.dsp.attenuation import (
+    AttenuationDesigner,
+    LimiterSettings,
+    group_frames_for,
+    required_attenuation_db,
+)
 from refmaster.dsp.blocks import Reblocker
+from refmaster.dsp.limiter import Limiter
 from refmaster.dsp.peaks import QuickPeaks
 from refmaster.meters.kweighting import STEPS_PER_SECOND, KWeightedPower
-from refmaster.meters.loudness import HOP_STEPS, MOMENTARY_STEPS, integrated_lufs_from_block_powers
-from refmaster.units import amplitude_to_db
+from refmaster.meters.loudness import (
+    CHANNEL_WEIGHTS,
+    HOP_STEPS,
+    MOMENTARY_STEPS,
+    LoudnessMeter,
+    integrated_lufs_from_block_powers,
+)
 
 F64 = NDArray[np.float64]
+Codes = NDArray[np.uint16]
 Block = NDArray[np.float32] | NDArray[np.float64]
 
-GROUP_FRAMES = 32
 _BLOCK_FRAMES = 32768
-_CHUNK_GROUPS = 1 << 18
-_FLOOR_DB = -200.0
+_CHUNK_GROUPS = 1 << 16
+_GROUPS_JOINED = 4  # the limiter's groups per group here
+_CODES_PER_DB = 200.0
+_FLOOR_DB = -250.0
+_EXCERPT_SECONDS = 3
+_MAX_KEPT_SECONDS = 24
 
 # Where a further dB of gain brings less than this, more gain only flattens.
 SATURATED_SLOPE = 0.15
 _SLOPE_STEP_DB = 0.25
 _LOUDNESS_CLOSE_LU = 0.003
 _MAX_TRIALS = 12
+_MAX_CORRECTIONS = 2
+_CORRECTED_LU = 0.02  # a correction that changes by less is final
 _HIGHEST_GAIN_DB = 48.0
 
 Limit = Literal["max_reduction", "saturation"]
@@ -59,6 +80,8 @@ class DriveSolution:
         What keeps the loudness below the one that was asked.
     cost_db : float
         Deepest gain reduction that the asked loudness would cost (inf where it cannot be had).
+    unlimited_gain_db : float or None
+        Gain that meets the asked loudness whatever the reduction; None where it cannot be had.
     """
 
     gain_db: float
@@ -67,6 +90,7 @@ class DriveSolution:
     slope_lu_per_db: float
     limited_by: Limit | None
     cost_db: float
+    unlimited_gain_db: float | None
 
 
 @dataclass(frozen=True)
@@ -82,27 +106,29 @@ class DriveAnalyzer:
     Parameters
     ----------
     sample_rate_hz : int
+        Sample rate, in Hz.
     channels : int
+        Number of channels. BS.1770 weights them; a count it does not know is summed with equal weights.
     """
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
         self._rate = sample_rate_hz
-        self._peaks = QuickPeaks(channels, GROUP_FRAMES, _BLOCK_FRAMES)
-        self._peak_blocks: Reblocker[Any] = Reblocker(_BLOCK_FRAMES)
-        self._levels: list[NDArray[np.float16]] = []
-        self._power = KWeightedPower(sample_rate_hz, channels)
-        self._seconds: Reblocker[Any] = Reblocker(sample_rate_hz)
-        self._steps: list[F64] = []
-        self._frames = 0
         self._channels = channels
+        self._weights = CHANNEL_WEIGHTS.get(channels, (1.0,) * channels)
+        self._track = _Envelope(sample_rate_hz, channels, self._weights)
+        self._seconds: Reblocker[Any] = Reblocker(sample_rate_hz)
+        self._second = 0
+        self._excerpts: dict[int, NDArray[Any]] = {}  # by their second
+        self._stride = 1  # of so many excerpts one is kept
+        self._solved = False
 
     def update(self, block: Block) -> None:
         """Take the next block, shape (frames, channels)."""
-        self._frames += len(block)
-        for piece in self._peak_blocks.push(block):
-            self._take_peaks(piece)
+        if self._solved:
+            raise ValueError("the signal is over: solve() was called")
+        self._track.update(block)
         for second in self._seconds.push(block):
-            self._steps.append(self._power.second(second).sum(axis=1))
+            self._keep(second)
 
     def solve(
         self, target_lufs: float, settings: LimiterSettings, *, max_reduction_db: float
@@ -123,26 +149,59 @@ class DriveAnalyzer:
         DriveSolution
         """
         self._finish()
-        wanted = self._meet(target_lufs, settings)
+        wanted, correction, met = self._meet_corrected(target_lufs, settings)
+        found, limit = wanted, None if met else "saturation"
         if wanted.reduction_db > max_reduction_db:
-            allowed = self._within(max_reduction_db, settings, wanted)
-            return self._solution(allowed, settings, "max_reduction", cost_db=self._cost(wanted, target_lufs))
-        if wanted.lufs < target_lufs - 0.02:
-            return self._solution(wanted, settings, "saturation", cost_db=np.inf)
-        return self._solution(wanted, settings, None, cost_db=wanted.reduction_db)
+            found, limit = self._within(max_reduction_db, settings, wanted), "max_reduction"
+            correction = self._correction(found, settings)
+        return DriveSolution(
+            gain_db=found.gain_db,
+            predicted_lufs=found.lufs + correction,
+            predicted_max_reduction_db=found.reduction_db,
+            slope_lu_per_db=self._slope_at(found, settings),
+            limited_by=cast("Limit | None", limit),
+            cost_db=wanted.reduction_db if met else np.inf,
+            unlimited_gain_db=wanted.gain_db if met else None,
+        )
 
-    def _meet(self, target: float, settings: LimiterSettings) -> _Trial:
+    def _meet_corrected(self, target: float, settings: LimiterSettings) -> tuple[_Trial, float, bool]:
+        """Return the trial that meets the target once corrected, its correction, and if it does meet it."""
+        aim = target
+        trial = self._meet(aim, settings)
+        correction = self._correction(trial, settings)
+        for _ in range(_MAX_CORRECTIONS):
+            if abs(target - aim - correction) < _CORRECTED_LU:
+                break
+            aim = target - correction
+            trial = self._meet(aim, settings, trial)
+            correction = self._correction(trial, settings)
+        return trial, correction, trial.lufs >= aim - _CORRECTED_LU
+
+    def _correction(self, trial: _Trial, settings: LimiterSettings) -> float:
+        """Return how much louder the excerpts really become than predicted, in LU."""
+        if trial.reduction_db == 0.0 or not self._excerpts or not np.isfinite(trial.lufs):
+            return 0.0
+        limiter = Limiter(self._rate, self._channels, settings, gain_db=trial.gain_db)
+        meter = LoudnessMeter(self._rate, self._channels, channel_weights=self._weights)
+        for second in self._excerpts.values():
+            meter.update(limiter.push(second))
+        meter.update(limiter.flush())
+        real = meter.result().integrated_lufs
+        predicted = self._sample.limited(trial.gain_db, settings).lufs
+        return 0.0 if real is None or not np.isfinite(real + predicted) else real - predicted
+
+    def _meet(self, target: float, settings: LimiterSettings, start: _Trial | None = None) -> _Trial:
         """Return the trial that meets the target, or the last before more gain stops being worth it."""
-        dry = self._loudness(np.ones(len(self._sums)))
+        dry = self._track.limited(-_HIGHEST_GAIN_DB, settings).lufs + _HIGHEST_GAIN_DB
         if not np.isfinite(dry):
             return _Trial(0.0, dry, 0.0)
-        best = self._try(min(target - dry, _HIGHEST_GAIN_DB), settings)
+        best = start or self._try(min(target - dry, _HIGHEST_GAIN_DB), settings)
         previous: _Trial | None = None
         for _ in range(_MAX_TRIALS):
             missing = target - best.lufs
             if abs(missing) <= _LOUDNESS_CLOSE_LU or best.gain_db >= _HIGHEST_GAIN_DB:
                 break
-            slope = 1.0 if previous is None else self._slope(previous, best)
+            slope = 1.0 if previous is None else _slope(previous, best)
             if slope < SATURATED_SLOPE and missing > 0:
                 return previous or best
             previous = best
@@ -150,99 +209,147 @@ class DriveAnalyzer:
             best = self._try(min(best.gain_db + step, _HIGHEST_GAIN_DB), settings)
         return best
 
-    @staticmethod
-    def _slope(one: _Trial, other: _Trial) -> float:
-        moved = other.gain_db - one.gain_db
-        return 1.0 if abs(moved) < 1e-6 else float(np.clip((other.lufs - one.lufs) / moved, 0.0, 1.0))
-
     def _within(self, limit_db: float, settings: LimiterSettings, above: _Trial) -> _Trial:
         """Return the trial with the most gain whose deepest reduction stays within `limit_db`."""
-        gain = above.gain_db - (above.reduction_db - limit_db)
-        trial = self._try(gain, settings)
+        trial = self._try(above.gain_db - (above.reduction_db - limit_db), settings)
         for _ in range(_MAX_TRIALS):
             spare = limit_db - trial.reduction_db
-            if 0.0 <= spare <= 0.02:
+            if -0.001 <= spare <= 0.08:  # the least reduction there is, where it begins, is 0.07 dB
                 break
             trial = self._try(trial.gain_db + spare - 0.005, settings)
         return trial
 
-    def _cost(self, wanted: _Trial, target: float) -> float:
-        return wanted.reduction_db if wanted.lufs >= target - 0.02 else np.inf
-
-    def _solution(
-        self, trial: _Trial, settings: LimiterSettings, limit: Limit | None, *, cost_db: float
-    ) -> DriveSolution:
-        slope = 1.0
-        if trial.reduction_db > 0.0:
-            slope = self._slope(trial, self._try(trial.gain_db + _SLOPE_STEP_DB, settings))
-        return DriveSolution(
-            gain_db=trial.gain_db,
-            predicted_lufs=trial.lufs,
-            predicted_max_reduction_db=trial.reduction_db,
-            slope_lu_per_db=slope,
-            limited_by=limit,
-            cost_db=cost_db,
-        )
+    def _slope_at(self, trial: _Trial, settings: LimiterSettings) -> float:
+        if trial.reduction_db == 0.0:
+            return 1.0
+        return _slope(trial, self._try(trial.gain_db + _SLOPE_STEP_DB, settings))
 
     def _try(self, gain_db: float, settings: LimiterSettings) -> _Trial:
-        """Limit the kept levels at one gain."""
-        designer = AttenuationDesigner(self._rate / GROUP_FRAMES, settings)
-        weighted = np.zeros(len(self._sums))
-        total = np.zeros(len(self._sums))
-        deepest, done = 0.0, 0
-        for levels in self._attenuations(designer, gain_db - settings.ceiling_dbtp):
-            deepest = max(deepest, float(levels.max(initial=0.0)))
-            power = 10.0 ** (self._level_db[done : done + len(levels)].astype(np.float64) / 10.0)
-            steps = self._step_of_group[done : done + len(levels)]
-            size = len(total)
-            weighted += np.bincount(steps, power * 10.0 ** (-levels / 10.0), size)[:size]
-            total += np.bincount(steps, power, size)[:size]
-            done += len(levels)
-        gains = np.divide(weighted, total, out=np.ones(len(total)), where=total > 0.0)
-        return _Trial(gain_db, self._loudness(gains) + gain_db, deepest)
+        return self._track.limited(gain_db, settings)
 
-    def _attenuations(self, designer: AttenuationDesigner, over_ceiling_db: float) -> Iterator[F64]:
-        for start in range(0, len(self._level_db), _CHUNK_GROUPS):
-            chunk = self._level_db[start : start + _CHUNK_GROUPS].astype(np.float64)
-            yield designer.push(np.maximum(chunk + over_ceiling_db, 0.0))
-        yield designer.flush()
-
-    def _loudness(self, power_gains: F64) -> float:
-        """Return the gated loudness with a power gain per 10 ms step, before the trial's own gain."""
-        sums = np.concatenate([[0.0], np.cumsum(self._sums * power_gains)])
-        frames = np.concatenate([[0], np.cumsum(self._step_frames)])
-        starts = np.arange(0, len(self._sums) - MOMENTARY_STEPS + 1, HOP_STEPS)
-        ends = starts + MOMENTARY_STEPS
-        powers = (sums[ends] - sums[starts]) / (frames[ends] - frames[starts])
-        found = integrated_lufs_from_block_powers(np.maximum(powers, 0.0))
-        return -np.inf if found is None else found
-
-    def _take_peaks(self, piece: Block) -> None:
-        peaks = self._peaks.process(piece).max(axis=0)
-        levels = np.maximum(amplitude_to_db(peaks), _FLOOR_DB)
-        self._levels.append(levels.astype(np.float16))
+    def _keep(self, second: NDArray[Any]) -> None:
+        """Keep the excerpts that are due; when there are too many, every other one."""
+        if (self._second // _EXCERPT_SECONDS) % self._stride == 0:
+            self._excerpts[self._second] = second.copy()
+        self._second += 1
+        if len(self._excerpts) > _MAX_KEPT_SECONDS:
+            self._stride *= 2
+            kept = self._excerpts.items()
+            self._excerpts = {n: s for n, s in kept if (n // _EXCERPT_SECONDS) % self._stride == 0}
 
     def _finish(self) -> None:
         """Close the collection once."""
-        if hasattr(self, "_level_db"):
+        if self._solved:
             return
+        self._solved = True
+        self._track.finish()
+        self._sample = _Envelope(self._rate, self._channels, self._weights)
+        for second in self._excerpts.values():
+            self._sample.update(second)
+        self._sample.finish()
+
+
+class _Envelope:
+    """Peak levels and K-weighted powers of a signal, and what a limiter makes of them."""
+
+    def __init__(self, sample_rate_hz: int, channels: int, weights: tuple[float, ...]) -> None:
+        self._rate = sample_rate_hz
+        self._channels = channels
+        self._weights = np.asarray(weights)
+        self._group = group_frames_for(sample_rate_hz) * _GROUPS_JOINED
+        self._peaks = QuickPeaks(channels, self._group, _BLOCK_FRAMES)
+        self._late = self._peaks.latency_frames // self._group
+        self._peak_blocks: Reblocker[Any] = Reblocker(_BLOCK_FRAMES)
+        self._power = KWeightedPower(sample_rate_hz, channels)
+        self._seconds: Reblocker[Any] = Reblocker(sample_rate_hz)
+        self._parts: list[Codes] = []
+        self._levels: Codes = np.zeros(0, np.uint16)
+        self._steps: list[F64] = []
+        self._powers = np.zeros(0)  # per 10 ms, sums of squares
+        self._frames = 0
+
+    def update(self, block: Block) -> None:
+        self._frames += len(block)
+        for piece in self._peak_blocks.push(block):
+            self._take_peaks(piece)
+        for second in self._seconds.push(block):
+            self._steps.append(self._power.second(second) @ self._weights)
+
+    def finish(self) -> None:
+        """Close the collection."""
         rest = self._peak_blocks.remainder()
         for tail in (rest, None):  # the peaks trail by part of a block: one more block of silence
             block = np.zeros((_BLOCK_FRAMES, self._channels), np.float32)
             if tail is not None:
                 block[: len(tail)] = tail
             self._take_peaks(block)
-        late = self._peaks.latency_frames // GROUP_FRAMES
-        groups = -(-self._frames // GROUP_FRAMES)
-        self._level_db = np.concatenate(self._levels)[late : late + groups]
-        self._levels.clear()
+        self._levels = np.concatenate(self._parts)[: -(-self._frames // self._group)]
+        self._parts.clear()
         rest = self._seconds.remainder()
         if rest is not None:
-            self._steps.append(self._power.last(rest).sum(axis=1))
-        self._sums = np.concatenate(self._steps) if self._steps else np.zeros(0)
+            self._steps.append(self._power.last(rest) @ self._weights)
+        self._powers = np.concatenate([*self._steps, np.zeros(0)])
         self._steps.clear()
-        repeats = -(-len(self._sums) // STEPS_PER_SECOND)
-        self._step_frames = np.tile(self._power.step_frames, repeats)[: len(self._sums)]
-        centers = (np.arange(groups, dtype=np.int64) * GROUP_FRAMES + GROUP_FRAMES // 2) * STEPS_PER_SECOND
-        # Groups after the last whole step belong to none.
-        self._step_of_group = np.minimum(centers // self._rate, len(self._sums)).astype(np.int32)
+
+    def limited(self, gain_db: float, settings: LimiterSettings) -> _Trial:
+        """Limit the kept levels at one gain."""
+        designer = AttenuationDesigner(self._rate / self._group, settings)
+        # Groups after the last whole step go to one that is left out.
+        weighted, total = np.zeros((2, len(self._powers) + 1))
+        deepest, done = 0.0, 0
+        for attenuation in _attenuations(self._levels, designer, gain_db - settings.ceiling_dbtp):
+            count = len(attenuation)
+            if not count:
+                continue
+            deepest = max(deepest, float(attenuation.max()))
+            codes = self._levels[done : done + count]
+            steps = ((done + 0.5 + np.arange(count)) * (self._group * STEPS_PER_SECOND / self._rate)).astype(
+                np.intp
+            )
+            np.minimum(steps, len(self._powers), out=steps)
+            for sums, attenuated in ((weighted, attenuation), (total, np.zeros(1))):
+                found = np.bincount(steps - steps[0], _decode_power(codes, attenuated))
+                sums[steps[0] : steps[0] + len(found)] += found
+            done += count
+        gains = np.divide(weighted[:-1], total[:-1], out=np.ones(len(self._powers)), where=total[:-1] > 0.0)
+        return _Trial(gain_db, self._loudness(gains * 10.0 ** (gain_db / 10.0)), deepest)
+
+    def _loudness(self, power_gains: F64) -> float:
+        """Return the gated loudness with a power gain per 10 ms step."""
+        sums = np.concatenate([[0.0], np.cumsum(self._powers * power_gains)])
+        step_frames = np.resize(self._power.step_frames, len(self._powers))
+        frames = np.concatenate([[0], np.cumsum(step_frames)])
+        starts = np.arange(0, len(self._powers) - MOMENTARY_STEPS + 1, HOP_STEPS)
+        ends = starts + MOMENTARY_STEPS
+        powers = (sums[ends] - sums[starts]) / (frames[ends] - frames[starts])
+        found = integrated_lufs_from_block_powers(np.maximum(powers, 0.0))
+        return -np.inf if found is None else found
+
+    def _take_peaks(self, piece: Block) -> None:
+        peaks = self._peaks.process(piece).max(axis=0)[self._late :]
+        self._late = 0
+        self._parts.append(_encode(2.0 * np.log10(np.maximum(peaks, 1e-12))))
+
+
+def _encode(bels: NDArray[Any]) -> Codes:
+    codes = bels * (10.0 * _CODES_PER_DB) + (0.5 - _FLOOR_DB * _CODES_PER_DB)
+    return np.asarray(np.clip(codes, 0.0, 65535.0)).astype(np.uint16)
+
+
+def _decode_power(codes: Codes, attenuation_db: F64) -> NDArray[np.float32]:
+    """Return the linear powers after an attenuation."""
+    decibels = codes * np.float32(1.0 / _CODES_PER_DB) - attenuation_db.astype(np.float32)
+    return np.asarray(np.exp((decibels + np.float32(_FLOOR_DB)) * np.float32(np.log(10.0) / 10.0)))
+
+
+def _attenuations(levels: Codes, designer: AttenuationDesigner, over_ceiling_db: float) -> Iterator[F64]:
+    offset = np.float32(_FLOOR_DB + over_ceiling_db)
+    for start in range(0, len(levels), _CHUNK_GROUPS):
+        chunk = levels[start : start + _CHUNK_GROUPS] * np.float32(1.0 / _CODES_PER_DB) + offset
+        yield designer.push(required_attenuation_db(chunk))
+    yield designer.flush()
+
+
+def _slope(one: _Trial, other: _Trial) -> float:
+    moved = other.gain_db - one.gain_db
+    return 1.0 if abs(moved) < 1e-6 else float(np.clip((other.lufs - one.lufs) / moved, 0.0, 1.0))

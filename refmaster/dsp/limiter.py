@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 
 from refmaster.dsp.attenuation import (
     F64,
+    TARGET_DB,
     AttenuationDesigner,
     LimiterSettings,
     ReductionInterpolator,
     group_frames_for,
+    required_attenuation_db,
     sliding_max,
 )
 from refmaster.dsp.blocks import Reblocker
@@ -36,12 +38,9 @@ S = TypeVar("S", np.float32, np.float64)
 
 BLOCK_FRAMES = 32768
 
-# The gain aims this far below the ceiling; peaks up to _ACCEPT_DB below it are left alone. What lies between
-# covers what later corrections move, and dither: TPDF at 16 bits moves a full-scale peak by 0.001 dB.
-_TARGET_DB = 0.02
+# Peaks up to this far below the ceiling are left alone. It covers dither: TPDF at 16 bits moves a full-scale
+# peak by 0.001 dB.
 _ACCEPT_DB = 0.002
-# The quick detector may read high by a few hundredths: up to here the guard, which is exact, decides.
-_DETECT_DB = 0.05
 # How far the detector's estimate may lie below what the meters read: 2 dB covers white noise.
 _SUSPECT_DB = 2.0
 _GUARDS = 4
@@ -117,7 +116,7 @@ class Limiter:
                 channels,
                 self._group,
                 accept=self._ceiling * float(db_to_amplitude(-_ACCEPT_DB)),
-                target=self._ceiling * float(db_to_amplitude(-_TARGET_DB)),
+                target=self._ceiling * float(db_to_amplitude(-TARGET_DB)),
                 suspect_ratio=float(db_to_amplitude(-_SUSPECT_DB)),
                 smooth_groups=max(
                     round(settings.lookahead_ms * 1e-3 * group_rate_hz), -(-_SMOOTH_FRAMES // self._group)
@@ -201,10 +200,7 @@ class Limiter:
     def _required(self, peaks: NDArray[np.float32]) -> F64:
         """Return the attenuation in dB that each group asks for."""
         levels = peaks.max(axis=0) * (self._drive / self._ceiling)
-        required = np.zeros(len(levels))
-        over = levels > db_to_amplitude(_DETECT_DB)
-        required[over] = 20.0 * np.log10(levels[over].astype(np.float64)) + _TARGET_DB
-        return required
+        return required_attenuation_db(20.0 * np.log10(np.maximum(levels, 1e-6)))
 
     def _apply(self) -> GuardedBlock:
         """Apply the drive and the attenuations that are final."""

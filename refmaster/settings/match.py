@@ -22,6 +22,10 @@ DEFAULT_RESOLUTION_OCTAVES = 1.0
 # Strengths that have a name instead of a number.
 STRENGTH_NAMES = ("full",)
 
+# What the rest of the job honours whichever engine makes the curves; with another engine than refmaster's
+# own nothing else may be asked.
+ENGINE_FREE_FIELDS = ("engine", "loudness", "target_lufs", "ceiling_dbtp", "max_reduction_db")
+
 Percent = Annotated[float, Field(ge=0.0, le=100.0)]
 
 
@@ -32,6 +36,9 @@ class MatchSettings(Model):
     30 dB (width 12 dB), percentages follow octaves within 12 dB (width 3 dB).
     """
 
+    engine: Literal["refmaster", "matchering"] = Field(
+        default="refmaster", description="whose curves: refmaster's, or those that matchering 2.0 makes"
+    )
     strength: Percent | Literal["full"] = Field(
         default=60.0, description="percent of the difference, or full: the reference's balance"
     )
@@ -64,6 +71,23 @@ class MatchSettings(Model):
             raise ValueError(f"low_hz ({self.low_hz:g}) must be below high_hz ({self.high_hz:g})")
         if self.target_lufs is not None and not self.loudness:
             raise ValueError("a target_lufs and loudness: false contradict each other; drop one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _honoured(self) -> MatchSettings:
+        if self.engine == "refmaster":
+            return self
+        fields = type(self).model_fields
+        asked = [
+            name
+            for name in fields
+            if name not in ENGINE_FREE_FIELDS and getattr(self, name) != fields[name].default
+        ]
+        if asked:
+            raise ValueError(
+                f"engine {self.engine} makes its own curves and cannot honour {', '.join(asked)}; drop that, "
+                "or use the engine refmaster"
+            )
         return self
 
     @property
