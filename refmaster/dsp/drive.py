@@ -192,7 +192,7 @@ class DriveAnalyzer:
 
     def _meet(self, target: float, settings: LimiterSettings, start: _Trial | None = None) -> _Trial:
         """Return the trial that meets the target, or the last before more gain stops being worth it."""
-        dry = self._track.limited(-_HIGHEST_GAIN_DB, settings).lufs + _HIGHEST_GAIN_DB
+        dry = self._track.dry_lufs()
         if not np.isfinite(dry):
             return _Trial(0.0, dry, 0.0)
         best = start or self._try(min(target - dry, _HIGHEST_GAIN_DB), settings)
@@ -290,6 +290,10 @@ class _Envelope:
             self._steps.append(self._power.last(rest) @ self._weights)
         self._powers = np.concatenate([*self._steps, np.zeros(0)])
         self._steps.clear()
+
+    def dry_lufs(self) -> float:
+        """Return the gated loudness of the signal as it came."""
+        return self._loudness(np.ones(len(self._powers)))
 
     def limited(self, gain_db: float, settings: LimiterSettings) -> _Trial:
         """Limit the kept levels at one gain."""

@@ -35,7 +35,7 @@ def true_peak_db(signal, rate=RATE):
 
 
 def ebur128_peak_db(signal, rate):
-    pyebur128 = pytest.importorskip("pyebur128", reason="has no wheel for this Python")
+    pyebur128 = pytest.importorskip("pyebur128")
     state = pyebur128.R128State(signal.shape[1], rate, pyebur128.MeasurementMode.MODE_TRUE_PEAK)
     state.add_frames(np.ascontiguousarray(signal, np.float64).ravel(), len(signal))
     return 20 * np.log10(max(pyebur128.get_true_peak(state, c) for c in range(signal.shape[1])))
@@ -44,20 +44,28 @@ def ebur128_peak_db(signal, rate):
 def hostile(name, frames, seed=0):
     rng = np.random.default_rng(seed)
     t = np.arange(frames)
-    nyquist = (-1.0) ** t
-    signals = {
-        "quarter rate, 45 degrees": lambda: np.sin(np.pi / 2 * t + np.pi / 4),
-        "quarter rate, gated": lambda: np.sin(np.pi / 2 * t + np.pi / 4) * ((t // 777) % 2),
-        "white noise": lambda: rng.standard_normal(frames),
-        "random signs": lambda: np.sign(rng.standard_normal(frames)),
-        "impulses": lambda: (rng.random(frames) < 0.001) * rng.choice([-3.0, 3.0], frames),
-        "square": lambda: np.sign(np.sin(2 * np.pi * 997.3 * t / RATE)),
-        "half rate, phase turned": lambda: nyquist * np.repeat(rng.choice([-1, 1], frames // 300 + 1), 300)[:frames],
-        "noise above all": lambda: np.diff(rng.standard_normal(frames + 3), 3) * 0.3,
-        "noise bursts": lambda: rng.standard_normal(frames) * (rng.random(frames // 50 + 1) < 0.1).repeat(50)[:frames],
-        "one great peak": lambda: np.sign(np.sinc(t - frames // 2 - 0.5)),
-    }  # fmt: skip
-    return signals[name]()[:, np.newaxis] * np.array([1.0, -0.4])
+    if name == "quarter rate, 45 degrees":
+        one = np.sin(np.pi / 2 * t + np.pi / 4)
+    elif name == "quarter rate, gated":
+        one = np.sin(np.pi / 2 * t + np.pi / 4) * ((t // 777) % 2)
+    elif name == "white noise":
+        one = rng.standard_normal(frames)
+    elif name == "random signs":
+        one = np.sign(rng.standard_normal(frames))
+    elif name == "impulses":
+        one = (rng.random(frames) < 0.001) * rng.choice([-3.0, 3.0], frames)
+    elif name == "square":
+        one = np.sign(np.sin(2 * np.pi * 997.3 * t / RATE))
+    elif name == "half rate, phase turned":
+        one = (-1.0) ** t * rng.choice([-1, 1], frames // 300 + 1).repeat(300)[:frames]
+    elif name == "noise above all":
+        one = np.diff(rng.standard_normal(frames + 3), 3) * 0.3
+    elif name == "noise bursts":
+        one = rng.standard_normal(frames) * (rng.random(frames // 50 + 1) < 0.1).repeat(50)[:frames]
+    else:
+        assert name == "one great peak"
+        one = np.sign(np.sinc(t - frames // 2 - 0.5))
+    return one[:, np.newaxis] * np.array([1.0, -0.4])
 
 
 HOSTILE = [
@@ -68,10 +76,16 @@ HOSTILE = [
 
 @pytest.mark.parametrize("rate", [8000, 44100, 96000])
 @pytest.mark.parametrize("name", HOSTILE)
-def test_ceiling_is_held_on_hostile_signals_by_both_meters(name, rate):
-    signal = hostile(name, 30000).astype(np.float32)
-    limited, _ = limit(signal, rate, gain_db=20.0)
+def test_ceiling_is_held_on_hostile_signals(name, rate):
+    limited, _ = limit(hostile(name, 30000).astype(np.float32), rate, gain_db=20.0)
     assert true_peak_db(limited, rate) <= -1.0
+    assert true_peak_db(limited, rate) > -2.0  # and not by silence
+
+
+@pytest.mark.parametrize("rate", [8000, 44100, 96000])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_ceiling_is_held_as_libebur128_reads_it(name, rate):
+    limited, _ = limit(hostile(name, 30000).astype(np.float32), rate, gain_db=20.0)
     assert ebur128_peak_db(limited, rate) <= -1.0
 
 
