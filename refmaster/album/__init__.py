@@ -1,0 +1,1 @@
+"""One album from several engineers: what belongs to whom, common levels, a plan for each track."""

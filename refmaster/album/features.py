@@ -1,0 +1,193 @@
+"""What the engineer model sees of a track: small arrays taken from its profile, which is then let go.
+
+Tone is the power mean of order 2 over the gated segments of each third octave (loud segments count more
+than in the long-term mean: measured, it separates engineers from songs a little better). Levels are LUFS,
+dBTP and dB.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refmaster.matching.bands import Array, Mask, spectrum_of
+from refmaster.meters.kweighting import k_weighting_power_gain
+from refmaster.meters.loudness import gate_block_powers
+from refmaster.profile import BANDS_PER_OCTAVE, FLOOR_DB, Profile, band_centers_hz
+from refmaster.report.result import measured_json
+
+# Third octaves of the model, 40 Hz to 16 kHz, as the meter has them: 1000 * 2**(k/3) Hz.
+TONE_HZ: Array = 1000.0 * 2.0 ** (np.arange(-14, 13) / 3)
+WIDTH_FROM_HZ = 100.0
+LOUD_PERCENTILE = 95.0
+LOUD_GATE_LU = -20.0
+_POWER_MEAN = 2.0
+_SEGMENTS_PER_SHORT_TERM = 4  # of 0.75 s
+_TINY = 1e-20
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackFeatures:
+    """One track as the album sees it.
+
+    Attributes
+    ----------
+    sha256 : str or None
+    sample_rate_hz, channels, frames : int
+    tone_db : ndarray, shape (27,)
+        Third octaves at `TONE_HZ`, of the mid.
+    tone_present : ndarray of bool, shape (27,)
+        Where the track has energy.
+    width_db : float or None
+        Side to mid, averaged over its third octaves above 100 Hz; None for mono.
+    spread_lu : float or None
+        The loudness range; None under 3 s.
+    integrated_lufs : float
+    loud_lufs : float
+        95th percentile of gated short-term loudness: the top of the loudness range.
+    max_short_term_lufs : float
+        Equal to the integrated loudness where the track is under 3 s, as `loud_lufs` is.
+    true_peak_dbtp : float
+    plr_db : float or None
+    segment_hz : ndarray, shape (bands,)
+    segments : ndarray, shape (segments, bands)
+        K-weighted power of mid and side together, per gated segment and third octave.
+    momentary_lufs : ndarray
+        The 400 ms gating blocks.
+    measured : dict
+        Single values of the profile, for the report.
+    """
+
+    sha256: str | None
+    sample_rate_hz: int
+    channels: int
+    frames: int
+    tone_db: Array
+    tone_present: Mask
+    width_db: float | None
+    spread_lu: float | None
+    integrated_lufs: float
+    loud_lufs: float
+    max_short_term_lufs: float
+    true_peak_dbtp: float
+    plr_db: float | None
+    segment_hz: Array
+    segments: NDArray[np.float32]
+    momentary_lufs: NDArray[np.float32]
+    measured: dict[str, Any]
+
+    def level_lufs(self, anchor: str) -> float:
+        """Return the level that `LevelSettings.anchor` names."""
+        if anchor == "integrated":
+            return self.integrated_lufs
+        return self.max_short_term_lufs if anchor == "max_short_term" else self.loud_lufs
+
+    def level_change_db(self, gain_db: Array, anchor: str) -> float:
+        """Return how gains per third octave (of `segment_hz`) change the level that `anchor` names."""
+        if not len(self.segments):
+            return 0.0
+        before = self.segments.sum(axis=1, dtype=np.float64)
+        after = self.segments @ 10.0 ** (gain_db / 10.0)
+        return _level_db(after, anchor) - _level_db(before, anchor)
+
+
+def features_of(profile: Profile) -> TrackFeatures:
+    """Return a usable track's features (see `check.preflight.require_usable`)."""
+    levels, source = profile.levels, profile.source
+    integrated = levels.integrated_lufs if levels.integrated_lufs is not None else FLOOR_DB
+    short_term = np.asarray(profile.series.short_term_lufs)
+    maximum = levels.max_short_term_lufs
+    tone, present = tone_of(profile)
+    hz, segments = _weighted_segments(profile)
+    return TrackFeatures(
+        sha256=source.sha256,
+        sample_rate_hz=source.sample_rate_hz,
+        channels=source.channels,
+        frames=source.frames,
+        tone_db=tone,
+        tone_present=present,
+        width_db=_width_db(profile),
+        spread_lu=levels.loudness_range_lu,
+        integrated_lufs=integrated,
+        loud_lufs=loud_sections_lufs(short_term) if len(short_term) else integrated,
+        max_short_term_lufs=maximum if maximum is not None else integrated,
+        true_peak_dbtp=levels.true_peak_dbtp if levels.true_peak_dbtp is not None else integrated,
+        plr_db=levels.plr_db,
+        segment_hz=hz,
+        segments=segments,
+        momentary_lufs=np.asarray(profile.series.momentary_lufs, dtype=np.float32),
+        measured=measured_json(profile),
+    )
+
+
+def loud_sections_lufs(short_term_lufs: Array) -> float:
+    """Return the top of the loudness range: the 95th percentile of what passes the gates of Tech 3342."""
+    powers = gate_block_powers(10.0 ** (short_term_lufs / 10.0), relative_gate_lu=LOUD_GATE_LU)
+    if not len(powers):
+        return float(short_term_lufs.max())
+    return float(10.0 * np.log10(np.percentile(powers, LOUD_PERCENTILE)))
+
+
+def tone_of(profile: Profile) -> tuple[Array, Mask]:
+    """Return third-octave levels of the mid at `TONE_HZ`, and where they carry music."""
+    evidence = profile.evidence
+    mid = np.asarray(evidence.segment_mid_db, dtype=np.float64)
+    found = np.asarray(evidence.frequencies_hz)
+    places = [int(np.argmin(np.abs(np.log2(found / f)))) for f in TONE_HZ]
+    reached = np.array([abs(np.log2(found[i] / f)) < 0.1 for i, f in zip(places, TONE_HZ, strict=True)])
+    present = _third_present(profile) & reached
+    if not len(mid):
+        return np.full(len(TONE_HZ), FLOOR_DB), np.zeros(len(TONE_HZ), dtype=bool)
+    power = 10.0 ** (mid[:, places] / 10.0)
+    top = power.max(axis=0) + _TINY
+    mean = ((power / top) ** _POWER_MEAN).mean(axis=0)
+    return 10.0 * np.log10(top) + 10.0 / _POWER_MEAN * np.log10(mean + _TINY), present
+
+
+def _third_present(profile: Profile) -> Mask:
+    """Tell of which third octaves at least half carries music."""
+    grid = band_centers_hz(profile.source.sample_rate_hz)
+    spectrum = spectrum_of(profile, grid)
+    half = BANDS_PER_OCTAVE / 3 / 2
+    return np.array([spectrum.mid_present[_inside(grid, f)].sum() >= half for f in TONE_HZ])
+
+
+def _width_db(profile: Profile) -> float | None:
+    grid = band_centers_hz(profile.source.sample_rate_hz)
+    spectrum = spectrum_of(profile, grid)
+    if spectrum.side_db is None:
+        return None
+    ratios = []
+    for f in TONE_HZ[TONE_HZ > WIDTH_FROM_HZ]:
+        inside = _inside(grid, f)
+        if spectrum.side_present[inside].sum() * 2 >= max(inside.sum(), 1):
+            power = [(10.0 ** (level[inside] / 10.0)).sum() for level in (spectrum.side_db, spectrum.mid_db)]
+            ratios.append(10.0 * np.log10((power[0] + _TINY) / (power[1] + _TINY)))
+    return float(np.mean(ratios)) if ratios else None
+
+
+def _inside(grid: Array, center_hz: float) -> Mask:
+    return np.asarray(np.abs(np.log2(grid / center_hz)) < 1 / 6)
+
+
+def _weighted_segments(profile: Profile) -> tuple[Array, NDArray[np.float32]]:
+    evidence = profile.evidence
+    hz = np.asarray(evidence.frequencies_hz)
+    mid = 10.0 ** (np.asarray(evidence.segment_mid_db, dtype=np.float64).reshape(-1, len(hz)) / 10.0)
+    if evidence.segment_side_db:
+        mid = mid + 10.0 ** (np.asarray(evidence.segment_side_db) / 10.0)
+    weighted = mid * k_weighting_power_gain(hz, profile.source.sample_rate_hz)
+    return hz, weighted.astype(np.float32)
+
+
+def _level_db(power: Array, anchor: str) -> float:
+    """Return the level of successive segments: their mean, or a statistic over 3 s of them."""
+    if anchor != "integrated" and len(power) >= _SEGMENTS_PER_SHORT_TERM:
+        power = np.convolve(power, np.full(_SEGMENTS_PER_SHORT_TERM, 1.0 / _SEGMENTS_PER_SHORT_TERM), "valid")
+        found = power.max() if anchor == "max_short_term" else np.percentile(power, LOUD_PERCENTILE)
+    else:
+        found = power.mean()
+    return float(10.0 * np.log10(found + _TINY))
