@@ -195,6 +195,12 @@ class TestBadInput:
         six = noise("six.wav", 4, channels=6)
         self.refuse(six, noise("good.wav", 4), tmp_path, r"expected a mono or stereo mix, found 6 channels")
 
+    def test_a_surround_reference_gives_tone_and_loudness(self, noise, tmp_path):
+        six = noise("six.wav", 4, channels=6)
+        result = master_file(noise("mix.wav", 4), six, tmp_path / "out.wav")
+        assert "reference_surround" in codes(result)
+        assert "reference_mono" not in codes(result)
+
     @pytest.mark.parametrize("rate", [8000, 192000])
     def test_extreme_rates_work(self, noise, tmp_path, rate):
         result = master_file(noise("mix.wav", 4, rate=rate), noise("good.wav", 4), tmp_path / "out.wav")

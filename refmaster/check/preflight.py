@@ -139,6 +139,14 @@ def _image(reference: Profile, mix: Profile) -> list[Finding]:
         if reference.source.channels > 1:
             return [info("mix_mono", "the mix is mono and stays mono: width and balance are not matched")]
         return []
+    if reference.source.channels > 2:
+        return [
+            info(
+                "reference_surround",
+                f"the reference {reference.name} has {reference.source.channels} channels: its tone and loudness "
+                "are matched, width and balance are not",
+            )
+        ]
     if reference.source.channels == 1 or width is None or width < NEAR_MONO_DB:
         return [
             warning("reference_mono", f"the reference {reference.name} is mono: the mix keeps its own width")
