@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from refmaster.audio import ArraySource, AudioSource, Block, open_audio
 from refmaster.check.findings import Finding
 from refmaster.check.preflight import inspect_mix, inspect_reference, require_stereo, require_usable
-from refmaster.check.promises import judge_master, judge_moves
+from refmaster.check.promises import judge_master, judge_moves, judge_references
 from refmaster.dsp.drive import DriveAnalyzer
 from refmaster.dsp.limiter import LimiterActivity
 from refmaster.errors import AudioError, InputError
@@ -364,6 +364,7 @@ def _close_loop(
         *inspect_mix(mix),
         *(finding for profile, _ in references for finding in inspect_reference(profile, mix)),
         *judge_moves(plan),
+        *judge_references(plan),
         *judge_master(plan, master, expected_frames=_frames(plan, mix)),
     ]
     outlet.keep(source, master)

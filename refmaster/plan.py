@@ -24,6 +24,8 @@ from refmaster.settings.output import BitDepth
 Gain = Annotated[float, Field(ge=-60.0, le=60.0)]
 Hertz = Annotated[float, Field(gt=0.0, le=384000.0)]
 CurvePoint = tuple[Hertz, Gain]
+BandEstimate = tuple[Hertz, float, float]
+BandCorridor = tuple[Hertz, float, float]
 
 
 class MixRecord(Model):
@@ -42,6 +44,12 @@ class ReferenceRecord(Model):
     file: str
     sha256: str | None
     weight: float = Field(gt=0.0, description="relative")
+    fit: float | None = Field(
+        default=None, description="log likelihood that the mix is like it, under the best; null: the only one"
+    )
+    oddness: float | None = Field(
+        default=None, description="distance to the others; 1: as songs differ, above 2: the odd one out"
+    )
 
 
 class Region(Model):
@@ -51,6 +59,8 @@ class Region(Model):
     low_hz: float
     high_hz: float
     difference_db: float = Field(description="dB, reference minus mix, level removed")
+    likely_mastering_db: float | None = Field(default=None, description="dB, what of it is likely mastering")
+    uncertainty_db: float | None = Field(default=None, description="dB, standard deviation of that")
     applied_db: float = Field(description="dB, mean gain of the mid curve")
     why: str
 
@@ -63,6 +73,21 @@ class Tone(Model):
     mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the mid (or mono); empty: no change")
     side: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the side; empty: no change")
     regions: tuple[Region, ...] = Field(description="for reading; rendering uses the curves above")
+    distance_db: float | None = Field(
+        default=None, description="dB RMS to the reference, third octaves, 40 Hz-16 kHz, level removed"
+    )
+    likely_mastering_db: float | None = Field(default=None, description="dB RMS of what is likely mastering")
+    applied_db: float | None = Field(default=None, description="dB RMS of the mid curve")
+    prior: str | None = Field(default=None, description="what told mastering from song content")
+    likely_mid: tuple[BandEstimate, ...] = Field(
+        default=(), description="[Hz, dB, standard deviation] likely mastering in the mid; for reading"
+    )
+    likely_width: tuple[BandEstimate, ...] = Field(
+        default=(), description="[Hz, dB, standard deviation] likely mastering in side against mid"
+    )
+    corridor: tuple[BandCorridor, ...] = Field(
+        default=(), description="[Hz, dB, dB] lowest and highest reference over the mix; for reading"
+    )
 
     @model_validator(mode="after")
     def _rising(self) -> Tone:

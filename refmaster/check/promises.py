@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from refmaster.check.findings import Finding, broken, info, warning
 from refmaster.plan import MasteringPlan
 from refmaster.profile import Profile
 
 MIXING_MOVE_DB = 6.0
+MIN_TO_COMPARE = 2
+# Mean squared distance to the other references, over how songs differ.
+ODD_ABOVE = 2.0
 
 
 def judge_master(plan: MasteringPlan, master: Profile, *, expected_frames: int) -> list[Finding]:
@@ -88,4 +93,31 @@ def judge_moves(plan: MasteringPlan) -> list[Finding]:
                     f"({region.low_hz:.0f}-{region.high_hz:.0f} Hz): {region.applied_db:+.1f} dB is applied",
                 )
             )
+    return findings
+
+
+def judge_references(plan: MasteringPlan) -> list[Finding]:
+    """Return which of several references fits the mix best, and which is unlike the others."""
+    known = [(r.fit, Path(r.file).name) for r in plan.references if r.fit is not None]
+    if len(known) < MIN_TO_COMPARE:
+        return []
+    best = max(known)[1]
+    inside = sum(low <= 0.0 <= high for _, low, high in plan.tone.corridor)
+    findings = [
+        info(
+            "best_reference",
+            f"of {len(known)} references {best} fits the mix best; the mix lies within their corridor in "
+            f"{inside} of {len(plan.tone.corridor)} third octaves",
+        )
+    ]
+    odd = [(r.oddness, Path(r.file).name) for r in plan.references if r.oddness is not None]
+    if odd and max(odd)[0] > ODD_ABOVE:
+        oddness, name = max(odd)
+        findings.append(
+            info(
+                "odd_reference",
+                f"{name} is unlike the other references ({oddness:.1f} times as songs differ)",
+                "leave it out, or give it a smaller weight",
+            )
+        )
     return findings

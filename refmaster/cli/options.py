@@ -33,7 +33,15 @@ Engine = Annotated[
 ]
 Strength = Annotated[
     str | None,
-    typer.Option(metavar="0..100|full", help="How far to follow the reference, in percent, or full.  [60]"),
+    typer.Option(
+        metavar="0..100|NAME",
+        help="How far to follow the reference: evidence (25, only what is likely mastering), balanced (60), "
+        "full (100, third-octave exact), or any number between.  [balanced]",
+    ),
+]
+Prior = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="How songs differ, from refmaster learn.  [shipped]"),
 ]
 Lufs = Annotated[
     float | None,
@@ -81,6 +89,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say also what wa
 OPTION_NAMES = {
     "engine": "--engine",
     "strength": "--strength",
+    "prior": "--prior",
     "target_lufs": "--lufs",
     "ceiling_dbtp": "--ceiling",
     "max_reduction_db": "--max-reduction",
@@ -98,6 +107,7 @@ OPTION_NAMES = {
 MATCH_OPTIONS: dict[str, tuple[Any, Any]] = {
     "engine": (Engine, None),
     "strength": (Strength, None),
+    "prior": (Prior, None),
     "target_lufs": (Lufs, None),
     "target": (Target, None),
     "ceiling_dbtp": (Ceiling, None),

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from refmaster.dsp.limiter import LimiterSettings
-from refmaster.matching.curves import curve_at, tone_points
-from refmaster.matching.tone import ToneMatch, derive_tone, third_octave_rms_db
+from refmaster.matching.advice import Advice, advise
+from refmaster.matching.curves import curve_at
+from refmaster.matching.explain import explained_tone
+from refmaster.matching.tone import derive_tone
 from refmaster.plan import (
     Balance,
     Level,
@@ -18,22 +20,12 @@ from refmaster.plan import (
     Output,
     Promise,
     ReferenceRecord,
-    Region,
     Tone,
     made_by,
 )
 from refmaster.profile import Profile
 from refmaster.settings.match import MatchSettings
 
-REGIONS = (
-    ("sub bass", 20.0, 60.0),
-    ("bass", 60.0, 150.0),
-    ("low mids", 150.0, 500.0),
-    ("mids", 500.0, 2000.0),
-    ("upper mids", 2000.0, 5000.0),
-    ("presence", 5000.0, 10000.0),
-    ("air", 10000.0, 20000.0),
-)
 MAX_BALANCE_DB = 2.0
 NEGLIGIBLE_BALANCE_DB = 0.05
 LOUDNESS_TOLERANCE_LU = 0.05
@@ -71,7 +63,7 @@ def derive_plan(
     -------
     MasteringPlan
     """
-    tone = _tone_stage(mix, references, settings)
+    tone, advice = _tone_stage(mix, references, settings)
     limiter = LimiterSettings(ceiling_dbtp=settings.ceiling_dbtp)
     target = target_lufs(mix, references, settings)
     return MasteringPlan(
@@ -84,10 +76,7 @@ def derive_plan(
             channels=mix.source.channels,
             frames=mix.source.frames,
         ),
-        references=tuple(
-            ReferenceRecord(file=profile.source.file, sha256=profile.source.sha256, weight=weight)
-            for profile, weight in references
-        ),
+        references=_reference_records(references, advice),
         requested=settings,
         tone=tone,
         balance=_balance_stage(mix, references, settings, tone),
@@ -127,67 +116,33 @@ def target_lufs(mix: Profile, references: Sequence[WeightedProfile], settings: M
     return round(sum(lufs * weight for lufs, weight in known) / total, 3)
 
 
-def _tone_stage(mix: Profile, references: Sequence[WeightedProfile], settings: MatchSettings) -> Tone:
+def _tone_stage(
+    mix: Profile, references: Sequence[WeightedProfile], settings: MatchSettings
+) -> tuple[Tone, Advice | None]:
     if not references or not (settings.tone or settings.side):
         why = "no reference was given" if not references else "tone and width are switched off"
-        return Tone(why=why, phase=settings.phase, mid=(), side=(), regions=())
+        return Tone(why=why, phase=settings.phase, mid=(), side=(), regions=()), None
     match = derive_tone(mix, list(references), settings)
-    mid = tone_points(match.frequencies_hz, match.mid_db)
-    side = tone_points(match.frequencies_hz, match.side_db) if mix.source.channels == 2 else ()
-    return Tone(
-        why=_tone_why(match, settings),
-        phase=settings.phase,
-        mid=mid,
-        side=side,
-        regions=_regions(match, settings),
-    )
+    advice = advise(mix, [profile for profile, _ in references], match.wanted)
+    return explained_tone(match, advice, settings, stereo=mix.source.channels == 2), advice
 
 
-def _tone_why(match: ToneMatch, settings: MatchSettings) -> str:
-    before = third_octave_rms_db(match.difference_db, match.frequencies_hz, match.known)
-    if before is None:
-        return "mix and reference share no band with energy: nothing is matched"
-    left = third_octave_rms_db(match.difference_db - match.mid_db, match.frequencies_hz, match.known)
-    asked = "full" if settings.strength == "full" else f"{settings.strength:g} %"
-    return (
-        f"the reference is {before:.1f} dB RMS away (third octaves, 40 Hz-16 kHz); strength {asked} "
-        f"leaves {left:.1f} dB"
-    )
-
-
-def _regions(match: ToneMatch, settings: MatchSettings) -> tuple[Region, ...]:
-    regions = []
-    for name, low, high in REGIONS:
-        inside = (match.frequencies_hz >= low) & (match.frequencies_hz < high)
-        known = inside & match.known
-        if not inside.any():
-            continue
-        difference = float(match.difference_db[known].mean()) if known.any() else 0.0
-        applied = float(match.mid_db[inside].mean())
-        regions.append(
-            Region(
-                name=name,
-                low_hz=low,
-                high_hz=high,
-                difference_db=round(difference, 1) + 0.0,
-                applied_db=round(applied, 1) + 0.0,
-                why=_region_why(known.sum() / inside.sum(), difference, applied, settings),
-            )
+def _reference_records(
+    references: Sequence[WeightedProfile], advice: Advice | None
+) -> tuple[ReferenceRecord, ...]:
+    nothing = (None,) * len(references)
+    fits = advice.fits if advice is not None else nothing
+    oddness = advice.oddness if advice is not None else nothing
+    return tuple(
+        ReferenceRecord(
+            file=profile.source.file,
+            sha256=profile.source.sha256,
+            weight=weight,
+            fit=None if fit is None else round(fit, 1) + 0.0,
+            oddness=None if odd is None else round(odd, 2),
         )
-    return tuple(regions)
-
-
-def _region_why(known_share: float, difference: float, applied: float, settings: MatchSettings) -> str:
-    if known_share < 0.5:
-        return "mix or reference has no energy in much of it: not followed there"
-    if not settings.tone:
-        return "tone is switched off"
-    asked = difference * settings.fraction
-    if abs(asked) - abs(applied) > 1.0 and abs(applied) > 0.8 * min(
-        settings.boost_bound_db, settings.cut_bound_db
-    ):
-        return "held at the largest allowed gain"
-    return "follows the reference" if abs(difference) >= 0.5 else "close to the reference already"
+        for (profile, weight), fit, odd in zip(references, fits, oddness, strict=True)
+    )
 
 
 def _balance_stage(

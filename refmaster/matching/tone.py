@@ -1,12 +1,14 @@
 """The tonal match: mid and side curves from the difference between reference and mix.
 
 The difference is taken between third-octave readings on the 1/24-octave grid, its level removed, so that
-tone and loudness are separate matters. A curve exists only where mix and reference both have energy; beyond
+tone and loudness are separate matters. How much of it is followed, and where, is the strength's (dial.py)
+and the evidence's (wanted.py). A curve exists only where mix and reference both have energy; beyond
 that it runs out to 0 dB within a sixth of an octave, so that no treble and no width is made of noise.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +24,12 @@ from refmaster.matching.bands import (
     smooth_power_db,
     spectrum_of,
 )
+from refmaster.matching.dial import Stops, balanced_curve, dial
+from refmaster.matching.features import at_thirds, features_of, judged_thirds, on_grid, values_at_thirds
+from refmaster.matching.prior import Prior, load_prior, thirds_hz
+from refmaster.matching.wanted import Wanted, wanted_gains
 from refmaster.profile import BANDS_PER_OCTAVE, Profile, band_centers_hz
-from refmaster.settings.match import MatchSettings
+from refmaster.settings.match import FULL_RESOLUTION_OCTAVES, MatchSettings
 
 RUN_OUT_OCTAVES = 1 / 6
 RANGE_EDGE_OCTAVES = 1 / 3
@@ -49,6 +55,12 @@ class ToneMatch:
         Side-to-mid of the reference minus that of the mix; 0 where nothing is known.
     known, width_known : ndarray of bool, shape (bands,)
         Where mix and reference both have energy.
+    likely_db : ndarray, shape (bands,)
+        What of the difference is likely mastering, level removed.
+    wanted, width_wanted : Wanted or None
+        The same on third octaves with its uncertainty; None where too little is known.
+    prior : Prior
+        What told it from content.
     """
 
     frequencies_hz: Array
@@ -58,6 +70,10 @@ class ToneMatch:
     width_difference_db: Array
     known: Mask
     width_known: Mask
+    likely_db: Array
+    wanted: Wanted | None
+    width_wanted: Wanted | None
+    prior: Prior
 
 
 def derive_tone(mix: Profile, references: list[tuple[Profile, float]], settings: MatchSettings) -> ToneMatch:
@@ -74,16 +90,22 @@ def derive_tone(mix: Profile, references: list[tuple[Profile, float]], settings:
     """
     frequencies = band_centers_hz(mix.source.sample_rate_hz)
     spectrum = spectrum_of(mix, frequencies)
-    wanted = [(spectrum_of(profile, frequencies), weight) for profile, weight in references]
-    difference, known = _mid_difference(spectrum, wanted)
-    width_difference, width_known = _width_difference(spectrum, wanted)
+    others = [(spectrum_of(profile, frequencies), weight) for profile, weight in references]
+    difference, known = _mid_difference(spectrum, others)
+    width_difference, width_known = _width_difference(spectrum, others)
+
+    prior = load_prior(settings.prior)
+    features = [(features_of(profile), weight) for profile, weight in references]
+    wanted, width_wanted = wanted_gains(features_of(mix), features, prior)
 
     mid = np.zeros(len(frequencies))
     if settings.tone and known.any():
-        mid = _mid_curve(spectrum, difference, known, settings)
+        mid = _mid_curve(spectrum, difference, known, wanted, settings)
     width = np.zeros(len(frequencies))
     if settings.side and width_known.any():
-        width = _width_curve(frequencies, width_difference, width_known, settings)
+        near = wanted.posterior.near_weight if wanted is not None else 0.0
+        width = _width_curve(frequencies, width_difference, width_known, width_wanted, near, settings)
+    likely = np.zeros(len(frequencies)) if wanted is None else on_grid(wanted.gain_db, frequencies)
     return ToneMatch(
         frequencies_hz=frequencies,
         mid_db=mid,
@@ -92,6 +114,10 @@ def derive_tone(mix: Profile, references: list[tuple[Profile, float]], settings:
         width_difference_db=width_difference,
         known=known,
         width_known=width_known,
+        likely_db=likely * run_out(known),
+        wanted=wanted,
+        width_wanted=width_wanted,
+        prior=prior,
     )
 
 
@@ -127,35 +153,97 @@ def _width_difference(mix: Spectrum, references: list[tuple[Spectrum, float]]) -
     return np.divide(total, weights, out=np.zeros_like(total), where=known), known
 
 
-def _mid_curve(mix: Spectrum, difference: Array, known: Mask, settings: MatchSettings) -> Array:
-    """Return the followed share of the difference as a curve, bounded, ranged and run out."""
+def _mid_curve(
+    mix: Spectrum, difference: Array, known: Mask, wanted: Wanted | None, settings: MatchSettings
+) -> Array:
+    """Return the curve that the strength asks for, bounded, ranged and run out."""
     frequencies = mix.frequencies_hz
-    asked = settings.fraction * smooth(difference, known, settings.smoothing_octaves)
-    curve = _bounded(frequencies, asked, known, settings)
-    if settings.strength != "full" or settings.smoothing_octaves > 1 / 3 + 1e-9:
+
+    def bounded(asked: Array, *, full: bool) -> Array:
+        curve = np.clip(asked, -settings.cut_bound_db(full=full), settings.boost_bound_db(full=full))
+        return shaped(curve, frequencies, known, settings)
+
+    likely = np.zeros(len(thirds_hz())) if wanted is None else wanted.gain_db
+    near = 0.0 if wanted is None else wanted.posterior.near_weight
+    stops = Stops(
+        evidence=bounded(_broad_stop(likely, frequencies, settings), full=False),
+        balanced=bounded(
+            _broad_stop(_balanced(likely, difference, known, near), frequencies, settings), full=False
+        ),
+        full=_full_curve(mix, difference, known, bounded, settings),
+    )
+    return _at_strength(settings, stops, difference, known & judged(frequencies), level_is_free=True)
+
+
+def _full_curve(
+    mix: Spectrum, difference: Array, known: Mask, bounded: Callable[..., Array], settings: MatchSettings
+) -> Array:
+    octaves = settings.resolution_octaves or FULL_RESOLUTION_OCTAVES
+    asked = smooth(difference, known, octaves)
+    curve = bounded(asked, full=True)
+    if octaves > FULL_RESOLUTION_OCTAVES + 1e-9:
         return curve
     # Gains within a band act on its loudest part: correct the curve by what it misses when applied.
     before = smooth_power_db(mix.mid_db, 1 / 3)
     for _ in range(FULL_ITERATIONS):
         missed = difference - (smooth_power_db(mix.mid_db + curve, 1 / 3) - before)
         missed -= missed[known].mean()
-        asked = asked + smooth(missed, known, settings.smoothing_octaves)
-        curve = _bounded(frequencies, asked, known, settings)
+        asked = asked + smooth(missed, known, octaves)
+        curve = bounded(asked, full=True)
     return curve
 
 
-def _bounded(frequencies: Array, asked: Array, known: Mask, settings: MatchSettings) -> Array:
-    curve = np.clip(asked, -settings.cut_bound_db, settings.boost_bound_db)
-    return shaped(curve, frequencies, known, settings)
-
-
-def _width_curve(frequencies: Array, difference: Array, known: Mask, settings: MatchSettings) -> Array:
-    asked = settings.fraction * smooth(difference, known, max(settings.smoothing_octaves, 1 / 3))
-    curve = np.clip(asked, -settings.width_bound_db, settings.width_bound_db)
+def _width_curve(
+    frequencies: Array,
+    difference: Array,
+    known: Mask,
+    wanted: Wanted | None,
+    near_weight: float,
+    settings: MatchSettings,
+) -> Array:
     octaves = np.log2(FULL_WIDTH_BOOST_FROM_HZ / NO_WIDTH_BOOST_BELOW_HZ)
     allowed = np.clip(np.log2(frequencies / NO_WIDTH_BOOST_BELOW_HZ) / octaves, 0.0, 1.0)
-    curve = np.where(curve > 0.0, curve * allowed, curve)
-    return shaped(curve, frequencies, known, settings)
+
+    def bounded(asked: Array, *, full: bool) -> Array:
+        bound = settings.width_bound_db(full=full)
+        curve = np.clip(asked, -bound, bound)
+        curve = np.where(curve > 0.0, curve * allowed, curve)
+        return shaped(curve, frequencies, known, settings)
+
+    likely = np.zeros(len(thirds_hz())) if wanted is None else wanted.gain_db
+    balanced = _balanced(likely, difference, known, near_weight)
+    full = smooth(difference, known, max(settings.resolution_octaves or 0.0, FULL_RESOLUTION_OCTAVES))
+    stops = Stops(
+        evidence=bounded(_broad_stop(likely, frequencies, settings), full=False),
+        balanced=bounded(_broad_stop(balanced, frequencies, settings), full=False),
+        full=bounded(full, full=True),
+    )
+    return _at_strength(settings, stops, difference, known & judged(frequencies), level_is_free=False)
+
+
+def _balanced(likely_db: Array, difference: Array, known: Mask, near_weight: float) -> Array:
+    """Return the `balanced` stop on third octaves; beyond what is known its end values are held."""
+    at = np.flatnonzero(at_thirds(known) & judged_thirds())
+    if not len(at):
+        return likely_db
+    found = balanced_curve(likely_db[at], values_at_thirds(difference)[at], near_weight)
+    return np.interp(np.arange(len(likely_db)), at, found)
+
+
+def _broad_stop(thirds: Array, frequencies: Array, settings: MatchSettings) -> Array:
+    """Return a curve of third octaves on the band grid, smoothed where the settings ask for more."""
+    curve = on_grid(thirds, frequencies)
+    if settings.resolution_octaves is not None and settings.resolution_octaves > FULL_RESOLUTION_OCTAVES:
+        curve = smooth(curve, np.ones(len(curve), dtype=bool), settings.resolution_octaves)
+    return curve
+
+
+def _at_strength(
+    settings: MatchSettings, stops: Stops, difference: Array, counts: Mask, *, level_is_free: bool
+) -> Array:
+    if settings.strength == "evidence":
+        return stops.evidence
+    return dial(settings.percent, stops, difference, counts, level_is_free=level_is_free)
 
 
 def shaped(curve: Array, frequencies: Array, known: Mask, settings: MatchSettings) -> Array:

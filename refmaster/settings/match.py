@@ -19,8 +19,10 @@ DEFAULT_MAX_WIDTH_DB = 3.0
 FULL_RESOLUTION_OCTAVES = 1 / 3
 DEFAULT_RESOLUTION_OCTAVES = 1.0
 
-# Strengths that have a name instead of a number.
-STRENGTH_NAMES = ("full",)
+# Strengths that have a name, and where they lie on the dial.
+EVIDENCE_PERCENT, BALANCED_PERCENT, FULL_PERCENT = 25.0, 60.0, 100.0
+STRENGTH_PERCENT = {"evidence": EVIDENCE_PERCENT, "balanced": BALANCED_PERCENT, "full": FULL_PERCENT}
+STRENGTH_NAMES = tuple(STRENGTH_PERCENT)
 
 # What the rest of the job honours whichever engine makes the curves; with another engine than refmaster's
 # own nothing else may be asked.
@@ -32,15 +34,21 @@ Percent = Annotated[float, Field(ge=0.0, le=100.0)]
 class MatchSettings(Model):
     """The request: how far to follow the reference, in which aspects, and how loud.
 
-    Where a bound or the resolution is None, the strength decides: `full` follows third octaves within
-    30 dB (width 12 dB), percentages follow octaves within 12 dB (width 3 dB).
+    Strength is one dial from 0 to 100: `evidence` (25) does what is likely mastering and leaves what is
+    likely song content; `balanced` (60) also follows most of the broad rest, within 6 dB; `full` (100) is
+    the reference's balance in third octaves. Where a bound or the resolution is None, the strength decides:
+    up to `balanced` curves are about an octave wide and bounded to 12 dB (width 3 dB), `full` follows third
+    octaves within 30 dB (width 12 dB), and between the two they are mixed.
     """
 
     engine: Literal["refmaster", "matchering"] = Field(
         default="refmaster", description="whose curves: refmaster's, or those that matchering 2.0 makes"
     )
-    strength: Percent | Literal["full"] = Field(
-        default=60.0, description="percent of the difference, or full: the reference's balance"
+    strength: Percent | Literal["evidence", "balanced", "full"] = Field(
+        default="balanced", description="0 to 100, or evidence (25), balanced (60), full (100)"
+    )
+    prior: str | None = Field(
+        default=None, description="a file of refmaster learn: how songs differ; null: the one shipped"
     )
     low_hz: float = Field(default=25.0, ge=5.0, le=1000.0, description="Hz; no tone change is asked below")
     high_hz: float = Field(default=20000.0, ge=1000.0, le=96000.0, description="Hz; and none above")
@@ -92,30 +100,33 @@ class MatchSettings(Model):
 
     @property
     def fraction(self) -> float:
-        """Strength as a share of the difference, 0 to 1."""
-        return 1.0 if self.strength == "full" else float(self.strength) / 100.0
+        """Strength as a share, 0 to 1."""
+        return self.percent / 100.0
 
     @property
-    def boost_bound_db(self) -> float:
-        """Largest boost in dB."""
-        return self._bound(self.max_boost_db, FULL_MAX_GAIN_DB, DEFAULT_MAX_GAIN_DB)
-
-    @property
-    def cut_bound_db(self) -> float:
-        """Largest cut in dB, as a positive number."""
-        return self._bound(self.max_cut_db, FULL_MAX_GAIN_DB, DEFAULT_MAX_GAIN_DB)
-
-    @property
-    def width_bound_db(self) -> float:
-        """Largest move of side against mid in dB."""
-        return self._bound(self.max_width_db, FULL_MAX_WIDTH_DB, DEFAULT_MAX_WIDTH_DB)
+    def percent(self) -> float:
+        """Where on the dial the strength lies, 0 to 100."""
+        return STRENGTH_PERCENT[self.strength] if isinstance(self.strength, str) else float(self.strength)
 
     @property
     def smoothing_octaves(self) -> float:
-        """Width of the curve's smoothing in octaves."""
-        return self._bound(self.resolution_octaves, FULL_RESOLUTION_OCTAVES, DEFAULT_RESOLUTION_OCTAVES)
+        """Width in octaves of the smoothing of what is corrected after a render."""
+        if self.resolution_octaves is not None:
+            return self.resolution_octaves
+        return FULL_RESOLUTION_OCTAVES if self.percent >= FULL_PERCENT else DEFAULT_RESOLUTION_OCTAVES
 
-    def _bound(self, chosen: float | None, full: float, percent: float) -> float:
-        if chosen is not None:
-            return chosen
-        return full if self.strength == "full" else percent
+    def boost_bound_db(self, *, full: bool) -> float:
+        """Return the largest boost in dB, of the `full` stop or of those below it."""
+        return _bound(self.max_boost_db, FULL_MAX_GAIN_DB if full else DEFAULT_MAX_GAIN_DB)
+
+    def cut_bound_db(self, *, full: bool) -> float:
+        """Return the largest cut in dB, as a positive number."""
+        return _bound(self.max_cut_db, FULL_MAX_GAIN_DB if full else DEFAULT_MAX_GAIN_DB)
+
+    def width_bound_db(self, *, full: bool) -> float:
+        """Return the largest move of side against mid in dB."""
+        return _bound(self.max_width_db, FULL_MAX_WIDTH_DB if full else DEFAULT_MAX_WIDTH_DB)
+
+
+def _bound(chosen: float | None, default: float) -> float:
+    return default if chosen is None else chosen

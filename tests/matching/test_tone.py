@@ -59,7 +59,9 @@ def test_weights_of_references(make_profile, pink_db):
     assert np.abs(even.mid_db).max() < 1e-3  # a running third averages power, not dB
     brighter = derive_tone(mix, [(bright, 3.0), (dark, 1.0)], MatchSettings(strength=100))
     alone = derive_tone(mix, [(bright, 1.0)], MatchSettings(strength=100))
-    np.testing.assert_allclose(brighter.mid_db, alone.mid_db / 2, atol=1e-3)
+    np.testing.assert_allclose(brighter.difference_db, alone.difference_db / 2, atol=1e-3)
+    inside = (HZ > 40) & (HZ < 16000)  # at both ends a curve within a band acts on its loudest part
+    np.testing.assert_allclose(brighter.mid_db[inside], alone.mid_db[inside] / 2, atol=0.1)
 
 
 def test_no_treble_is_made_of_noise(make_profile, pink_db):

@@ -1,0 +1,101 @@
+"""Strength: one way from no change over `evidence` and `balanced` to `full`.
+
+On the dial `evidence` lies at 25, `balanced` at 60, `full` at 100; between the stops curves are mixed in
+proportion. Each leg is cut where it would lead away from the reference, so that the distance never rises
+with the number (along a line it is convex). `evidence` asked by name is not cut: what is likely mastering
+may differ from what the long-term spectra differ by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from refmaster.matching.posterior import Array, Mask
+from refmaster.settings.match import BALANCED_PERCENT, EVIDENCE_PERCENT
+
+# Share of the remaining broad difference that `balanced` follows: of other music, and where the material is
+# shared, so that the rest is known to be content.
+BALANCED_SHARE, BALANCED_SHARE_NEAR = 0.75, 0.1
+BALANCED_LIMIT_DB = 6.0
+# Whittaker smoother on third octaves: half amplitude at a period of about 3 octaves.
+BROAD_STIFFNESS = 4.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stops:
+    """The curves at the named stops, bounded and ranged; shape (bands,), dB."""
+
+    evidence: Array
+    balanced: Array
+    full: Array
+
+
+def broad(values: Array, stiffness: float = BROAD_STIFFNESS) -> Array:
+    """Smooth by ``(I + stiffness D'D)^-1``, D the second difference over third octaves."""
+    n = len(values)
+    if n < 3:
+        return values.copy()
+    second = np.diff(np.eye(n), 2, axis=0)
+    return np.asarray(np.linalg.solve(np.eye(n) + stiffness * second.T @ second, values))
+
+
+def limited(values: Array, limit_db: float = BALANCED_LIMIT_DB) -> Array:
+    """Keep within the limit: hardly touched below half of it, never reaching it."""
+    return np.asarray(values / (1.0 + (np.abs(values) / limit_db) ** 4) ** 0.25)
+
+
+def balanced_curve(evidence_db: Array, difference_db: Array, near_weight: float) -> Array:
+    """Return `balanced` on third octaves: the evidence and a share of the broad rest, within the limit."""
+    share = BALANCED_SHARE * (1.0 - near_weight) + BALANCED_SHARE_NEAR * near_weight
+    return limited(evidence_db + share * broad(difference_db - evidence_db))
+
+
+def dial(percent: float, stops: Stops, difference_db: Array, counts: Mask, *, level_is_free: bool) -> Array:
+    """Return the curve at `percent`.
+
+    Parameters
+    ----------
+    percent : float
+        0 to 100.
+    stops : Stops
+        Curves of shape (bands,).
+    difference_db : ndarray, shape (bands,)
+        Reference minus mix.
+    counts : ndarray of bool, shape (bands,)
+        Bands that distances are taken over.
+    level_is_free : bool
+        Distances leave out the mean.
+
+    Returns
+    -------
+    ndarray, shape (bands,)
+        Its distance to the difference, and to what `full` makes of it, never rises with `percent`.
+    """
+    aims = (difference_db, stops.full)
+    evidence = _towards(np.zeros(len(difference_db)), stops.evidence, aims, counts, level_is_free)
+    if percent <= EVIDENCE_PERCENT:
+        return evidence * (percent / EVIDENCE_PERCENT)
+    balanced = _towards(evidence, stops.balanced, aims, counts, level_is_free)
+    if percent <= BALANCED_PERCENT:
+        share = (percent - EVIDENCE_PERCENT) / (BALANCED_PERCENT - EVIDENCE_PERCENT)
+        return evidence + (balanced - evidence) * share
+    share = (percent - BALANCED_PERCENT) / (100.0 - BALANCED_PERCENT)
+    return balanced + (stops.full - balanced) * share
+
+
+def _towards(start: Array, stop: Array, aims: tuple[Array, ...], counts: Mask, level_is_free: bool) -> Array:
+    """Return the last point of start..stop on the way to which no aim gets farther away."""
+    way = stop - start
+    inside = _judged(way, counts, level_is_free)
+    size = float(inside @ inside)
+    if size <= 0.0:
+        return start
+    shares = [float(inside @ _judged(aim - start, counts, level_is_free)) / size for aim in aims]
+    return start + way * float(np.clip(min(shares), 0.0, 1.0))
+
+
+def _judged(values: Array, counts: Mask, level_is_free: bool) -> Array:
+    inside = values[counts]
+    return inside - inside.mean() if level_is_free and len(inside) else inside
