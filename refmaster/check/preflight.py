@@ -143,8 +143,8 @@ def _image(reference: Profile, mix: Profile) -> list[Finding]:
         return [
             info(
                 "reference_surround",
-                f"the reference {reference.name} has {reference.source.channels} channels: its tone and loudness "
-                "are matched, width and balance are not",
+                f"the reference {reference.name} has {reference.source.channels} channels: its tone and "
+                "loudness are matched, width and balance are not",
             )
         ]
     if reference.source.channels == 1 or width is None or width < NEAR_MONO_DB:
