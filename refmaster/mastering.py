@@ -19,6 +19,7 @@ from refmaster.check.preflight import inspect_mix, inspect_reference, require_st
 from refmaster.check.promises import judge_master, judge_moves, judge_references
 from refmaster.dsp.drive import DriveAnalyzer
 from refmaster.dsp.limiter import LimiterActivity
+from refmaster.engines.findings import engine_findings
 from refmaster.errors import AudioError, InputError
 from refmaster.formats import output_format_for
 from refmaster.matching.correct import corrected_level, corrected_peak, corrected_tone
@@ -133,6 +134,7 @@ def master_file(
     mix_profile = mix_profile or measure(source, progress=progress)
     weighted = _profiles(references, mix_profile, progress)
     plan = _first_plan(mix_profile, weighted, settings, written)
+    plan = _with_engine(plan, source, [r for r, _ in _weighted(references)], progress)
     with outlet:
         return _close_loop(source, mix_profile, weighted, plan, outlet, progress)
 
@@ -154,6 +156,7 @@ def plan_file(
     mix_profile = measure(source, progress=progress)
     weighted = _profiles(references, mix_profile, progress)
     plan = _first_plan(mix_profile, weighted, settings, written)
+    plan = _with_engine(plan, source, [r for r, _ in _weighted(references)], progress)
     with SpoolOutlet() as outlet:
         return _close_loop(source, mix_profile, weighted, plan, outlet, progress)
 
@@ -255,12 +258,15 @@ def master_array(
     source = ArraySource(mix, sample_rate_hz, name="mix")
     require_stereo(source)
     mix_profile = measure(source, progress=progress)
-    if not isinstance(reference, Profile):
-        reference = measure(
-            ArraySource(reference, reference_rate_hz or sample_rate_hz, name="reference"), progress=progress
-        )
-    weighted = [(reference, 1.0)]
+    heard: Profile | AudioSource = (
+        reference
+        if isinstance(reference, Profile)
+        else ArraySource(reference, reference_rate_hz or sample_rate_hz, name="reference")
+    )
+    profile = heard if isinstance(heard, Profile) else measure(heard, progress=progress)
+    weighted = [(profile, 1.0)]
     plan = _first_plan(mix_profile, weighted, settings, OutputSettings())
+    plan = _with_engine(plan, source, [heard], progress)
     with ArrayOutlet() as outlet:
         result = _close_loop(source, mix_profile, weighted, plan, outlet, progress)
         return outlet.samples, result
@@ -336,6 +342,20 @@ def _first_plan(
     )
 
 
+def _with_engine(
+    plan: MasteringPlan,
+    mix: AudioSource,
+    references: Sequence[PathLike | Profile | AudioSource],
+    progress: Progress | None,
+) -> MasteringPlan:
+    """Let another engine make the curves where one is asked for."""
+    if plan.requested.engine == "refmaster":
+        return plan
+    from refmaster.engines.shell import planned_by_peer, require_audio_reference
+
+    return planned_by_peer(plan, mix, require_audio_reference(references), progress)
+
+
 def _close_loop(
     source: AudioSource,
     mix: Profile,
@@ -346,7 +366,7 @@ def _close_loop(
 ) -> MasterResult:
     """Solve, render, measure and correct until the written file keeps its promises, then commit it."""
     plan, slope = _solve(source, mix, plan, progress)
-    tone_corrected = False
+    tone_corrected = plan.requested.engine != "refmaster"  # another engine's curves stay as they are
     for attempt in range(1, MAX_ATTEMPTS + 1):
         master, activity = _render_once(source, plan, outlet, progress)
         if attempt == MAX_ATTEMPTS:
@@ -373,7 +393,7 @@ def _close_loop(
         mix=mix,
         master=master,
         references=tuple(profile for profile, _ in references),
-        findings=(*findings, *outlet.findings),
+        findings=(*engine_findings(findings, plan, mix), *outlet.findings),
         limiter=activity,
         output=outlet.path,
         renders=attempt,

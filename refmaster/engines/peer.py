@@ -16,7 +16,13 @@ MAX_DURATION_S = 15 * 60
 
 
 def match_with_peer(
-    mix: Path, reference: Path, output: Path, *, limiter: bool, subtype: str = "PCM_24"
+    mix: Path,
+    reference: Path,
+    output: Path,
+    *,
+    limiter: bool,
+    subtype: str = "PCM_24",
+    names: tuple[str, str] | None = None,
 ) -> None:
     """Let matchering match `mix` to `reference` and write `output` (WAV, 44.1 kHz, stereo).
 
@@ -29,6 +35,8 @@ def match_with_peer(
         for a float `subtype`.
     subtype : str
         libsndfile's name of the word format.
+    names : (str, str), optional
+        What messages call mix and reference, where these are copies.
 
     Raises
     ------
@@ -44,7 +52,8 @@ def match_with_peer(
         try:
             matchering.process(target=str(mix), reference=str(reference), results=[result])
         except ModuleError as error:
+            mix_name, reference_name = names or (mix.name, reference.name)
             raise AudioError(
-                f"matchering refuses {mix.name} with reference {reference.name}: {error}; "
-                "use the default engine"
+                f"{mix_name}: matchering refuses it with reference {reference_name} ({error}); "
+                "use the engine refmaster"
             ) from error
