@@ -4,7 +4,8 @@ Two filters, because the length of the filter matters more than the factor, and 
 of its filter says little:
 
 ``"long"`` (default)
-    Eightfold, 256 taps in the stage that matters (`refmaster.dsp.interpolation`).
+    Eightfold, 256 taps in the stage that matters (`refmaster.dsp.interpolation`), worked out only where a
+    bound leaves room for a highest peak (`refmaster.dsp.highest`).
 ``"bs1770"``
     Fourfold, the 12 taps per phase printed in BS.1770-4, Annex 2. For comparison with other meters.
 
@@ -32,7 +33,8 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from refmaster.dsp.blocks import Reblocker
-from refmaster.dsp.interpolation import LONG_FILTER_NAME, OversampledPeaks
+from refmaster.dsp.highest import HighestPeaks
+from refmaster.dsp.interpolation import LONG_FILTER_NAME
 from refmaster.units import amplitude_to_db
 
 F32 = NDArray[np.float32]
@@ -77,7 +79,9 @@ class TruePeak:
         Largest sample over all channels.
     channel_sample_peak_dbfs : tuple of float
     true_peak_series_dbtp : ndarray
-        Largest over all channels within each 100 ms from the start; the last one may be shorter.
+        Largest over all channels within each 100 ms from the start, cut to the nearest 32 frames; the last
+        one may be shorter. With the long filter a value is exact where it is a channel's highest of its
+        0.7 s, which decides the maxima over 3 s; others are at least the largest sample.
     """
 
     true_peak_dbtp: float
@@ -90,6 +94,9 @@ class TruePeak:
 
 class _Groups(Protocol):
     """Linear peaks per group of frames, ``(groups, channels)``."""
+
+    @property
+    def group_frames(self) -> int: ...
 
     def push(self, block: Block) -> F32: ...
 
@@ -118,19 +125,21 @@ class TruePeakMeter:
     ) -> None:
         if filter not in ("long", "bs1770"):
             raise ValueError(f"filter must be 'long' or 'bs1770', got {filter!r}")
-        # Rates that are no multiple of 10 Hz: peaks in shorter groups, put together without drift.
-        whole = sample_rate_hz % SERIES_PER_SECOND == 0
-        self._group_frames = sample_rate_hz // SERIES_PER_SECOND if whole else 16
         self._sample_rate_hz = sample_rate_hz
         self._channels = channels
         self._groups: _Groups
         if filter == "long":
             self.filter_name = LONG_FILTER_NAME
-            self._groups = OversampledPeaks(channels, group_frames=self._group_frames, whole_cells=True)
+            self._groups = HighestPeaks(channels)
         else:
             self.filter_name = BS1770_FILTER_NAME
-            self._groups = _Bs1770Peaks(channels, self._group_frames)
-        self._series: list[F32] = []
+            # Rates that are no multiple of 10 Hz: peaks in shorter groups, put together without drift.
+            whole = sample_rate_hz % SERIES_PER_SECOND == 0
+            self._groups = _Bs1770Peaks(channels, sample_rate_hz // SERIES_PER_SECOND if whole else 16)
+        self._frames = 0
+        self._groups_done = 0
+        self._peak = np.zeros(channels)
+        self._hops: list[tuple[int, F32]] = []  # number of the first hop, maxima from there on
         self._sample_peak = np.zeros(channels)
         self._result: TruePeak | None = None
 
@@ -138,17 +147,19 @@ class TruePeakMeter:
         """Take the next ``(frames, channels)``, any number of frames."""
         if self._result is not None:
             raise RuntimeError("the result was taken already; measure anew with a new meter")
-        if not len(block):
-            return
+        self._frames += len(block)
         self._sample_peak = np.maximum(self._sample_peak, _sample_peaks(block))
-        self._series.append(self._groups.push(block))
+        self._take(self._groups.push(block))
 
     def result(self) -> TruePeak:
         """Return what was measured; the meter takes no more."""
         if self._result is None:
-            groups = np.concatenate([*self._series, self._groups.flush()]).astype(np.float64)
-            series = self._in_hops(groups.max(axis=1))
-            peaks = np.maximum(self._sample_peak, groups.max(axis=0, initial=0.0))
+            self._take(self._groups.flush())
+            series = np.zeros(-(-self._frames * SERIES_PER_SECOND // self._sample_rate_hz))
+            for first, maxima in self._hops:
+                part = series[first : first + len(maxima)]
+                np.maximum(part, maxima, out=part)
+            peaks = np.maximum(self._sample_peak, self._peak)
             self._result = TruePeak(
                 true_peak_dbtp=amplitude_to_db(float(peaks.max())),
                 channel_true_peak_dbtp=tuple(amplitude_to_db(peaks).tolist()),
@@ -159,14 +170,16 @@ class TruePeakMeter:
             )
         return self._result
 
-    def _in_hops(self, groups: F64) -> F64:
-        """Return the maxima of 100 ms each, where groups are shorter than that."""
-        if self._group_frames * SERIES_PER_SECOND == self._sample_rate_hz or not len(groups):
-            return groups
-        first_frames = np.arange(len(groups)) * self._group_frames
+    def _take(self, groups: F32) -> None:
+        """Put groups together to hops of 100 ms by their first frames."""
+        if not len(groups):
+            return
+        self._peak = np.maximum(self._peak, groups.max(axis=0))
+        first_frames = (self._groups_done + np.arange(len(groups))) * self._groups.group_frames
+        self._groups_done += len(groups)
         hops = first_frames * SERIES_PER_SECOND // self._sample_rate_hz
-        starts = np.concatenate([[0], np.flatnonzero(np.diff(hops)) + 1])
-        return np.asarray(np.maximum.reduceat(groups, starts))
+        starts = np.flatnonzero(np.diff(hops, prepend=-1))
+        self._hops.append((int(hops[0]), np.maximum.reduceat(groups.max(axis=1), starts)))
 
 
 def _sample_peaks(block: Block) -> F64:
@@ -194,6 +207,7 @@ class _Bs1770Peaks:
         for phase, taps in enumerate((*_BS1770_PHASES, *backwards)):
             for frame in range(_ROW):
                 matrix[phase, frame, frame : frame + _BS1770_TAPS] = taps[::-1]
+        self.group_frames = group_frames
         self._matrix = matrix.reshape(4 * _ROW, window)
         self._history = np.zeros((channels, _BS1770_TAPS - 1), np.float32)
         self._blocks: Reblocker[np.float32] = Reblocker(_ROW * _BLOCK_ROWS)
