@@ -105,6 +105,11 @@ def copy_metadata(
     return source.tags.notes
 
 
+def read_fields(path: Path) -> dict[str, list[str]]:
+    """Return a recording's tags under their neutral names, such as "artist" and "tracknumber"."""
+    return dict(_read(path).tags.fields)
+
+
 def _read(path: Path) -> _Source:
     import mutagen
 

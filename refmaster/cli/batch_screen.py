@@ -1,0 +1,150 @@
+"""How a batch looks: a live table on a terminal, one line for each event where output is piped."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from refmaster.batch.results import STATES, counts
+from refmaster.batch.task import Event, Outcome, Task
+
+if TYPE_CHECKING:
+    from refmaster.batch.decide import Decision
+    from refmaster.batch.runner import Summary
+
+_SHOWN_RUNNING = 32
+
+
+class BatchScreen:
+    """Listens to a batch and shows it; see `refmaster.batch.runner.Listener`."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._total = 0
+        self._ended = 0
+        self._live: Any = None
+        self._bars: dict[str, Any] = {}
+        self._overall: Any = None
+
+    def __enter__(self) -> Self:
+        if not self._quiet and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+            self._live = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                TextColumn("{task.fields[stage]}", markup=False),
+                TimeElapsedColumn(),
+                console=Console(stderr=True, highlight=False),
+                transient=True,
+            )
+            self._live.start()
+            self._overall = self._live.add_task("all jobs", total=None, stage="planning")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line, above the table where there is one."""
+        if self._live is not None:
+            self._live.console.print(text, markup=False)
+        else:
+            print(text, flush=True)
+
+    def decided(self, decisions: Sequence[tuple[Task, Decision]]) -> None:
+        """Say what is run and why, and how many are kept."""
+        self._total += len(decisions)
+        kept = sum(not decision.run for _, decision in decisions)
+        self._ended += kept
+        if self._quiet or not decisions:
+            return
+        for task, decision in decisions:
+            if decision.run and decision.why != "new":
+                self.say(f"again   {task.key}: {decision.why}")
+            elif not decision.run and decision.why != "nothing changed":
+                self.say(f"kept    {task.key}: {decision.why}")
+        if kept:
+            self.say(f"kept    {kept} of {len(decisions)}: nothing changed")
+        self._draw()
+
+    def went_on(self, task: Task, event: Event) -> None:
+        """Move the task's bar; piped, only what is out of the ordinary is said."""
+        if event.stage.startswith("again") and not self._quiet:
+            self.say(f"again   {task.key}: {event.stage.removeprefix('again: ')}")
+        if self._live is None:
+            return
+        bar = self._bars.get(task.key)
+        if bar is None and len(self._bars) < _SHOWN_RUNNING:
+            bar = self._bars[task.key] = self._live.add_task(task.title[:40], total=1.0, stage=event.stage)
+        if bar is not None:
+            self._live.update(bar, completed=event.share or 0.0, stage=event.stage)
+
+    def ended(self, task: Task, outcome: Outcome) -> None:
+        """Say what came of a task."""
+        self._ended += 1
+        bar = self._bars.pop(task.key, None)
+        if bar is not None:
+            self._live.remove_task(bar)
+        if not self._quiet:
+            self.say(self._line(task, outcome))
+        self._draw()
+
+    def conclude(self, summary: Summary) -> None:
+        """Print what failed (again, at the end, where it is seen) and the counts."""
+        failed = [row for row in summary.rows if row.outcome.code]
+        for row in failed:
+            state = STATES.get(row.outcome.code, "failed")
+            print(f"{state}: {row.task.key}: {row.outcome.message} ({row.task.place})", file=sys.stderr)
+        if not self._quiet:
+            tally = ", ".join(f"{number} {state}" for state, number in counts(summary.rows).items())
+            print(f"{len(summary.rows)} jobs: {tally or 'none'}")
+
+    def _line(self, task: Task, outcome: Outcome) -> str:
+        state = STATES.get(outcome.code, "failed")
+        head = f"[{self._ended}/{self._total}] {state}  {task.key}"
+        if outcome.code:
+            return f"{head}: {outcome.message}"
+        lufs, peak = (outcome.achieved.get(name) for name in ("integrated_lufs", "true_peak_dbtp"))
+        levels = f"  {lufs:.1f} LUFS  {peak:.1f} dBTP" if lufs is not None and peak is not None else ""
+        return f"{head}{levels}  {outcome.seconds:.1f} s"
+
+    def _draw(self) -> None:
+        if self._live is not None:
+            stage = f"{self._ended} of {self._total}"
+            self._live.update(self._overall, total=self._total, completed=self._ended, stage=stage)
+
+
+class StopOnInterrupt:
+    """The first Ctrl-C lets what runs finish and begins nothing new; the second one abandons it."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._asked = False
+        self._before: Any = None
+
+    def __enter__(self) -> Self:
+        self._before = signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def __call__(self) -> bool:
+        """Tell whether Ctrl-C was pressed."""
+        return self._asked
+
+    def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
+        if self._asked:
+            raise KeyboardInterrupt
+        self._asked = True
+        self._say("finishing what runs; press Ctrl-C again to abandon it")
