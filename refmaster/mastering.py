@@ -136,7 +136,7 @@ def master_file(
     plan = _first_plan(mix_profile, weighted, settings, written)
     plan = _with_engine(plan, source, [r for r, _ in _weighted(references)], progress)
     with outlet:
-        return _close_loop(source, mix_profile, weighted, plan, outlet, progress)
+        return close_loop(source, mix_profile, weighted, plan, outlet, progress)
 
 
 def plan_file(
@@ -158,7 +158,7 @@ def plan_file(
     plan = _first_plan(mix_profile, weighted, settings, written)
     plan = _with_engine(plan, source, [r for r, _ in _weighted(references)], progress)
     with SpoolOutlet() as outlet:
-        return _close_loop(source, mix_profile, weighted, plan, outlet, progress)
+        return close_loop(source, mix_profile, weighted, plan, outlet, progress)
 
 
 def render_file(
@@ -268,7 +268,7 @@ def master_array(
     plan = _first_plan(mix_profile, weighted, settings, OutputSettings())
     plan = _with_engine(plan, source, [heard], progress)
     with ArrayOutlet() as outlet:
-        result = _close_loop(source, mix_profile, weighted, plan, outlet, progress)
+        result = close_loop(source, mix_profile, weighted, plan, outlet, progress)
         return outlet.samples, result
 
 
@@ -356,16 +356,22 @@ def _with_engine(
     return planned_by_peer(plan, mix, require_audio_reference(references), progress)
 
 
-def _close_loop(
+def close_loop(
     source: AudioSource,
     mix: Profile,
     references: list[WeightedProfile],
     plan: MasteringPlan,
     outlet: Outlet,
     progress: Progress | None,
+    *,
+    slope_lu_per_db: float | None = None,
 ) -> MasterResult:
-    """Solve, render, measure and correct until the written file keeps its promises, then commit it."""
-    plan, slope = _solve(source, mix, plan, progress)
+    """Solve, render, measure and correct until the written file keeps its promises, then keep it.
+
+    Where `slope_lu_per_db` is given, the plan's level is solved already, and a dB of gain brings that much.
+    """
+    if slope_lu_per_db is None:
+        plan, slope_lu_per_db = _solve(source, mix, plan, progress)
     tone_corrected = plan.requested.engine != "refmaster"  # another engine's curves stay as they are
     for attempt in range(1, MAX_ATTEMPTS + 1):
         master, activity = _render_once(source, plan, outlet, progress)
@@ -374,9 +380,9 @@ def _close_loop(
         retoned = None if tone_corrected else corrected_tone(plan, mix, master)
         if retoned is not None:
             tone_corrected = True
-            plan, slope = _solve(source, mix, retoned, progress)
+            plan, slope_lu_per_db = _solve(source, mix, retoned, progress)
             continue
-        again = corrected_peak(plan, master) or corrected_level(plan, master, slope)
+        again = corrected_peak(plan, master) or corrected_level(plan, master, slope_lu_per_db)
         if again is None:
             break
         plan = again
