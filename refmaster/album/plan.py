@@ -1,0 +1,302 @@
+"""The album plan: what is common, what is each engineer's, what is each track's, as data to read and edit.
+
+A track's own plan is the sum of three parts: the common curve and gain, its engineer's, and its own. So an
+engineer's curve is edited in one place and changes all that engineer's tracks. `track_plan` adds the parts
+up; its result is a `MasteringPlan` like any other and renders alone to the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from refmaster.album.request import AlbumOutput, Aspect
+from refmaster.matching.bands import Array
+from refmaster.matching.curves import curve_at, tone_points
+from refmaster.plan import (
+    Balance,
+    CurvePoint,
+    Gain,
+    Level,
+    LimiterStage,
+    MasteringPlan,
+    MixRecord,
+    Output,
+    Promise,
+    ReferenceRecord,
+    Tone,
+    format_plan,
+    made_by,
+    relocated,
+)
+from refmaster.profile import band_centers_hz
+from refmaster.settings.document import Document, read_document
+from refmaster.settings.emit import emit_model
+from refmaster.settings.match import MatchSettings
+from refmaster.settings.model import Model, validate_document
+
+POOLED_TOLERANCE_LU = 0.1
+TRACK_TOLERANCE_LU = 0.1
+# The key by which a file is known for an album plan.
+ALBUM_PLAN_KEY = "common"
+
+Width = Annotated[float, Field(ge=-12.0, le=12.0)]
+
+
+class CommonStage(Model):
+    """What every track gets."""
+
+    why: str
+    mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] toward the references; empty: no change")
+    side: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the side")
+    left_over_right_db: float = Field(ge=-12.0, le=12.0, description="dB")
+    gain_db: Gain = Field(description="dB; one gain, so that the songs' order and distance stay")
+
+
+class EngineerStage(Model):
+    """What every track of one engineer gets."""
+
+    name: str
+    why: str
+    tracks: int = Field(ge=1)
+    reliability: float = Field(description="share of what there is to know of the tone that the tracks told")
+    tone_std_db: float = Field(description="dB, standard deviation of the predicted curve")
+    level_std_db: float = Field(description="dB, of the predicted level habit")
+    mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the tone")
+    width_db: Width = Field(description="dB, side against mid")
+    level_db: Gain = Field(description="dB")
+
+
+class TrackPromise(Model):
+    """What the written track is checked against."""
+
+    integrated_lufs: float | None = Field(description="LUFS, its share in the album's; null: none")
+
+
+class TrackStage(Model):
+    """One track, with what it alone gets."""
+
+    title: str
+    engineer: str | None
+    output: str = Field(description="the master's name in the output folder")
+    mix: MixRecord
+    why: str
+    keep: tuple[Aspect, ...] = Field(description="what of the mix stays: tone, level, width")
+    share: float = Field(ge=0.0, le=1.0, description="of its engineer's curve, width and level")
+    mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] besides")
+    side: tuple[CurvePoint, ...] = Field(description="[Hz, dB] besides")
+    gain_db: Gain = Field(description="dB besides")
+    ceiling_dbtp: float | None = Field(
+        default=None, ge=-40.0, le=0.0, description="dBTP, its own limiter ceiling; null: the album's"
+    )
+    promise: TrackPromise
+
+
+class AlbumPromise(Model):
+    """What the written album is checked against."""
+
+    integrated_lufs: float | None = Field(description="LUFS, gated over all tracks together; null: none")
+    tolerance_lu: float = Field(gt=0.0, description="LU")
+    true_peak_dbtp: float = Field(description="dBTP, never above")
+    limited_by: Literal["max_reduction", "saturation"] | None
+    why: str
+
+
+class AlbumPlan(Model):
+    """Everything that an album's render does."""
+
+    version: int = Field(ge=1, le=1)
+    made_by: str
+    title: str | None
+    requested: MatchSettings
+    references: tuple[ReferenceRecord, ...]
+    common: CommonStage
+    engineers: tuple[EngineerStage, ...]
+    tracks: tuple[TrackStage, ...] = Field(min_length=1)
+    limiter: LimiterStage
+    output: AlbumOutput
+    promise: AlbumPromise
+
+    @model_validator(mode="after")
+    def _known_engineers(self) -> AlbumPlan:
+        names = {e.name for e in self.engineers}
+        for number, track in enumerate(self.tracks, 1):
+            if track.engineer is not None and track.engineer not in names:
+                raise ValueError(f"track {number}: no engineer {track.engineer!r} in `engineers`")
+        outputs = [track.output for track in self.tracks]
+        if len(set(outputs)) < len(outputs):
+            raise ValueError("two tracks have the same output")
+        return self
+
+
+def track_plan(album: AlbumPlan, number: int) -> MasteringPlan:
+    """Return the plan of one track, `number` counting from 0: the album's parts added up."""
+    track = album.tracks[number]
+    mid, side = track_curves(album, number)
+    balance = album.common.left_over_right_db if track.mix.channels == 2 else 0.0
+    ceiling = album.limiter.ceiling_dbtp if track.ceiling_dbtp is None else track.ceiling_dbtp
+    return MasteringPlan(
+        version=1,
+        made_by=made_by(),
+        mix=track.mix,
+        references=album.references,
+        requested=album.requested,
+        tone=Tone(why=track.why, phase=album.requested.phase, mid=mid, side=side, regions=()),
+        balance=Balance(why=album.common.why, left_over_right_db=balance),
+        level=Level(why=album.promise.why, gain_db=track_gain_db(album, number)),
+        limiter=album.limiter.model_copy(update={"ceiling_dbtp": ceiling}),
+        output=Output(
+            sample_rate_hz=album.output.sample_rate_hz or track.mix.sample_rate_hz,
+            bit_depth=album.output.bit_depth,
+            dither=True,
+            dither_seed=album.output.dither_seed,
+        ),
+        promise=Promise(
+            integrated_lufs=track.promise.integrated_lufs,
+            tolerance_lu=TRACK_TOLERANCE_LU,
+            true_peak_dbtp=album.promise.true_peak_dbtp,
+            limited_by=None,
+        ),
+    )
+
+
+def track_gain_db(album: AlbumPlan, number: int) -> float:
+    """Return a track's gain in dB: common, its engineer's, its own."""
+    track = album.tracks[number]
+    engineer = _engineer(album, track)
+    habit = 0.0 if engineer is None or "level" in track.keep else engineer.level_db * track.share
+    return round(album.common.gain_db + round(habit, 3) + track.gain_db, 3) + 0.0
+
+
+def track_curves(album: AlbumPlan, number: int) -> tuple[tuple[CurvePoint, ...], tuple[CurvePoint, ...]]:
+    """Return the curves of mid and side that a track's plan has."""
+    track = album.tracks[number]
+    shared_mid, shared_side = _shared(album, track)
+    hz = band_centers_hz(track.mix.sample_rate_hz)
+    mid = _with_own(tone_points(hz, shared_mid), track.mid)
+    if track.mix.channels == 1:
+        return mid, ()
+    return mid, _with_own(tone_points(hz, shared_side), track.side)
+
+
+def with_track_plan(album: AlbumPlan, number: int, plan: MasteringPlan) -> AlbumPlan:
+    """Return the album plan whose `track_plan` is `plan`: what differs becomes the track's own."""
+    track = album.tracks[number].model_copy(update={"mid": (), "side": (), "gain_db": 0.0})
+    bare = album.model_copy(update={"tracks": _replaced(album.tracks, number, track)})
+    mid, side = track_curves(bare, number)
+    ceiling = plan.limiter.ceiling_dbtp
+    track = track.model_copy(
+        update={
+            "mid": _difference(plan.tone.mid, mid),
+            "side": _difference(plan.tone.side, side),
+            "gain_db": round(plan.level.gain_db - track_gain_db(bare, number), 3) + 0.0,
+            "ceiling_dbtp": None if ceiling == album.limiter.ceiling_dbtp else ceiling,
+            "promise": TrackPromise(integrated_lufs=plan.promise.integrated_lufs),
+        }
+    )
+    return album.model_copy(update={"tracks": _replaced(album.tracks, number, track)})
+
+
+def _shared(album: AlbumPlan, track: TrackStage) -> tuple[Array, Array]:
+    """Return the curves of mid and side that come from the album and the engineer, on the track's grid."""
+    hz = band_centers_hz(track.mix.sample_rate_hz)
+    mid, side = np.zeros(len(hz)), np.zeros(len(hz))
+    engineer = _engineer(album, track)
+    if "tone" not in track.keep:
+        mid = curve_at(album.common.mid, hz)
+        if engineer is not None:
+            mid = mid + track.share * curve_at(engineer.mid, hz)
+    if "width" not in track.keep:
+        side = curve_at(album.common.side, hz) - curve_at(album.common.mid, hz)
+        if engineer is not None:
+            side = side + track.share * engineer.width_db
+    return mid, mid + side
+
+
+def _engineer(album: AlbumPlan, track: TrackStage) -> EngineerStage | None:
+    return next((e for e in album.engineers if e.name == track.engineer), None)
+
+
+def _with_own(shared: Sequence[CurvePoint], own: Sequence[CurvePoint]) -> tuple[CurvePoint, ...]:
+    """Return two curves added up, on the points of the own one where there is one."""
+    if not own:
+        return tuple(shared)
+    hz = np.array([f for f, _ in own])
+    return tuple(
+        (f, round(float(a) + g, 2) + 0.0) for (f, g), a in zip(own, curve_at(tuple(shared), hz), strict=True)
+    )
+
+
+def _difference(whole: Sequence[CurvePoint], shared: Sequence[CurvePoint]) -> tuple[CurvePoint, ...]:
+    """Return the own curve that `_with_own` turns into `whole`."""
+    if tuple(whole) == tuple(shared):
+        return ()
+    points = whole or [(f, 0.0) for f, _ in shared]
+    hz = np.array([f for f, _ in points])
+    return tuple(
+        (f, round(g - float(a), 3) + 0.0)
+        for (f, g), a in zip(points, curve_at(tuple(shared), hz), strict=True)
+    )
+
+
+def _replaced(tracks: Sequence[TrackStage], number: int, track: TrackStage) -> tuple[TrackStage, ...]:
+    return (*tracks[:number], track, *tracks[number + 1 :])
+
+
+def format_album_plan(plan: AlbumPlan) -> str:
+    """Return an album plan as YAML text."""
+    header = (
+        f"Album plan{f' of {plan.title}' if plan.title else ''}. Edit any value, then: "
+        "refmaster album ALBUM-PLAN -o FOLDER\n"
+        "A track's gain and curve are the sum of `common`, its engineer's and its own."
+    )
+    return emit_model(plan, header=header)
+
+
+def relocated_album(plan: AlbumPlan, folder: Path, *, absolute: bool = False) -> AlbumPlan:
+    """Return the plan with its paths, relative to the working folder until now, relative to `folder`."""
+    tracks = []
+    for number, track in enumerate(plan.tracks):
+        if absolute:
+            mix = track.mix.model_copy(update={"file": os.path.normpath(folder / track.mix.file)})
+        else:
+            mix = relocated(track_plan(plan, number), folder).mix
+        tracks.append(track.model_copy(update={"mix": mix}))
+    return plan.model_copy(update={"tracks": tuple(tracks)})
+
+
+def is_album_plan(path: str | Path) -> bool:
+    """Tell whether a YAML file is an album plan rather than an album."""
+    path = Path(path)
+    if path.is_dir():
+        return False
+    data = read_document(path).data
+    return isinstance(data, dict) and ALBUM_PLAN_KEY in data
+
+
+def load_album_plan(path: str | Path) -> tuple[AlbumPlan, Document]:
+    """Read an album plan; its paths become relative to the working folder.
+
+    Raises
+    ------
+    SettingsError
+        Naming every problem as ``file:line:column: key.path: message``.
+    """
+    document = read_document(path)
+    plan = validate_document(AlbumPlan, document)
+    return relocated_album(plan, Path(path).parent, absolute=True), document
+
+
+def plan_digest(plan: MasteringPlan, output: str) -> str:
+    """Return a digest of all that decides a master's bytes: its plan and its name's end."""
+    silent = {"why": ""}
+    stages = {s: getattr(plan, s).model_copy(update=silent) for s in ("tone", "balance", "level", "limiter")}
+    mix = plan.mix.model_copy(update={"file": ""})
+    bare = plan.model_copy(update={**stages, "mix": mix, "references": (), "made_by": ""})
+    return hashlib.sha256(f"{Path(output).suffix}\n{format_plan(bare)}".encode()).hexdigest()
