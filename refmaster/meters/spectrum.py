@@ -79,7 +79,7 @@ class SpectrumMeter:
         self._stereo = channels == 2
         self.frequencies_hz: Array = np.linspace(0.0, sample_rate_hz / 2, self.frame // 2 + 1)
         window = np.hanning(self.frame + 1)[:-1]
-        self._window = window.astype(np.float32)
+        self._window = (window * (0.5 if self._stereo else 1.0)).astype(np.float32)
         scale = np.full(len(self.frequencies_hz), 2.0)
         scale[0] = scale[-1] = 1.0
         self._scale = scale / (self.frame * np.sum(window**2))
@@ -87,33 +87,36 @@ class SpectrumMeter:
         # A mean over both channels' squares is twice the mean of mid's and side's.
         loudness_weight = weighting * self._scale * (2.0 if self._stereo else channels)
         self.third_octave_hz = third_octave_centers_hz(sample_rate_hz)
-        # One product yields every band's power and, in the last column, what the frame adds to loudness.
-        bands = self._scale[1] * band_weights(self.frequencies_hz, third_octave_edges_hz(sample_rate_hz))
-        self._weights = np.column_stack([bands, loudness_weight]).astype(np.float32)
+        self._loudness_weight = loudness_weight.astype(np.float32)
+        self._bands = _BandSums(self.frequencies_hz, third_octave_edges_hz(sample_rate_hz), self._scale[1])
         classes = HIGHEST_LUFS - LOWEST_LUFS
         self._power = np.zeros((classes, 2 if self._stereo else 1, len(self.frequencies_hz)))
         self._count = np.zeros(classes, dtype=np.int64)
         self._below = 0
         self._blocks: Reblocker[np.float32] = Reblocker(self._hop * _HOPS_AT_ONCE)
-        self._overlap: NDArray[np.float32] | None = None
+        self._begun = False
+        # two channels are transformed as mid and side, others as they are
+        self._signals = np.zeros((channels, (_HOPS_AT_ONCE + 1) * self._hop), np.float32)  # one hop kept
+        self._frames = np.empty((channels, _HOPS_AT_ONCE, self.frame), np.float32)
+        self._frame_power = np.empty((channels, _HOPS_AT_ONCE, len(self.frequencies_hz)), np.float32)
         self._segments = _Segments(self._hop / sample_rate_hz)
 
     def update(self, block: Block) -> None:
         """Take a block of shape (frames, channels)."""
         for piece in self._blocks.push(block.astype(np.float32, copy=False)):
-            self._take(self._signals(piece))
+            self._take(piece)
 
     def result(self) -> Spectrum:
         """Return the spectrum; the meter is finished."""
         rest = self._blocks.remainder()
         if rest is not None:
             whole = len(rest) // self._hop * self._hop
-            nothing_yet = self._overlap is None and whole < self.frame
+            nothing_yet = not self._begun and whole < self.frame
             if nothing_yet:  # too short for a frame: one frame, filled up with silence
                 rest = np.concatenate([rest, np.zeros((self.frame - len(rest), rest.shape[1]), rest.dtype)])
                 whole = self.frame
             if whole:
-                self._take(self._signals(rest[:whole]))
+                self._take(rest[:whole])
         gate = self._gate_lufs()
         levels = np.arange(LOWEST_LUFS, HIGHEST_LUFS) + 0.5
         passed = levels >= gate
@@ -134,35 +137,38 @@ class SpectrumMeter:
             third_octave_hz=self.third_octave_hz,
         )
 
-    def _signals(self, piece: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what is transformed, shape (signals, frames): mid and side, or every channel."""
-        if not self._stereo:
-            return np.ascontiguousarray(piece.T)
-        left, right = piece[:, 0], piece[:, 1]
-        return np.stack([(left + right) * np.float32(0.5), (left - right) * np.float32(0.5)])
-
-    def _take(self, signals: NDArray[np.float32]) -> None:
+    def _take(self, piece: NDArray[np.float32]) -> None:
         """Transform the half-overlapped frames of a whole number of hops."""
         from scipy.fft import rfft
 
-        if self._overlap is not None:
-            signals = np.concatenate([self._overlap, signals], axis=1)
-        self._overlap = signals[:, -self._hop :].copy()
-        hops = signals.reshape(len(signals), -1, self._hop)
-        if hops.shape[1] < 2:
-            return
-        frames = np.concatenate([hops[:, :-1], hops[:, 1:]], axis=2)
-        frames *= self._window
-        spectra = rfft(frames, axis=2)
-        power = np.square(spectra.real) + np.square(spectra.imag)
-        if not self._stereo:
-            power = power.mean(axis=0, keepdims=True)
+        hop, count = self._hop, len(piece) // self._hop
+        signals = self._signals[:, : (count + 1) * hop]
+        fresh = signals[:, hop:]
+        if self._stereo:  # the halves of mid and side are in the window
+            np.add(piece[:, 0], piece[:, 1], out=fresh[0])
+            np.subtract(piece[:, 0], piece[:, 1], out=fresh[1])
+        else:
+            fresh[:] = piece.T
+        hops = signals.reshape(len(signals), count + 1, hop)[:, 0 if self._begun else 1 :]
         count = hops.shape[1] - 1
-        summed = np.asarray(power.reshape(-1, power.shape[2]) @ self._weights, dtype=np.float64)
-        summed = summed.reshape(len(power), count, -1)
-        loudness = summed[:, :, -1].sum(axis=0)
-        for number in range(count):
-            level = -0.691 + power_to_db(float(loudness[number]))
+        if count:
+            frames = self._frames[:, :count]
+            np.multiply(hops[:, :-1], self._window[:hop], out=frames[:, :, :hop])
+            np.multiply(hops[:, 1:], self._window[hop:], out=frames[:, :, hop:])
+            spectra = rfft(frames, axis=2)
+            parts = spectra.view(np.float32)  # real and imaginary in turn
+            np.square(parts, out=parts)
+            power = np.add(parts[:, :, 0::2], parts[:, :, 1::2], out=self._frame_power[:, :count])
+            self._add(power if self._stereo else power.mean(axis=0, keepdims=True))
+        self._begun = True
+        self._signals[:, :hop] = signals[:, -hop:]
+
+    def _add(self, power: NDArray[np.float32]) -> None:
+        """Count frames, shape (signals, frames, bins), each in its class of loudness."""
+        loudness = (power @ self._loudness_weight)[:, :, np.newaxis]
+        summed = np.concatenate([self._bands(power), loudness], axis=2, dtype=np.float64)
+        for number, heard in enumerate(summed[:, :, -1].sum(axis=0).tolist()):
+            level = -0.691 + power_to_db(heard)
             self._segments.add(summed[:, number], counts=level >= LOWEST_LUFS)
             if level < LOWEST_LUFS:
                 self._below += 1
@@ -265,9 +271,21 @@ def band_power(frequencies_hz: Array, power: Array, edges_hz: Array) -> Array:
     return np.diff(at_edge, axis=-1)
 
 
-def band_weights(frequencies_hz: Array, edges_hz: Array) -> Array:
-    """Return the matrix that `band_power` stands for, shape (bins, bands): shares of bins in bands."""
-    step = frequencies_hz[1] - frequencies_hz[0]
-    low = np.maximum(frequencies_hz[:, None] - step / 2, edges_hz[None, :-1])
-    high = np.minimum(frequencies_hz[:, None] + step / 2, edges_hz[None, 1:])
-    return np.maximum(high - low, 0.0) / step
+class _BandSums:
+    """What `band_power` yields, times a factor, for many float32 frames of the same bands."""
+
+    def __init__(self, frequencies_hz: Array, edges_hz: Array, factor: float) -> None:
+        place = edges_hz / (frequencies_hz[1] - frequencies_hz[0]) + 0.5
+        self._first = np.minimum(place.astype(np.intp), len(frequencies_hz) - 1)
+        self._share = ((place - self._first) * factor).astype(np.float32)  # of its bin below each edge
+        # Where two edges lie in one bin reduceat would yield that bin, and not nothing.
+        self._factor = np.where(np.diff(self._first) > 0, factor, 0.0).astype(np.float32)
+
+    def __call__(self, power: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the power in each band, shape (..., bands)."""
+        sums = np.add.reduceat(power, self._first, axis=-1)[..., :-1]
+        sums *= self._factor
+        edges = power[..., self._first] * self._share
+        sums += edges[..., 1:]
+        sums -= edges[..., :-1]
+        return np.maximum(sums, 0.0, out=sums)
