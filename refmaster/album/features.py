@@ -7,7 +7,7 @@ dBTP and dB.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,10 @@ class TrackFeatures:
         if anchor == "integrated":
             return self.integrated_lufs
         return self.max_short_term_lufs if anchor == "max_short_term" else self.loud_lufs
+
+    def without_segments(self) -> TrackFeatures:
+        """Return the same without what only the planning needs."""
+        return replace(self, segments=self.segments[:0])
 
     def level_change_db(self, gain_db: Array, anchor: str) -> float:
         """Return how gains per third octave (of `segment_hz`) change the level that `anchor` names."""

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from refmaster.album.request import AlbumOutput, Aspect
+from refmaster.album.request import AlbumOutput, Aspect, LevelAnchor
 from refmaster.matching.bands import Array
 from refmaster.matching.curves import curve_at, tone_points
 from refmaster.plan import (
@@ -116,6 +116,7 @@ class AlbumPlan(Model):
     title: str | None
     requested: MatchSettings
     references: tuple[ReferenceRecord, ...]
+    levels_by: LevelAnchor = Field(description="what tracks' levels are compared by, in the report")
     common: CommonStage
     engineers: tuple[EngineerStage, ...]
     tracks: tuple[TrackStage, ...] = Field(min_length=1)
@@ -145,11 +146,11 @@ def track_plan(album: AlbumPlan, number: int) -> MasteringPlan:
         version=1,
         made_by=made_by(),
         mix=track.mix,
-        references=album.references,
+        references=(),  # the album follows them as a whole
         requested=album.requested,
         tone=Tone(why=track.why, phase=album.requested.phase, mid=mid, side=side, regions=()),
         balance=Balance(why=album.common.why, left_over_right_db=balance),
-        level=Level(why=album.promise.why, gain_db=track_gain_db(album, number)),
+        level=Level(why=f"its share in the album: {album.promise.why}", gain_db=track_gain_db(album, number)),
         limiter=album.limiter.model_copy(update={"ceiling_dbtp": ceiling}),
         output=Output(
             sample_rate_hz=album.output.sample_rate_hz or track.mix.sample_rate_hz,

@@ -1,0 +1,142 @@
+"""What came of an album: its tracks before and after, and the album as one recording."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from refmaster.album.features import TONE_HZ, TrackFeatures
+from refmaster.album.moves import EngineerMoves
+from refmaster.album.plan import AlbumPlan, track_curves, track_gain_db
+from refmaster.album.pooled import pooled_lufs
+from refmaster.check.findings import Finding
+from refmaster.matching.bands import Array
+from refmaster.matching.curves import curve_at
+from refmaster.plan import MasteringPlan
+
+NOTABLE_GAIN_DB = 0.05
+NOTABLE_TONE_DB = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackResult:
+    """One track, before and after.
+
+    Attributes
+    ----------
+    before : TrackFeatures
+    after : TrackFeatures or None
+        As measured on the written file; None in a dry run.
+    plan : MasteringPlan
+        The track's own.
+    output : Path
+    findings : tuple of Finding
+    kept : bool
+        The master was there already, made by the same plan.
+    """
+
+    before: TrackFeatures
+    after: TrackFeatures | None
+    plan: MasteringPlan
+    output: Path
+    findings: tuple[Finding, ...]
+    kept: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlbumResult:
+    """What was asked of an album and what was achieved.
+
+    Attributes
+    ----------
+    plan : AlbumPlan
+        Renders to the same bytes again.
+    tracks : tuple of TrackResult
+        In order.
+    moves : EngineerMoves or None
+        What the model found; None where an album plan was rendered.
+    folder : Path
+    findings : tuple of Finding
+        Of the album as a whole; each track has its own.
+    changed : tuple of str
+        What differs from the album plan that was in the folder before.
+    """
+
+    plan: AlbumPlan
+    tracks: tuple[TrackResult, ...]
+    moves: EngineerMoves | None
+    folder: Path
+    findings: tuple[Finding, ...]
+    changed: tuple[str, ...]
+
+    @property
+    def kept_promises(self) -> bool:
+        """True where no finding is a broken promise."""
+        every = [*self.findings, *(f for track in self.tracks for f in track.findings)]
+        return all(finding.severity != "broken_promise" for finding in every)
+
+
+def album_lufs(found: Sequence[TrackFeatures | None]) -> float | None:
+    """Return the pooled loudness of tracks as one recording; None where one is not written yet."""
+    known = [f for f in found if f is not None]
+    if len(known) < len(found):
+        return None
+    lufs = pooled_lufs([f.momentary_lufs for f in known], [0.0] * len(known))
+    return None if lufs is None or not np.isfinite(lufs) else lufs
+
+
+def tone_gaps_db(found: Sequence[TrackFeatures]) -> tuple[Array, Array]:
+    """Return each track's tone against the album's mean, and how far that is apart.
+
+    Returns
+    -------
+    gaps : ndarray, shape (tracks, 27)
+        Third octaves at `TONE_HZ`, level removed; not-a-number where a track has no energy.
+    rms : ndarray, shape (tracks,)
+        dB.
+    """
+    tone = np.array([np.where(f.tone_present, f.tone_db, np.nan) for f in found])
+    if not np.isfinite(tone).any():
+        return tone, np.zeros(len(found))
+    empty = ~np.isfinite(tone).any(axis=1)
+    tone[empty] = 0.0
+    tone = tone - np.nanmean(tone, axis=1, keepdims=True)
+    known = np.isfinite(tone)
+    mean = np.where(known, tone, 0.0).sum(0) / np.maximum(known.sum(0), 1)
+    gaps = tone - mean
+    gaps = gaps - np.nanmean(gaps, axis=1, keepdims=True)
+    return gaps, np.sqrt(np.nanmean(gaps**2, axis=1))
+
+
+def level_gaps_db(found: Sequence[TrackFeatures], anchor: str) -> Array:
+    """Return each track's anchored level against the mean of all, shape (tracks,)."""
+    levels = np.array([f.level_lufs(anchor) for f in found])
+    return levels - levels.mean()
+
+
+def plan_changes(before: AlbumPlan, after: AlbumPlan) -> list[str]:
+    """Return, in words, which tracks' plans differ from those of an earlier album plan."""
+    known = {Path(t.mix.file).name: i for i, t in enumerate(before.tracks)}
+    lines = []
+    for number, track in enumerate(after.tracks):
+        who = f'track {number + 1} ("{track.title}")'
+        old = known.pop(Path(track.mix.file).name, None)
+        if old is None:
+            lines.append(f"{who}: is new")
+            continue
+        new_mix = before.tracks[old].mix.sha256 != track.mix.sha256
+        gain = track_gain_db(after, number) - track_gain_db(before, old)
+        tone = curve_at(track_curves(after, number)[0], TONE_HZ) - curve_at(
+            track_curves(before, old)[0], TONE_HZ
+        )
+        rms = float(np.sqrt(np.mean(tone**2)))
+        said = ["a new mix"] if new_mix else []
+        said += [f"gain {gain:+.2f} dB"] if abs(gain) >= NOTABLE_GAIN_DB else []
+        said += [f"tone {rms:.2f} dB RMS"] if rms >= NOTABLE_TONE_DB else []
+        if said:
+            lines.append(f"{who}: {', '.join(said)}")
+    lines += [f"{name}: is no longer on the album" for name in known]
+    return lines

@@ -1,0 +1,292 @@
+"""An album end to end: take in, plan, render each track, measure the album as written, correct, report.
+
+Tracks are rendered one after another, so that memory does not grow with their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from refmaster.album.features import TrackFeatures, features_of
+from refmaster.album.folder import AlbumFolder
+from refmaster.album.intake import take_in
+from refmaster.album.judge import judge_album, judge_tracks
+from refmaster.album.outcome import AlbumResult, TrackResult, album_lufs, plan_changes
+from refmaster.album.plan import (
+    AlbumPlan,
+    load_album_plan,
+    plan_digest,
+    track_plan,
+    with_track_plan,
+)
+from refmaster.album.planning import PlannedAlbum, output_names, plan_album
+from refmaster.album.request import load_album
+from refmaster.audio import open_audio
+from refmaster.cache import cached_profile, content_sha256
+from refmaster.check.preflight import inspect_mix
+from refmaster.check.promises import judge_master, judge_moves, judge_references
+from refmaster.errors import AudioError, SettingsError
+from refmaster.mastering import MasterResult, close_loop, render_file
+from refmaster.outlets import FileOutlet
+from refmaster.plan import MasteringPlan
+from refmaster.settings.document import problems_error
+
+Progress = Callable[[str, int, int | None], None]
+
+# The written album is corrected once where it misses its loudness by more than this.
+POOLED_OFF_LU = 0.07
+
+
+def master_album(
+    source: str | Path,
+    folder: str | Path,
+    *,
+    dry_run: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    **overrides: Any,
+) -> AlbumResult:
+    """Master an album from album.yaml or from a folder of mixes.
+
+    Parameters
+    ----------
+    source : str or Path
+        album.yaml, or a folder whose mixes are taken in the order of their names.
+    folder : str or Path
+        For the masters, their plans and the album plan; finished masters of the same plan are kept.
+    dry_run : bool
+        Plan, write the plans, render nothing.
+    overwrite : bool
+        Replace masters of another plan, and texts that were edited.
+    progress : callable, optional
+        Called as ``progress(stage, frames_done, frames_in_all)``.
+    overrides : optional
+        As for `request.load_album`.
+
+    Raises
+    ------
+    InputError
+        Naming everything that is wrong; nothing has been rendered then.
+    """
+    album = load_album(source, **overrides)
+    inputs = (*album.paths, *(path for path, _ in album.references), Path(source))
+    place = AlbumFolder(folder, overwrite=overwrite, inputs=tuple(p for p in inputs if p.is_file()))
+    features, references = take_in(album, output_names(album), progress)
+    previous = _previous(place)
+    planned = plan_album(album, features, references, progress)
+    place.check(planned.plan, masters=not dry_run)
+    changed = () if previous is None else tuple(plan_changes(previous, planned.plan))
+    place.write_plans(planned.plan)
+    if dry_run:
+        plan, tracks = planned.plan, _unrendered(planned.plan, features, place)
+    else:
+        plan, tracks = _rendered(planned, features, place, progress)
+        place.write_plans(plan)
+    findings = judge_album(plan, tracks)
+    if planned.common is not None:
+        findings += [*judge_moves(planned.common), *judge_references(planned.common)]
+    return AlbumResult(
+        plan=plan,
+        tracks=tuple(judge_tracks(plan, tracks, planned.moves)),
+        moves=planned.moves,
+        folder=place.path,
+        findings=tuple(findings),
+        changed=changed,
+    )
+
+
+def render_album_plan(
+    source: str | Path, folder: str | Path, *, overwrite: bool = False, progress: Progress | None = None
+) -> AlbumResult:
+    """Render an album plan: every number comes from it, and the album is checked against its promises.
+
+    Parameters
+    ----------
+    source : str or Path
+        The album plan; its paths are relative to it.
+    folder : str or Path
+        As for `master_album`; may be the plan's own folder.
+    overwrite : bool
+        As for `master_album`.
+    progress : callable, optional
+        As for `master_album`.
+
+    Raises
+    ------
+    InputError
+        Naming every mix that is missing or is not the one the plan was made for.
+    """
+    source = Path(source)
+    plan, document = load_album_plan(source)
+    problems = []
+    for number, track in enumerate(plan.tracks):
+        try:
+            found = content_sha256(Path(track.mix.file))
+        except AudioError as error:
+            problems.append(document.problem(("tracks", number, "mix", "file"), str(error)))
+            continue
+        if track.mix.sha256 not in (None, found):
+            message = "another file than the plan was made for; plan the album again, or set this to null"
+            problems.append(document.problem(("tracks", number, "mix", "sha256"), message))
+    if problems:
+        raise problems_error(str(source), problems)
+    inputs = tuple(Path(track.mix.file) for track in plan.tracks)
+    place = AlbumFolder(folder, overwrite=overwrite, inputs=inputs)
+    place.check(plan, masters=True, source=source)
+    place.write_plans(plan, source=source)
+    tracks = []
+    for number, track in enumerate(plan.tracks):
+        before = features_of(cached_profile(track.mix.file))
+        single, output = track_plan(plan, number), place.path / track.output
+        done = place.finished(plan, number)
+        if done is not None and plan_digest(done, track.output) == plan_digest(single, track.output):
+            tracks.append(_kept(before, done, output))
+            continue
+        result = render_file(single, output, overwrite=overwrite, progress=_numbered(progress, number, plan))
+        place.note_master(track.output, plan_digest(single, track.output), single)
+        tracks.append(_finished(before, result, output))
+    findings = judge_album(plan, tracks)
+    return AlbumResult(
+        plan=plan,
+        tracks=tuple(judge_tracks(plan, tracks)),
+        moves=None,
+        folder=place.path,
+        findings=tuple(findings),
+        changed=(),
+    )
+
+
+def _rendered(
+    planned: PlannedAlbum, features: Sequence[TrackFeatures], place: AlbumFolder, progress: Progress | None
+) -> tuple[AlbumPlan, list[TrackResult]]:
+    """Render what is not there yet; correct all once where the album misses its loudness."""
+    plan = planned.plan
+    asked = [plan_digest(track_plan(plan, i), t.output) for i, t in enumerate(plan.tracks)]
+    tracks = []
+    for number, before in enumerate(features):
+        done = place.finished(planned.plan, number)
+        if done is not None:
+            track = _kept(before, done, place.path / plan.tracks[number].output)
+        else:
+            track = _render(planned, number, track_plan(plan, number), before, place, progress)
+            place.note_master(plan.tracks[number].output, asked[number], track.plan)
+        plan = with_track_plan(plan, number, track.plan)
+        tracks.append(track)
+    missed = _missed_lu(plan, tracks)
+    if abs(missed) <= POOLED_OFF_LU:
+        return plan, tracks
+    for number, (track, slope) in enumerate(zip(tracks, planned.slopes, strict=True)):
+        moved = _moved(track.plan, missed, slope)
+        again = _render(planned, number, moved, track.before, place, progress, overwrite=True)
+        place.note_master(plan.tracks[number].output, asked[number], again.plan)
+        plan = with_track_plan(plan, number, again.plan)
+        tracks[number] = again
+    return plan, tracks
+
+
+def _render(
+    planned: PlannedAlbum,
+    number: int,
+    plan: MasteringPlan,
+    before: TrackFeatures,
+    place: AlbumFolder,
+    progress: Progress | None,
+    *,
+    overwrite: bool = False,
+) -> TrackResult:
+    path, output = Path(plan.mix.file), place.path / planned.plan.tracks[number].output
+    outlet = FileOutlet(output, overwrite=overwrite or place.overwrite, inputs=place.inputs)
+    with outlet:
+        result = close_loop(
+            open_audio(path),
+            cached_profile(path),
+            [],
+            plan,
+            outlet,
+            _numbered(progress, number, planned.plan),
+            slope_lu_per_db=planned.slopes[number],
+        )
+    return _finished(before, result, output)
+
+
+def _finished(before: TrackFeatures, result: MasterResult, output: Path) -> TrackResult:
+    return TrackResult(
+        before=before,
+        after=features_of(result.master).without_segments(),
+        plan=result.plan,
+        output=output,
+        findings=result.findings,
+        kept=False,
+    )
+
+
+def _kept(before: TrackFeatures, plan: MasteringPlan, output: Path) -> TrackResult:
+    """Return the result of a master that was made by an earlier run, measured as it is now."""
+    master = cached_profile(output)
+    frames = round(before.frames * plan.output.sample_rate_hz / before.sample_rate_hz)
+    return TrackResult(
+        before=before,
+        after=features_of(master).without_segments(),
+        plan=plan,
+        output=output,
+        findings=tuple(judge_master(plan, master, expected_frames=frames)),
+        kept=True,
+    )
+
+
+def _unrendered(plan: AlbumPlan, features: Sequence[TrackFeatures], place: AlbumFolder) -> list[TrackResult]:
+    return [
+        TrackResult(
+            before=before,
+            after=None,
+            plan=track_plan(plan, number),
+            output=place.path / plan.tracks[number].output,
+            findings=tuple(inspect_mix(cached_profile(plan.tracks[number].mix.file))),
+            kept=False,
+        )
+        for number, before in enumerate(features)
+    ]
+
+
+def _missed_lu(plan: AlbumPlan, tracks: Sequence[TrackResult]) -> float:
+    """Return how much louder the written album must become; 0 where nothing (more) can be done."""
+    reached = album_lufs([t.after for t in tracks])
+    asked = plan.promise.integrated_lufs
+    if plan.promise.limited_by is not None or asked is None or reached is None or not np.isfinite(reached):
+        return 0.0
+    return asked - reached
+
+
+def _moved(plan: MasteringPlan, by_lu: float, slope_lu_per_db: float) -> MasteringPlan:
+    gain = round(plan.level.gain_db + by_lu / max(slope_lu_per_db, 0.15), 3)
+    target = plan.promise.integrated_lufs
+    promise = plan.promise.model_copy(
+        update={"integrated_lufs": None if target is None else round(target + by_lu, 3)}
+    )
+    level = plan.level.model_copy(update={"gain_db": gain})
+    return plan.model_copy(update={"level": level, "promise": promise})
+
+
+def _previous(place: AlbumFolder) -> AlbumPlan | None:
+    """Return the album plan of an earlier run; one that cannot be read is none."""
+    path = place.previous_plan()
+    if path is None:
+        return None
+    try:
+        return load_album_plan(path)[0]
+    except SettingsError:
+        return None
+
+
+def _numbered(progress: Progress | None, number: int, plan: AlbumPlan) -> Progress | None:
+    if progress is None:
+        return None
+
+    def report(stage: str, done: int, total: int | None) -> None:
+        progress(f"{number + 1} of {len(plan.tracks)}: {stage}", done, total)
+
+    return report

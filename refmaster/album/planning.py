@@ -1,0 +1,323 @@
+"""From measured mixes to an album plan whose levels are solved through the limiter.
+
+Every track gets an integrated loudness of its own, its share in the album's, and its gain is solved so that
+the limiter ends there: the songs' distances survive the limiting. Where one track would need more limiting
+than is allowed, the whole album stays lower by as much, and that track is named.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from refmaster.album.features import TONE_HZ, TrackFeatures
+from refmaster.album.moves import (
+    EngineerMoves,
+    common_gain_db,
+    engineer_moves,
+    integrated_targets_lufs,
+    level_targets_lufs,
+)
+from refmaster.album.plan import (
+    POOLED_TOLERANCE_LU,
+    AlbumPlan,
+    AlbumPromise,
+    CommonStage,
+    EngineerStage,
+    TrackPromise,
+    TrackStage,
+    track_curves,
+    track_gain_db,
+    track_plan,
+    with_track_plan,
+)
+from refmaster.album.pooled import pooled_lufs, pooled_profile
+from refmaster.album.request import Album
+from refmaster.audio import open_audio
+from refmaster.cache import cached_profile
+from refmaster.dsp.drive import DriveAnalyzer, DriveSolution
+from refmaster.dsp.limiter import LimiterSettings
+from refmaster.matching.bands import Array
+from refmaster.matching.curves import tone_points
+from refmaster.matching.derive import derive_plan, target_lufs
+from refmaster.plan import CurvePoint, LimiterStage, MasteringPlan, MixRecord, made_by
+from refmaster.profile import Profile, band_centers_hz
+from refmaster.render import Renderer, limiter_settings
+
+Progress = Callable[[str, int, int | None], None]
+References = Sequence[tuple[Profile, float]]
+_UNFIT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
+_MAX_NAME = 100
+# A second solution at lower targets may still ask a hair too much.
+_HOLD_MARGIN_LU = 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedAlbum:
+    """An album plan and what led to it.
+
+    Attributes
+    ----------
+    plan : AlbumPlan
+    moves : EngineerMoves
+    slopes : tuple of float
+        How many LU the next dB of each track's gain brings.
+    common : MasteringPlan or None
+        The plan of the pooled album toward the references, for its regions and findings.
+    held_by : (track, DriveSolution) or None
+        The track that keeps the album below the loudness that was asked.
+    """
+
+    plan: AlbumPlan
+    moves: EngineerMoves
+    slopes: tuple[float, ...]
+    common: MasteringPlan | None
+    held_by: tuple[int, DriveSolution] | None
+
+
+def output_names(album: Album) -> list[str]:
+    """Return the masters' names: the track's number and title."""
+    digits = max(2, len(str(len(album.paths))))
+    suffix = {"wav": ".wav", "flac": ".flac", "aiff": ".aiff", "caf": ".caf"}[album.settings.output.format]
+    names = []
+    for number, title in enumerate(album.titles, 1):
+        fit = _UNFIT_IN_NAMES.sub(" ", title).strip(" .")[:_MAX_NAME].strip()
+        names.append(f"{number:0{digits}d} {fit}".strip() + suffix)
+    return names
+
+
+def plan_album(
+    album: Album, features: Sequence[TrackFeatures], references: References, progress: Progress | None = None
+) -> PlannedAlbum:
+    """Derive the album's plan and solve its levels."""
+    moves = engineer_moves(album, features)
+    common = _toward_references(album, moves, references)
+    plan = _unlevelled(album, features, moves, common)
+    curves = [track_curves(plan, i)[0] for i in range(len(features))]
+    levels = level_targets_lufs(album, features, moves)
+    targets = integrated_targets_lufs(album, features, levels, curves)
+    asked, why = _asked_lufs(album, features, references)
+    targets = targets + common_gain_db(features, targets, asked)
+    plan = plan.model_copy(
+        update={"promise": plan.promise.model_copy(update={"integrated_lufs": round(asked, 3), "why": why})}
+    )
+    solutions = _solved(plan, targets, progress)
+    held = _held(targets, solutions)
+    if held is not None:
+        number, shortfall = held
+        targets = targets - shortfall - _HOLD_MARGIN_LU
+        plan = _held_plan(plan, number, solutions[number])
+        held_solution = (number, solutions[number])
+        solutions = _solved(plan, targets, progress)
+    return PlannedAlbum(
+        plan=_levelled(plan, targets, solutions),
+        moves=moves,
+        slopes=tuple(s.slope_lu_per_db for s in solutions),
+        common=common,
+        held_by=None if held is None else held_solution,
+    )
+
+
+def _toward_references(album: Album, moves: EngineerMoves, references: References) -> MasteringPlan | None:
+    """Return the plan that brings the album, taken as one recording, toward its references."""
+    if not references:
+        return None
+    profiles = [cached_profile(path) for path in album.paths]
+    pooled = pooled_profile(profiles, moves.applied_tone_db(album), album.settings.title or "the album")
+    return derive_plan(pooled, list(references), album.settings.match)
+
+
+def _unlevelled(
+    album: Album,
+    features: Sequence[TrackFeatures],
+    moves: EngineerMoves,
+    common: MasteringPlan | None,
+) -> AlbumPlan:
+    match = album.settings.match
+    limiter = LimiterSettings(ceiling_dbtp=match.ceiling_dbtp)
+    names = output_names(album)
+    return AlbumPlan(
+        version=1,
+        made_by=made_by(),
+        title=album.settings.title,
+        requested=match,
+        references=() if common is None else common.references,
+        levels_by=album.settings.levels.anchor,
+        common=CommonStage(
+            why="no reference: the tracks are only brought together" if common is None else common.tone.why,
+            mid=() if common is None else common.tone.mid,
+            side=() if common is None else common.tone.side,
+            left_over_right_db=0.0 if common is None else common.balance.left_over_right_db,
+            gain_db=0.0,
+        ),
+        engineers=tuple(_engineer_stages(album, moves)),
+        tracks=tuple(_track_stage(album, i, f, moves, names[i]) for i, f in enumerate(features)),
+        limiter=LimiterStage(
+            why=f"holds {match.ceiling_dbtp:g} dBTP on every track; only peaks above it are touched",
+            enabled=True,
+            ceiling_dbtp=limiter.ceiling_dbtp,
+            lookahead_ms=limiter.lookahead_ms,
+            hold_ms=limiter.hold_ms,
+            sustain_ms=limiter.sustain_ms,
+            release_ms=limiter.release_ms,
+        ),
+        output=album.settings.output,
+        promise=AlbumPromise(
+            integrated_lufs=None,
+            tolerance_lu=POOLED_TOLERANCE_LU,
+            true_peak_dbtp=match.ceiling_dbtp,
+            limited_by=None,
+            why="not solved yet",
+        ),
+    )
+
+
+def _engineer_stages(album: Album, moves: EngineerMoves) -> list[EngineerStage]:
+    stages = []
+    tone, level = moves.fits.tone, moves.fits.level
+    for place, name in enumerate(tone.engineers):
+        tracks = [i for i, e in enumerate(album.engineers) if e == name]
+        if not tracks:  # a track that nobody is named for
+            continue
+        std = float(np.sqrt(np.mean(tone.std_db[place] ** 2)))
+        count = f"{len(tracks)} track{'s' if len(tracks) > 1 else ''}"
+        why = f"{count}; {tone.reliability[place]:.0%} of what could be known of the tone is known"
+        if len(tone.engineers) == 1:
+            why = f"{count}; the album has no other engineer to compare with"
+        if album.anchor == name:
+            why = f"{count}; the album follows this engineer"
+        stages.append(
+            EngineerStage(
+                name=name,
+                why=why,
+                tracks=len(tracks),
+                reliability=round(float(tone.reliability[place]), 3),
+                tone_std_db=round(std, 2),
+                level_std_db=round(float(level.std_db[place, 0]), 2),
+                mid=_points(moves.tone_db[tracks[0]]),
+                width_db=round(float(moves.width_db[tracks[0]]), 2) + 0.0,
+                level_db=round(float(moves.level_db[tracks[0]]), 2) + 0.0,
+            )
+        )
+    return stages
+
+
+def _points(tone_db: Array) -> tuple[CurvePoint, ...]:
+    if np.abs(tone_db).max() < 0.01:
+        return ()
+    return tuple(
+        (round(float(f), 1), round(float(g), 2) + 0.0) for f, g in zip(TONE_HZ, tone_db, strict=True)
+    )
+
+
+def _track_stage(
+    album: Album, number: int, found: TrackFeatures, moves: EngineerMoves, output: str
+) -> TrackStage:
+    track = album.settings.tracks[number]
+    own: tuple[CurvePoint, ...] = ()
+    why = f"as {track.engineer}'s other tracks" if track.engineer else "no engineer is named: hardly moved"
+    if track.engineer is None and "tone" not in track.keep:
+        hz = band_centers_hz(found.sample_rate_hz)
+        curve = np.interp(np.log2(hz), np.log2(TONE_HZ), moves.tone_db[number] * moves.share[number])
+        own = tone_points(hz, curve)
+    if track.keep:
+        why = f"keeps its own {', '.join(track.keep)}; otherwise {why}"
+    return TrackStage(
+        title=album.titles[number],
+        engineer=track.engineer,
+        output=output,
+        mix=MixRecord(
+            file=str(album.paths[number]),
+            sha256=found.sha256,
+            sample_rate_hz=found.sample_rate_hz,
+            channels=found.channels,
+            frames=found.frames,
+        ),
+        why=why,
+        keep=track.keep,
+        share=round(float(moves.share[number]), 4),
+        mid=own,
+        side=own if found.channels == 2 else (),
+        gain_db=0.0,
+        promise=TrackPromise(integrated_lufs=None),
+    )
+
+
+def _asked_lufs(album: Album, features: Sequence[TrackFeatures], references: References) -> tuple[float, str]:
+    """Return the loudness that the album is to have, and why."""
+    match = album.settings.match
+    if match.target_lufs is not None:
+        return match.target_lufs, f"the album comes to {match.target_lufs:g} LUFS, as asked"
+    own = pooled_lufs([f.momentary_lufs for f in features], [0.0] * len(features))
+    own = float(own) if own is not None and np.isfinite(own) else max(f.integrated_lufs for f in features)
+    if references and match.loudness:
+        found = target_lufs(references[0][0], list(references), match)
+        if found is not None:
+            return found, f"the album comes to its references' {found:.1f} LUFS"
+    return own, f"the album keeps its {own:.1f} LUFS: no other loudness was asked"
+
+
+def _solved(plan: AlbumPlan, targets: Array, progress: Progress | None) -> list[DriveSolution]:
+    """Return what meets each track's loudness; one track's analysis is in memory at a time."""
+    solutions = []
+    for number, target in enumerate(targets):
+        track = track_plan(plan, number)
+        source = open_audio(track.mix.file)
+        analyzer = DriveAnalyzer(track.output.sample_rate_hz, source.format.channels)
+        done = 0
+        for block in Renderer(track, source).equalized_blocks():
+            analyzer.update(block)
+            done += len(block)
+            if progress is not None:
+                progress(f"solving {number + 1} of {len(targets)}", done, track.mix.frames)
+        solutions.append(
+            analyzer.solve(
+                float(target), limiter_settings(track), max_reduction_db=plan.requested.max_reduction_db
+            )
+        )
+    return solutions
+
+
+def _held(targets: Array, solutions: Sequence[DriveSolution]) -> tuple[int, float] | None:
+    """Return the track that falls shortest of its loudness, and by how much, where one does."""
+    short = [
+        (float(target - s.predicted_lufs), i)
+        for i, (target, s) in enumerate(zip(targets, solutions, strict=True))
+        if s.limited_by is not None
+    ]
+    if not short:
+        return None
+    shortfall, number = max(short)
+    return (number, shortfall) if shortfall > 0.0 else None
+
+
+def _held_plan(plan: AlbumPlan, number: int, solution: DriveSolution) -> AlbumPlan:
+    limit, title = plan.requested.max_reduction_db, plan.tracks[number].title
+    asked = plan.promise.integrated_lufs
+    if solution.limited_by == "saturation":
+        cost = f'more gain hardly makes track {number + 1} ("{title}") louder'
+    else:
+        cost = f'track {number + 1} ("{title}") would cost {solution.cost_db:.1f} dB of limiting'
+    why = f"at {asked:.1f} LUFS {cost}; the album stays lower, so that {limit:g} dB are not passed"
+    promise = plan.promise.model_copy(update={"limited_by": solution.limited_by, "why": why})
+    return plan.model_copy(update={"promise": promise})
+
+
+def _levelled(plan: AlbumPlan, targets: Array, solutions: Sequence[DriveSolution]) -> AlbumPlan:
+    """Return the plan with its gains: the mean is common, the rest is each track's own."""
+    plans = []
+    for number, (target, solution) in enumerate(zip(targets, solutions, strict=True)):
+        track = track_plan(plan, number)
+        level = track.level.model_copy(update={"gain_db": round(solution.gain_db, 3) + 0.0})
+        promise = track.promise.model_copy(update={"integrated_lufs": round(float(target), 3)})
+        plans.append(track.model_copy(update={"level": level, "promise": promise}))
+    habits = [track_gain_db(plan, number) for number in range(len(plans))]
+    common = np.mean([p.level.gain_db - h for p, h in zip(plans, habits, strict=True)])
+    stage = plan.common.model_copy(update={"gain_db": round(float(common), 2) + 0.0})
+    plan = plan.model_copy(update={"common": stage})
+    for number, track in enumerate(plans):
+        plan = with_track_plan(plan, number, track)
+    return plan
