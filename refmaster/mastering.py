@@ -19,6 +19,7 @@ from refmaster.check.preflight import inspect_mix, inspect_reference, require_st
 from refmaster.check.promises import judge_master, judge_moves, judge_references
 from refmaster.dsp.drive import DriveAnalyzer
 from refmaster.dsp.limiter import LimiterActivity
+from refmaster.engines.choice import heard_by_engine, with_engine
 from refmaster.engines.findings import engine_findings
 from refmaster.errors import AudioError, InputError
 from refmaster.formats import output_format_for
@@ -131,10 +132,11 @@ def master_file(
     output_format_for(
         output, source.format, bit_depth=written.bit_depth, sample_rate_hz=written.sample_rate_hz
     )
+    heard = heard_by_engine(settings, source, [r for r, _ in _weighted(references)])
     mix_profile = mix_profile or measure(source, progress=progress)
     weighted = _profiles(references, mix_profile, progress)
     plan = _first_plan(mix_profile, weighted, settings, written)
-    plan = _with_engine(plan, source, [r for r, _ in _weighted(references)], progress)
+    plan = with_engine(plan, source, heard, progress)
     with outlet:
         return close_loop(source, mix_profile, weighted, plan, outlet, progress)
 
@@ -153,10 +155,11 @@ def plan_file(
     settings = settings or MatchSettings()
     written = _output_settings(bit_depth, sample_rate_hz, dither_seed)
     source = _open_mix(mix)
+    heard = heard_by_engine(settings, source, [r for r, _ in _weighted(references)])
     mix_profile = measure(source, progress=progress)
     weighted = _profiles(references, mix_profile, progress)
     plan = _first_plan(mix_profile, weighted, settings, written)
-    plan = _with_engine(plan, source, [r for r, _ in _weighted(references)], progress)
+    plan = with_engine(plan, source, heard, progress)
     with SpoolOutlet() as outlet:
         return close_loop(source, mix_profile, weighted, plan, outlet, progress)
 
@@ -257,16 +260,17 @@ def master_array(
     settings = settings or MatchSettings()
     source = ArraySource(mix, sample_rate_hz, name="mix")
     require_stereo(source)
-    mix_profile = measure(source, progress=progress)
-    heard: Profile | AudioSource = (
+    given: Profile | AudioSource = (
         reference
         if isinstance(reference, Profile)
         else ArraySource(reference, reference_rate_hz or sample_rate_hz, name="reference")
     )
-    profile = heard if isinstance(heard, Profile) else measure(heard, progress=progress)
+    heard = heard_by_engine(settings, source, [given])
+    mix_profile = measure(source, progress=progress)
+    profile = given if isinstance(given, Profile) else measure(given, progress=progress)
     weighted = [(profile, 1.0)]
     plan = _first_plan(mix_profile, weighted, settings, OutputSettings())
-    plan = _with_engine(plan, source, [heard], progress)
+    plan = with_engine(plan, source, heard, progress)
     with ArrayOutlet() as outlet:
         result = close_loop(source, mix_profile, weighted, plan, outlet, progress)
         return outlet.samples, result
@@ -340,20 +344,6 @@ def _first_plan(
         bit_depth=written.bit_depth,
         dither_seed=written.dither_seed,
     )
-
-
-def _with_engine(
-    plan: MasteringPlan,
-    mix: AudioSource,
-    references: Sequence[PathLike | Profile | AudioSource],
-    progress: Progress | None,
-) -> MasteringPlan:
-    """Let another engine make the curves where one is asked for."""
-    if plan.requested.engine == "refmaster":
-        return plan
-    from refmaster.engines.shell import planned_by_peer, require_audio_reference
-
-    return planned_by_peer(plan, mix, require_audio_reference(references), progress)
 
 
 def close_loop(

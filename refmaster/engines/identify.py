@@ -23,6 +23,8 @@ BANDS_PER_OCTAVE = 48
 LOWEST_HZ = 15.0
 # Bands in which less of the output than this follows from the input hold nothing but rounding.
 COHERENT_FROM = 0.9
+# An output this far below its input (90 dB) has been taken away.
+REMOVED_BELOW = 1e-9
 # No music has less power per bin; far above what rounding in 32-bit float leaves.
 SILENT_POWER = 1e-22
 
@@ -117,9 +119,10 @@ def _gains(
     sums = [np.concatenate([[0.0], np.cumsum(v)]) for v in (own, its, np.abs(cross))]
     power, out_power, shared = (s[last] - s[first] for s in sums)
     floor = SILENT_POWER * FRAME
-    known = (power > floor) & (out_power > 0.0)
-    coherence = np.divide(shared**2, power * out_power, out=np.zeros_like(power), where=known)
-    known &= coherence > COHERENT_FROM
+    known = power > floor
+    both = known & (out_power > 0.0)
+    coherence = np.divide(shared**2, power * out_power, out=np.zeros_like(power), where=both)
+    known &= (coherence > COHERENT_FROM) | (out_power < REMOVED_BELOW * power)
     gain = np.divide(shared, power, out=np.ones_like(power), where=known)
     gain_db = 20.0 * np.log10(np.maximum(gain, 1e-6))
     if not known.any():

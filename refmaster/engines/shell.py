@@ -19,7 +19,7 @@ from refmaster.engines.identify import AppliedCurves, applied_curves, thinned
 from refmaster.engines.peer import MAX_DURATION_S, SAMPLE_RATE_HZ, match_with_peer
 from refmaster.errors import AudioError, SettingsError
 from refmaster.matching.bands import Array, judged
-from refmaster.plan import Balance, CurvePoint, MasteringPlan, Region, Tone
+from refmaster.plan import Balance, CurvePoint, MasteringPlan, Region
 from refmaster.profile import Profile, is_profile_path
 
 Progress = Callable[[str, int, int | None], None]
@@ -52,6 +52,29 @@ def require_audio_reference(references: Sequence[str | Path | Profile | AudioSou
     return open_audio(reference) if isinstance(reference, str | Path) else reference
 
 
+def require_hearable(
+    mix: AudioSource, references: Sequence[str | Path | Profile | AudioSource]
+) -> AudioSource:
+    """Return the one reference that matchering takes, where it takes mix and reference.
+
+    Raises
+    ------
+    AudioError
+        The mix or the reference lasts over 15 minutes.
+    SettingsError
+        No reference, several, or a profile instead of a recording.
+    """
+    reference = require_audio_reference(references)
+    for role, source in (("mix", mix), ("reference", reference)):
+        frames = source.format.frames
+        if frames is not None and frames > MAX_DURATION_S * source.format.sample_rate_hz:
+            raise AudioError(
+                f"{source.name}: matchering takes at most {MAX_DURATION_S // 60} minutes, the {role} has "
+                f"{frames / source.format.sample_rate_hz / 60:.1f}; use the engine refmaster"
+            )
+    return reference
+
+
 def planned_by_peer(
     plan: MasteringPlan, mix: AudioSource, reference: AudioSource, progress: Progress | None = None
 ) -> MasteringPlan:
@@ -69,7 +92,7 @@ def planned_by_peer(
     Raises
     ------
     AudioError
-        matchering refuses the mix or the reference: over 15 minutes, over two channels, too short.
+        matchering refuses the mix or the reference: over two channels, too short, equal.
     """
     curves = _matched(mix, reference, progress)
     counts = curves.mid_known & judged(curves.frequencies_hz)
@@ -78,28 +101,21 @@ def planned_by_peer(
     level = float(curves.mid_db[counts].mean())
     # Where the side is silent any gain does: the mid's keeps the plan readable.
     side_db = curves.side_db if curves.side_known.any() else curves.mid_db
-    mid = _points(curves.frequencies_hz, curves.mid_db - level)
-    side = _points(curves.frequencies_hz, side_db - level) if mix.format.channels == 2 else ()
-    regions = tuple(_region(region, curves, level) for region in plan.tone.regions)
-    tone = Tone(
-        why="matchering's curves, read off its own output (mid and side, level removed)",
-        phase="linear",
-        mid=mid,
-        side=side,
-        regions=regions,
+    applied = curves.mid_db[counts] - level
+    tone = plan.tone.model_copy(
+        update={
+            "why": "matchering's curves, read off its own output (mid and side, level removed)",
+            "mid": _points(curves.frequencies_hz, curves.mid_db - level),
+            "side": _points(curves.frequencies_hz, side_db - level) if mix.format.channels == 2 else (),
+            "regions": tuple(_region(region, curves, level) for region in plan.tone.regions),
+            "applied_db": round(float(np.sqrt(np.mean(applied**2))), 2),
+        }
     )
     balance = Balance(why="matchering matches no balance", left_over_right_db=0.0)
     return plan.model_copy(update={"tone": tone, "balance": balance})
 
 
 def _matched(mix: AudioSource, reference: AudioSource, progress: Progress | None) -> AppliedCurves:
-    for role, source in (("mix", mix), ("reference", reference)):
-        frames = source.format.frames
-        if frames is not None and frames > MAX_DURATION_S * source.format.sample_rate_hz:
-            raise AudioError(
-                f"{source.name}: matchering takes at most {MAX_DURATION_S // 60} minutes, the {role} has "
-                f"{frames / source.format.sample_rate_hz / 60:.1f}; use the engine refmaster"
-            )
     with tempfile.TemporaryDirectory(prefix="refmaster-") as name:
         folder = Path(name)
         before, wanted, after = (folder / f"{part}.wav" for part in ("mix", "reference", "matched"))
