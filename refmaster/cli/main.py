@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from refmaster import __version__
-from refmaster.cli import batch, learn, master, measure, plan, render
+from refmaster.cli import batch, compare, learn, master, measure, plan, render
 from refmaster.errors import RefmasterError
 
 EXIT_PROMISE_NOT_MET = 1
@@ -36,6 +36,8 @@ Examples:
 
   refmaster measure *.wav
 
+  refmaster compare mix.wav --reference ref.wav
+
   refmaster learn Catalogue/ -o prior.yaml   (then: --prior prior.yaml)
 
 Exit codes: 0 done, 1 finished but a promise was not met, 2 bad use or bad input, 3 a fault of refmaster.
@@ -51,7 +53,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help is as clear and starts in half the time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (master, plan, render, measure, batch, learn):
+for module in (master, plan, render, measure, batch, learn, compare):
     module.register(app)
 
 
