@@ -1,0 +1,128 @@
+"""``refmaster album``: several mixes, perhaps by several engineers, become one album."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from refmaster.cli import options
+
+if TYPE_CHECKING:
+    from refmaster.album.outcome import AlbumResult
+
+References = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reference",
+        "-r",
+        metavar="FILE[:WEIGHT]",
+        help="A recording or saved profile that the album as a whole is brought toward; repeat for several.",
+        show_default=False,
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to `app`."""
+    app.command(
+        "album",
+        help="Master ALBUM: album.yaml, a folder of mixes, or an album-plan.yaml to render again.",
+        epilog="Example: refmaster album album.yaml -o Masters/ --dry-run",
+    )(run)
+
+
+def run(
+    source: Annotated[
+        Path, typer.Argument(metavar="ALBUM", help="album.yaml, a folder of mixes, or an album plan.")
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="The folder for masters and plans.", metavar="FOLDER")
+    ],
+    reference: References = None,
+    strength: options.Strength = None,
+    target_lufs: Annotated[
+        float | None,
+        typer.Option(
+            "--lufs",
+            help="Loudness of the whole album, LUFS.  [the references', or what it has]",
+            show_default=False,
+        ),
+    ] = None,
+    target: options.Target = None,
+    ceiling_dbtp: options.Ceiling = None,
+    max_reduction_db: options.MaxReduction = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done, write the plans, render nothing.")
+    ] = False,
+    overwrite: options.Overwrite = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Master one album."""
+    from refmaster.album.passes import master_album, render_album_plan
+    from refmaster.album.plan import is_album_plan
+    from refmaster.cli import screen
+
+    overrides: dict[str, Any] = {
+        "references": options.parse_references(reference) if reference else None,
+        "strength": None if strength is None else options.parse_strength(strength),
+        "target_lufs": target_lufs,
+        "target": target,
+        "ceiling_dbtp": ceiling_dbtp,
+        "max_reduction_db": max_reduction_db,
+    }
+    with screen.progress_bar(not (quiet or as_json)) as progress:
+        if is_album_plan(source):
+            _refuse_for_a_plan(overrides, dry_run=dry_run)
+            result = render_album_plan(source, output, overwrite=overwrite, progress=progress)
+        else:
+            result = master_album(
+                source, output, dry_run=dry_run, overwrite=overwrite, progress=progress, **overrides
+            )
+    _report(result, as_json=as_json, quiet=quiet, verbose=verbose)
+    raise typer.Exit(0 if result.kept_promises else 1)
+
+
+def _refuse_for_a_plan(overrides: dict[str, Any], *, dry_run: bool) -> None:
+    from refmaster.errors import SettingsError
+
+    names = {"target_lufs": "--lufs", "ceiling_dbtp": "--ceiling", "max_reduction_db": "--max-reduction"}
+    given = [names.get(k, f"--{k.removesuffix('s')}") for k, v in overrides.items() if v is not None]
+    if dry_run:
+        given.append("--dry-run")
+    if given:
+        raise SettingsError(
+            f"{', '.join(given)}: an album plan has decided this already; edit the plan, or give album.yaml"
+        )
+
+
+def _report(result: AlbumResult, *, as_json: bool, quiet: bool, verbose: bool) -> None:
+    from refmaster.album import report
+    from refmaster.cli import screen
+
+    if as_json:
+        screen.print_json(report.album_json(result))
+        return
+    if not quiet:
+        screen.print_table(report.TRACK_HEADER, report.track_rows(result), text_columns=3)
+        rows = report.engineer_rows(result)
+        if rows:
+            screen.print_table(report.ENGINEER_HEADER, rows)
+        for line in report.loudness_lines(result):
+            print(line)
+        for line in result.changed:
+            print(f"moved   {line}")
+        kept = sum(track.kept for track in result.tracks)
+        if kept:
+            print(f"kept    {kept} of {len(result.tracks)} masters were finished already")
+        print(f"written {result.folder}" + ("" if result.tracks[0].after else " (plans only)"))
+    for number, track in enumerate(result.tracks, 1):
+        shown = [f for f in track.findings if verbose or f.severity != "info"]
+        name = f'track {number} ("{result.plan.tracks[number - 1].title}"): '
+        screen.print_findings(
+            [f.model_copy(update={"message": name + f.message}) for f in shown], quiet=quiet
+        )
+    screen.print_findings(result.findings, quiet=quiet)
