@@ -90,7 +90,7 @@ class BandSpectrum(Model):
 class Evidence(Model):
     """How the spectrum varies within the recording: third-octave levels of its segments.
 
-    Segments are gated as the spectrum is and stand in order of time; of a recording beyond 12 minutes every
+    Segments are gated as the spectrum is and stand in order of time; of a recording beyond 6 minutes every
     second (fourth, ...) one is kept. Matching pairs segments that play the same.
     """
 

@@ -46,10 +46,22 @@ def limited(values: Array, limit_db: float = BALANCED_LIMIT_DB) -> Array:
     return np.asarray(values / (1.0 + (np.abs(values) / limit_db) ** 4) ** 0.25)
 
 
-def balanced_curve(evidence_db: Array, difference_db: Array, near_weight: float) -> Array:
-    """Return `balanced` on third octaves: the evidence and a share of the broad rest, within the limit."""
+def balanced_curve(
+    evidence_db: Array, difference_db: Array, near_weight: float, *, level_is_free: bool
+) -> Array:
+    """Return `balanced` on third octaves: the evidence and a share of the broad rest, within the limit.
+
+    Where level is free the curve's mean is 0, so that the limit holds for moves as such.
+    """
     share = BALANCED_SHARE * (1.0 - near_weight) + BALANCED_SHARE_NEAR * near_weight
-    return limited(evidence_db + share * broad(difference_db - evidence_db))
+    asked = evidence_db + share * broad(difference_db - evidence_db)
+    if not level_is_free:
+        return limited(asked)
+    low, high = -float(asked.max()), -float(asked.min())
+    for _ in range(30):  # the mean rises with the offset: bisect
+        offset = (low + high) / 2
+        low, high = (low, offset) if limited(asked + offset).mean() > 0.0 else (offset, high)
+    return limited(asked + offset)
 
 
 def dial(percent: float, stops: Stops, difference_db: Array, counts: Mask, *, level_is_free: bool) -> Array:

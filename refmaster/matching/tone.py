@@ -168,7 +168,10 @@ def _mid_curve(
     stops = Stops(
         evidence=bounded(_broad_stop(likely, frequencies, settings), full=False),
         balanced=bounded(
-            _broad_stop(_balanced(likely, difference, known, near), frequencies, settings), full=False
+            _broad_stop(
+                _balanced(likely, difference, known, near, level_is_free=True), frequencies, settings
+            ),
+            full=False,
         ),
         full=_full_curve(mix, difference, known, bounded, settings),
     )
@@ -211,7 +214,7 @@ def _width_curve(
         return shaped(curve, frequencies, known, settings)
 
     likely = np.zeros(len(thirds_hz())) if wanted is None else wanted.gain_db
-    balanced = _balanced(likely, difference, known, near_weight)
+    balanced = _balanced(likely, difference, known, near_weight, level_is_free=False)
     full = smooth(difference, known, max(settings.resolution_octaves or 0.0, FULL_RESOLUTION_OCTAVES))
     stops = Stops(
         evidence=bounded(_broad_stop(likely, frequencies, settings), full=False),
@@ -221,12 +224,16 @@ def _width_curve(
     return _at_strength(settings, stops, difference, known & judged(frequencies), level_is_free=False)
 
 
-def _balanced(likely_db: Array, difference: Array, known: Mask, near_weight: float) -> Array:
+def _balanced(
+    likely_db: Array, difference: Array, known: Mask, near_weight: float, *, level_is_free: bool
+) -> Array:
     """Return the `balanced` stop on third octaves; beyond what is known its end values are held."""
     at = np.flatnonzero(at_thirds(known) & judged_thirds())
     if not len(at):
         return likely_db
-    found = balanced_curve(likely_db[at], values_at_thirds(difference)[at], near_weight)
+    found = balanced_curve(
+        likely_db[at], values_at_thirds(difference)[at], near_weight, level_is_free=level_is_free
+    )
     return np.interp(np.arange(len(likely_db)), at, found)
 
 

@@ -27,7 +27,7 @@ FRAME_AT_48K = 16384
 LOWEST_LUFS, HIGHEST_LUFS = -70, 10
 RELATIVE_GATE_LU = 20.0
 SEGMENT_S = 0.75  # to the nearest hop: 0.74 s at 44.1 kHz, 0.68 s at 48 kHz
-MAX_SEGMENTS = 1024  # 12 minutes; of a longer recording every second (fourth, ...) segment is kept
+MAX_SEGMENTS = 512  # 6 minutes; of a longer recording every second (fourth, ...) segment is kept
 _LOWEST_THIRD, _HIGHEST_THIRD = -17, 13  # 20 Hz to 20 kHz, in thirds of an octave from 1 kHz
 _HOPS_AT_ONCE = 8
 
