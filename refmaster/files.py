@@ -38,6 +38,7 @@ from refmaster.formats import OutputFormat, output_format_for
 __all__ = [
     "AtomicFile",
     "AudioSink",
+    "FileDigest",
     "OutputFormat",
     "atomic_destination",
     "check_destination",
@@ -54,6 +55,7 @@ OPUS_KBPS_PER_CHANNEL = 128
 _WRITE_FRAMES = 65536
 """libsndfile crashes when Vorbis gets a whole track in one call."""
 _SPARE_BYTES = 1 << 20
+_DIGEST_BYTES = 1 << 19
 
 
 class _Writer(Protocol):
@@ -267,19 +269,42 @@ class AudioSink:
         )
 
 
-def sha256_of(path: str | Path) -> str:
-    """Return the SHA-256 of a file's bytes in hexadecimal.
+class FileDigest:
+    """The SHA-256 of a file's bytes, taken piece by piece beside other work on the file.
 
     Raises
     ------
     AudioError
-        If the file cannot be read.
+        From each method, if the file cannot be read.
     """
-    try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise AudioError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = path
+        self._hash = hashlib.sha256()
+        self._at = 0
+
+    def advance(self, size: int = _DIGEST_BYTES) -> bool:
+        """Take the next bytes; False at the end of the file."""
+        try:
+            with Path(self._path).open("rb", buffering=0) as file:
+                file.seek(self._at)
+                piece = file.read(size)
+        except OSError as error:
+            raise AudioError(f"{self._path}: cannot be read: {error.strerror or error}") from error
+        self._hash.update(piece)
+        self._at += len(piece)
+        return len(piece) > 0
+
+    def sha256(self) -> str:
+        """Take what is left and return the digest in hexadecimal."""
+        while self.advance():
+            pass
+        return self._hash.hexdigest()
+
+
+def sha256_of(path: str | Path) -> str:
+    """Return the SHA-256 of a file's bytes in hexadecimal; see `FileDigest`."""
+    return FileDigest(path).sha256()
 
 
 def _make_deterministic(path: Path, output_format: OutputFormat) -> None:

@@ -34,6 +34,7 @@ from refmaster.render import Renderer, limiter_settings
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import settings_from
 from refmaster.settings.output import OutputSettings
+from refmaster.threads import prefetched
 
 # Each attempt costs a whole render; the first is right in most cases, the second in nearly all.
 MAX_ATTEMPTS = 4
@@ -402,7 +403,8 @@ def _solve(
     """Return the plan with its level solved, and how many LU a dB of drive brings there."""
     renderer = Renderer(plan, source)
     analyzer = DriveAnalyzer(plan.output.sample_rate_hz, source.format.channels)
-    for block in _counted(renderer.equalized_blocks(), "solving the level", _frames(plan, mix), progress):
+    blocks = prefetched(renderer.equalized_blocks())
+    for block in _counted(blocks, "solving the level", _frames(plan, mix), progress):
         analyzer.update(block)
     return level_solved(plan, analyzer, limiter_settings(plan))
 

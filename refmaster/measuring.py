@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refmaster.audio import AudioSource
+from refmaster.audio import AudioSource, Block
 from refmaster.meters.loudness import Loudness, LoudnessMeter
 from refmaster.meters.spectrum import Spectrum, SpectrumMeter, band_power
 from refmaster.meters.stereo import Stereo, StereoMeter
@@ -25,7 +26,11 @@ from refmaster.profile import (
     TimeSeries,
     band_centers_hz,
 )
+from refmaster.threads import feed
 from refmaster.units import power_to_db
+
+if TYPE_CHECKING:
+    from refmaster.files import FileDigest
 
 Progress = Callable[[str, int, int | None], None]
 DECIMALS = 3
@@ -65,19 +70,29 @@ def measure(
     peak = TruePeakMeter(rate, channels)
     spectrum = SpectrumMeter(rate, channels)
     stereo = StereoMeter(channels)
+    digest = _digest(source) if identify else None
     frames = 0
-    for block in source.blocks():
-        for meter in (loudness, peak, spectrum, stereo):
+
+    def here(block: Block) -> None:
+        nonlocal frames
+        for meter in (loudness, peak, stereo):
             meter.update(block)
         frames += len(block)
         if progress is not None:
             progress(stage, frames, source.format.frames)
+
+    def beside(block: Block) -> None:
+        spectrum.update(block)
+        if digest is not None:
+            digest.advance()
+
+    feed(source.blocks(), here, beside)
     heard, image = loudness.result(), stereo.result()
     tone = spectrum.result()
     return Profile(
         version=1,
         made_by=made_by(),
-        source=_source_facts(source, frames, identify),
+        source=_source_facts(source, frames, digest),
         levels=_levels(heard, peak.result(), image),
         stereo=StereoFacts(
             correlation=_rounded(image.correlation),
@@ -95,14 +110,18 @@ def measure(
     )
 
 
-def _source_facts(source: AudioSource, frames: int, identify: bool) -> SourceFacts:
-    from refmaster.files import sha256_of
+def _digest(source: AudioSource) -> FileDigest | None:
+    from refmaster.files import FileDigest
 
-    found = source.format
     path = getattr(source, "path", None)
+    return None if path is None else FileDigest(path)
+
+
+def _source_facts(source: AudioSource, frames: int, digest: FileDigest | None) -> SourceFacts:
+    found = source.format
     return SourceFacts(
         file=source.name,
-        sha256=sha256_of(path) if identify and path is not None else None,
+        sha256=None if digest is None else digest.sha256(),
         container=found.container,
         subtype=found.subtype,
         lossy=found.lossy,

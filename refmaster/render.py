@@ -13,6 +13,7 @@ from refmaster.dsp.limiter import Limiter, LimiterActivity, LimiterSettings
 from refmaster.dsp.resample import Resampler
 from refmaster.errors import AudioError
 from refmaster.plan import MasteringPlan
+from refmaster.threads import prefetched
 from refmaster.units import db_to_amplitude
 
 
@@ -79,10 +80,10 @@ class Renderer:
             self._limiter = Limiter(
                 plan.output.sample_rate_hz, channels, settings, gain_db=plan.level.gain_db
             )
-            yield from _through(self._limiter, blocks)
+            yield from prefetched(_through(self._limiter, prefetched(blocks)))
             return
         gain = db_to_amplitude(plan.level.gain_db)
-        for block in blocks:
+        for block in prefetched(blocks):
             yield block if gain == 1.0 else block * block.dtype.type(gain)
 
     def _equalizer(self, channels: int) -> FirEqualizer | None:

@@ -30,6 +30,7 @@ from refmaster.batch.task import (
 )
 
 ONE_THREAD = (
+    "REFMASTER_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
     "OMP_NUM_THREADS",
@@ -53,7 +54,7 @@ class Worker:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
         environment = {**os.environ, **dict.fromkeys(ONE_THREAD, "1")}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "refmaster.batch.worker", str(memory_mb)],
+            [sys.executable, "-X", "faulthandler", "-m", "refmaster.batch.worker", str(memory_mb)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

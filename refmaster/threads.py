@@ -1,0 +1,110 @@
+"""Work on several threads where NumPy and SciPy let go of the interpreter lock.
+
+Results are the same to the bit with and without: every stage sees the same blocks in the same order, and only
+when it sees them changes. ``REFMASTER_THREADS=1`` in the environment switches it off, for those who already
+keep every core busy with processes. Queues are short, so that memory does not grow.
+
+No thread outlives the iterator or the call that started it: an error, a closed generator and Ctrl-C all stop
+it and wait for it.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+VARIABLE = "REFMASTER_THREADS"
+_DEPTH = 4
+_POLL_S = 0.02
+_END: Any = object()
+
+
+def enabled() -> bool:
+    """Tell whether more than one thread may be used."""
+    return os.environ.get(VARIABLE, "") != "1" and cores() > 1
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def prefetched(items: Iterable[T]) -> Iterator[T]:
+    """Yield what `items` yields, which is worked out ahead on a thread of its own.
+
+    Errors of `items` are raised here, where its item would have come.
+    """
+    if not enabled():
+        yield from items
+        return
+    ready: queue.Queue[Any] = queue.Queue(_DEPTH)
+    stopped = threading.Event()
+    failure: list[BaseException] = []
+
+    def produce() -> None:
+        iterator = iter(items)
+        try:
+            for item in iterator:
+                ready.put(item)
+                if stopped.is_set():
+                    break
+        except BaseException as error:  # noqa: BLE001 - carried over to the consumer's thread
+            failure.append(error)
+        finally:
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                close()
+            ready.put(_END)
+
+    thread = threading.Thread(target=produce, name="refmaster-ahead", daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not _END:
+            yield item
+        if failure:
+            raise failure[0]
+    finally:
+        stopped.set()
+        while thread.is_alive():
+            with suppress(queue.Empty):  # it may be waiting for room
+                ready.get(timeout=_POLL_S)
+
+
+def feed(items: Iterable[T], one: Callable[[T], None], other: Callable[[T], None]) -> None:
+    """Give every item to two takers, each on a thread of its own; errors of either are raised here."""
+    if not enabled():
+        for item in items:
+            one(item)
+            other(item)
+        return
+    waiting: queue.Queue[Any] = queue.Queue(_DEPTH)
+    failure: list[BaseException] = []
+
+    def take() -> None:
+        while (item := waiting.get()) is not _END:
+            if failure:
+                continue
+            try:
+                other(item)
+            except BaseException as error:  # noqa: BLE001 - carried over to the caller's thread
+                failure.append(error)
+
+    thread = threading.Thread(target=take, name="refmaster-beside", daemon=True)
+    thread.start()
+    try:
+        for item in items:
+            waiting.put(item)
+            one(item)
+            if failure:
+                break
+    finally:
+        waiting.put(_END)
+        thread.join()
+    if failure:
+        raise failure[0]
