@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import json
 import statistics
 import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,20 +21,32 @@ class Cost:
     peak_mb: float
 
 
+# A process that starts another one passes its own peak memory on to it (Linux counts what was held before the
+# program was replaced). So a small process stands between the benchmark, which holds audio, and the command.
+LAUNCHER = """
+import json, os, sys, time
+started = time.monotonic()
+child = os.fork()
+if not child:
+    os.execvp(sys.argv[2], sys.argv[2:])
+_, status, usage = os.wait4(child, 0)
+wall_s = time.monotonic() - started
+code = os.waitstatus_to_exitcode(status)
+with open(sys.argv[1], "w") as file:
+    json.dump([wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, code], file)
+"""
+
+
 def run(arguments: Sequence[str], *, accepted: tuple[int, ...] = (0,)) -> Cost:
     """Run a command to its end; RuntimeError with its output where the exit code is not accepted."""
-    started = time.monotonic()
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    output = process.stdout.read() if process.stdout else b""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in accepted:
-        raise RuntimeError(f"{arguments}: exit {process.returncode}\n{output.decode(errors='replace')}")
-    return Cost(
-        wall_s=time.monotonic() - started,
-        cpu_s=usage.ru_utime + usage.ru_stime,
-        peak_mb=usage.ru_maxrss / 1024,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        usage = Path(folder) / "usage.json"
+        command = [sys.executable, "-I", "-S", "-c", LAUNCHER, str(usage), *arguments]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        wall_s, cpu_s, peak_kb, code = json.loads(usage.read_text())
+    if code not in accepted:
+        raise RuntimeError(f"{arguments}: exit {code}\n{done.stdout.decode(errors='replace')}")
+    return Cost(wall_s=wall_s, cpu_s=cpu_s, peak_mb=peak_kb / 1024)
 
 
 def alternate(jobs: Sequence[Callable[[], Cost]], rounds: int) -> list[Cost]:
