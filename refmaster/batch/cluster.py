@@ -56,8 +56,8 @@ class Cluster:
             self._client = Client(address, timeout=CONNECT_S, set_as_default=False)
         except (OSError, ValueError) as error:
             raise InputError(
-                f"{address}: no Dask scheduler answers here within {CONNECT_S:g} s ({error}); start one with: "
-                "dask scheduler"
+                f"{address}: no Dask scheduler answers here within {CONNECT_S:g} s ({error}); start one "
+                "with: dask scheduler"
             ) from error
         self._executor: Any = self._client.get_executor(pure=False, retries=RETRIES)
         self._timeout_s = timeout_s

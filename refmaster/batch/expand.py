@@ -110,6 +110,8 @@ class Planner:
         for number, text in enumerate((value,) if one else value):
             key: KeyPath = (name,) if one else (name, number)
             location = absolute(text, loaded_job.place, key, self.problems)
+            if not location:
+                continue
             try:
                 matched = self._matched(location)
             except InputError as error:
@@ -170,7 +172,7 @@ class Planner:
     def _plain_reference(self, text: str, place: Place, key: KeyPath) -> str:
         location = absolute(text, place, key, self.problems)
         known = list(self.loaded.references)
-        if not _exists(location):
+        if location and not _exists(location):
             close = difflib.get_close_matches(text, known, n=1)
             listed = f"; named here: {', '.join(known)}" if known else ""
             advice = f'; did you mean "{close[0]}"?' if close else listed
@@ -201,7 +203,7 @@ class Planner:
         """Note the named references that do not exist, used or not."""
         for name, (text, place) in self.loaded.references.items():
             location = absolute(text, place, ("references", name), self.problems)
-            if not _exists(location):
+            if location and not _exists(location):
                 self.problems.add(place, ("references", name), f"no such file: {location}")
 
     def target_name(self, loaded_job: LoadedJob) -> str:

@@ -32,9 +32,9 @@ def stat_identity(path: Path) -> Identity | None:
 
 
 def identify(location: str) -> Identity | None:
-    """Return the identity of a file (with its hash) or an object; None where there is none."""
+    """Return the identity, as it is now, of a file (with its hash) or an object; None where there is none."""
     if storage.is_url(location):
-        return storage.object_facts(location)
+        return storage.object_facts(location, from_listing=False)
     found = stat_identity(Path(location))
     return None if found is None else {**found, "sha256": content_sha256(Path(location))}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import json
 import os
@@ -9,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -147,7 +149,7 @@ def _load_into(loaded: LoadedJobs, path: Path, chain: tuple[Path, ...], problems
         return
     try:
         document = read_document(path)
-        held = validate_document(JobsFile, document)
+        held = _validated(document, problems)
     except SettingsError as error:
         problems.take_error(error)
         return
@@ -178,6 +180,35 @@ def _load_into(loaded: LoadedJobs, path: Path, chain: tuple[Path, ...], problems
     loaded.jobs.extend(own_jobs)
 
 
+def _validated(document: Document, problems: Problems) -> JobsFile:
+    """Return the file's content; what is wrong in one place is noted and left out, so the rest is seen too."""
+    if not isinstance(document.data, dict):
+        return validate_document(JobsFile, document)
+    data = copy.deepcopy(document.data)
+    while True:
+        try:
+            return JobsFile.model_validate_json(json.dumps(data))
+        except ValidationError as error:
+            problems.take(document.name, document_problems(JobsFile, document, error))
+            if not any([_without(data, item["loc"]) for item in error.errors(include_url=False)]):
+                # Only `version` cannot be left out; it stands for itself.
+                data = {**data, "version": 1}
+
+
+def _without(data: Any, loc: tuple[str | int, ...]) -> bool:
+    """Remove the innermost value that an error's location names, and tell whether there was one."""
+    here, parent, key = data, None, None
+    for part in loc:
+        known = part in here if isinstance(here, dict) else isinstance(part, int) and isinstance(here, list)
+        if known and not (isinstance(here, list) and isinstance(part, int) and part >= len(here)):
+            parent, key, here = here, part, here[part]
+    if isinstance(parent, dict):
+        del parent[key]
+    elif isinstance(parent, list) and isinstance(key, int):
+        parent[key] = {}  # its neighbours keep their numbers
+    return parent is not None
+
+
 def _jobs_of(held: JobsFile, document: Document, folder: Path, problems: Problems) -> list[LoadedJob]:
     jobs = []
     for number, data in enumerate(held.jobs):
@@ -200,8 +231,13 @@ def _jobs_of(held: JobsFile, document: Document, folder: Path, problems: Problem
 
 
 def absolute(text: str, place: Place, key: KeyPath, problems: Problems) -> str:
-    """Return a path made absolute (relative to its file), with variables replaced; URLs keep their form."""
+    """Return a path made absolute (relative to its file), with variables replaced; URLs keep their form.
+
+    Where a variable is not set, that is noted and nothing is returned.
+    """
     expanded = _expanded(text, place, key, problems)
+    if expanded is None:
+        return ""
     if expanded.startswith("file://"):
         expanded = expanded.removeprefix("file://")
     if storage.is_url(expanded):
@@ -211,14 +247,11 @@ def absolute(text: str, place: Place, key: KeyPath, problems: Problems) -> str:
     return os.path.normpath(place.folder / expanded)
 
 
-def _expanded(text: str, place: Place, key: KeyPath, problems: Problems) -> str:
-    def value(match: re.Match[str]) -> str:
-        if match[0] == "$$":
-            return "$"
-        name = match[1] or match[2] or ""
-        if name not in os.environ:
-            problems.add(place, key, f"the environment variable {name!r} is not set")
-            return ""
-        return os.environ[name]
-
-    return _VARIABLE.sub(value, text)
+def _expanded(text: str, place: Place, key: KeyPath, problems: Problems) -> str | None:
+    names = [match[1] or match[2] or "" for match in _VARIABLE.finditer(text) if match[0] != "$$"]
+    missing = [name for name in names if name not in os.environ]
+    for name in missing:
+        problems.add(place, key, f"the environment variable {name!r} is not set")
+    if missing:
+        return None
+    return _VARIABLE.sub(lambda match: os.environ.get(match[1] or match[2] or "", "$"), text)

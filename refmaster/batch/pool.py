@@ -1,7 +1,7 @@
 """Long-lived worker processes with a watchdog: one task each, ended and replaced one by one.
 
-A worker that crashes, hangs past its time or is killed takes only its own task with it. Each has one
-BLAS/FFT thread, so that as many workers as cores do not get in each other's way, and a bound on its memory.
+A worker that crashes, hangs past its time, needs too much memory or is killed takes only its own task with
+it. Each has one BLAS/FFT thread, so that as many workers as cores do not get in each other's way.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections import deque
+from pathlib import Path
 from typing import IO, Any
 
 import refmaster
@@ -51,6 +52,7 @@ class Worker:
         self.task: Task | None = None
         self.deadline_s: float | None = None
         self.timed_out = False
+        self.over_memory = False
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
         environment = {**os.environ, **dict.fromkeys(ONE_THREAD, "1")}
         self._process = subprocess.Popen(
@@ -94,6 +96,8 @@ class Worker:
 
     def end(self) -> tuple[int, str]:
         """Reap it; return its exit code and its last words on standard error."""
+        with contextlib.suppress(subprocess.TimeoutExpired):  # one that died by itself keeps its own code
+            self._process.wait(timeout=0.5 if self.task is not None else 0.0)
         self.kill()
         code = self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
@@ -152,7 +156,7 @@ class LocalPool:
         """Return the next event; timeouts are watched meanwhile."""
         until = time.monotonic() + timeout_s
         while not self._events:
-            self._end_overdue()
+            self._guard()
             left = until - time.monotonic()
             try:
                 worker, report = self._reports.get(timeout=max(0.0, min(left, 0.1)))
@@ -207,13 +211,19 @@ class LocalPool:
             self._events.append(Event(key=worker.task.key, stage=report["stage"], share=report["share"]))
         self._hand_out()
 
-    def _end_overdue(self) -> None:
+    def _guard(self) -> None:
+        """Kill the workers whose task takes too long or too much memory; their listeners report the end."""
         now = time.monotonic()
         for worker in self._workers:
+            if worker.task is None:
+                continue
             if worker.deadline_s is not None and now > worker.deadline_s:
                 worker.timed_out = True
                 worker.deadline_s = None
-                worker.kill()  # its listener reports the end
+                worker.kill()
+            elif self._memory_mb and resident_mb(worker) > self._memory_mb:
+                worker.over_memory = True
+                worker.kill()
 
     def _replace(self, worker: Worker) -> None:
         self._workers.remove(worker)
@@ -227,6 +237,11 @@ class LocalPool:
             outcome = Outcome(code=CODE_TIMEOUT, message=message, version=refmaster.__version__)
             self._events.append(Event(key=task.key, outcome=outcome))
             return
+        if worker.over_memory:
+            message = f"needed more than {self._memory_mb} MB and was ended; see --memory"
+            outcome = Outcome(code=CODE_OUT_OF_MEMORY, message=message, version=refmaster.__version__)
+            self._events.append(Event(key=task.key, outcome=outcome))
+            return
         crashes = self._crashes.get(task.key, 0) + 1
         self._crashes[task.key] = crashes
         if crashes <= self._retries:
@@ -234,6 +249,15 @@ class LocalPool:
             self._events.append(Event(key=task.key, stage="again: its worker died"))
             return
         self._events.append(Event(key=task.key, outcome=_crashed(code, words, crashes)))
+
+
+def resident_mb(worker: Worker) -> float:
+    """Return the memory that a worker holds, MB; 0 where the system does not tell (it is Linux that does)."""
+    try:
+        pages = int(Path(f"/proc/{worker.pid}/statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def _crashed(code: int, words: str, times: int) -> Outcome:

@@ -143,17 +143,17 @@ def _page_row(row: Row) -> str:
     state = str(flat["state"]) + (" (kept)" if row.kept else "")
     style = "bad" if outcome.code not in (0, 1) else "warn" if outcome.code else "ok"
     notes = [f'<p class="message">{html.escape(outcome.message)}</p>'] if outcome.message else []
-    others = [f for f in outcome.findings if f["severity"] != "broken_promise"]
+    others = [str(f["message"]) for f in outcome.findings if f["severity"] != "broken_promise"]
     if others:
-        items = "".join(f"<li>{html.escape(str(f['message']))}</li>" for f in others)
-        notes.append(
-            f"<details><summary>{len(others)} finding{'s'[: len(others) > 1]}</summary><ul>{items}</ul></details>"
-        )
+        items = "".join(f"<li>{html.escape(message)}</li>" for message in others)
+        name = "1 finding" if len(others) == 1 else f"{len(others)} findings"
+        notes.append(f"<details><summary>{name}</summary><ul>{items}</ul></details>")
     if outcome.detail:
         notes.append(f"<details><summary>details</summary><pre>{html.escape(outcome.detail)}</pre></details>")
     cells = [
         f'<td class="state">{html.escape(state)}</td>',
-        f'<td><div class="title">{html.escape(row.task.title)}</div><div class="path">{html.escape(row.task.key)}</div></td>',
+        f'<td><div class="title">{html.escape(row.task.title)}</div>'
+        f'<div class="path">{html.escape(row.task.key)}</div></td>',
         f"<td>{html.escape(row.task.kind)}</td>",
         *(
             f'<td class="number">{_number(flat[name])}</td>'

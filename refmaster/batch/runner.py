@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from refmaster.batch import storage
 from refmaster.batch.decide import Decision, decide
 from refmaster.batch.executor import Executor
 from refmaster.batch.expand import dated
@@ -94,7 +95,7 @@ class Batch:
         self._force = force
         self._overwrite = overwrite
         self._stop = stop or (lambda: False)
-        self._today = datetime.date.today().isoformat()  # noqa: DTZ011 - the day of whoever runs it
+        self._today = dt.date.today().isoformat()  # noqa: DTZ011 - the day of whoever runs it
         self._outcomes: dict[str, Outcome] = {}
 
     def run(self, tasks: Sequence[Task]) -> Summary:
@@ -115,6 +116,8 @@ class Batch:
         first = [task for task in tasks if task.key in making]
         for stage in (first, [task for task in tasks if task.key not in making]):
             self._run_stage(stage, summary)
+            if making:
+                storage.forget_listings()  # what the first stage wrote
         return summary
 
     def decisions(self, tasks: Sequence[Task]) -> list[tuple[Task, Decision]]:

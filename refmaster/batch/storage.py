@@ -69,11 +69,18 @@ def forget_listings() -> None:
         _file_system.cache_clear()
 
 
-def object_facts(url: str) -> dict[str, Any] | None:
-    """Return size and ETag (or time) of an object, None where there is none; folders are listed once."""
+def object_facts(url: str, *, from_listing: bool = True) -> dict[str, Any] | None:
+    """Return size and ETag (or time) of an object, None where there is none.
+
+    From a listing, folders are asked for once until `forget_listings`: right for planning thousands of jobs.
+    Otherwise the object itself is asked for, as it is now.
+    """
     system, path = _opened(url)
     parent = path.rpartition("/")[0]
-    if parent not in _listed:
+    if not from_listing:
+        system.invalidate_cache(parent)
+        _listed.discard(parent)
+    elif parent not in _listed:
         with contextlib.suppress(FileNotFoundError):
             system.ls(parent, detail=True)  # one request for a thousand objects; `info` then reads its cache
         _listed.add(parent)

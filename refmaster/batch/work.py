@@ -61,10 +61,10 @@ def run_task(task: Task, progress: Progress) -> Outcome:
 
 def _run(task: Task, progress: Progress) -> tuple[Produced, tuple[Identity, ...], tuple[Identity, ...]]:
     with contextlib.ExitStack() as stack:
-        staged = stack.enter_context(_staged(task, progress))
         before = {location: _noted(location) for location in task.inputs}
+        staged = stack.enter_context(_staged(task, progress))
         produced = KINDS[task.kind].run(task, staged, progress)
-        changed = [at for at in task.inputs if not storage.is_url(at) and _moved(at, before[at])]
+        changed = [at for at in task.inputs if _moved(at, before[at])]
         if changed:
             for output in staged.outputs:  # it mixes two states of its input
                 output.unlink(missing_ok=True)
@@ -116,6 +116,8 @@ def _noted(location: str) -> Identity:
 
 
 def _moved(location: str, before: Identity) -> bool:
+    if storage.is_url(location):
+        return identify(location) != before
     after = stat_identity(Path(location))
     # The change time moves when a link is made or a mode set: that is no change of the content.
     return after is None or any(after[k] != before[k] for k in ("size", "mtime_ns", "inode"))

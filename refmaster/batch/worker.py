@@ -6,7 +6,7 @@ however it died. Whatever a library prints goes to standard error.
 
 from __future__ import annotations
 
-import faulthandler
+import contextlib
 import json
 import os
 import queue
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 REPORT_EVERY_S = 0.25
+SPARE_MB = 512
 
 
 class _Reports:
@@ -40,27 +41,28 @@ class _Reports:
         self.send({"stage": stage, "share": round(done / total, 3) if total else None})
 
 
-def limit_memory(megabytes: int) -> None:
-    """Let allocations beyond the budget fail in this process, and offer it to the kernel before others."""
+def limit_memory(budget_mb: int) -> None:
+    """Bound what this process can allocate at all, and offer it to the kernel before other processes.
+
+    The parent ends a worker that holds more than its budget. This bound is the second fence, for growth
+    between two looks; it lies well above, since libraries reserve more than they use and some wait for
+    ever where an allocation fails.
+    """
     try:
         import resource
     except ImportError:  # Windows
         return
-    soft = megabytes * 1024 * 1024
+    soft = (2 * budget_mb + SPARE_MB) * 1024 * 1024
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(
-        resource.RLIMIT_DATA, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard)
-    )
-    score = Path("/proc/self/oom_score_adj")
-    try:
-        score.write_text("500")
-    except OSError:
-        return
+    if hard != resource.RLIM_INFINITY:
+        soft = min(soft, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
 
 
 def main() -> None:
     """Serve until the parent goes away."""
-    faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     tasks_in = os.fdopen(os.dup(0), "r", encoding="utf-8")
     reports_out = os.fdopen(os.dup(1), "w", encoding="utf-8")

@@ -1,0 +1,223 @@
+"""Watch folders: master what is dropped into them, once it is complete.
+
+A file counts as complete when its size and time stand still for a while, nobody has it open for writing (as
+far as the system tells), it is not locked, and it opens as audio of the length that its header states. The
+journal is that of a batch, so what was done before the watch, or by a batch, is not done again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from refmaster.batch import storage
+from refmaster.batch.executor import Executor
+from refmaster.batch.expand import expand
+from refmaster.batch.identity import Identity, identify, stat_identity
+from refmaster.batch.journal import Journal
+from refmaster.batch.loading import LoadedJobs, Problems, load_jobs
+from refmaster.batch.runner import Batch, Listener, Row, Summary
+from refmaster.batch.session import RunOptions, make_executor, publish_results, state_folder
+from refmaster.batch.task import Task
+from refmaster.errors import RefmasterError, SettingsError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_NAP_S = 0.1
+
+
+class Settled:
+    """Tells whether files stand still.
+
+    Parameters
+    ----------
+    settle_s : float
+        For how long a file must not have moved.
+    """
+
+    def __init__(self, settle_s: float) -> None:
+        self._settle_s = settle_s
+        self._seen: dict[str, tuple[Identity | None, float]] = {}
+
+    def stands_still(self, location: str) -> bool:
+        """Tell whether a file has not moved since long enough; the first look only starts the clock."""
+        found = identify(location) if storage.is_url(location) else stat_identity(Path(location))
+        before = self._seen.get(location)
+        now = time.monotonic()
+        if before is None or before[0] != found:
+            self._seen[location] = (found, now)
+            return self._settle_s <= 0.0 and found is not None
+        return found is not None and now - before[1] >= self._settle_s
+
+
+def is_complete(location: str) -> bool:
+    """Tell whether a file that stands still is free to read and opens as audio (or a saved profile)."""
+    if storage.is_url(location):
+        return True  # an object appears complete or not at all
+    path = Path(location)
+    if _in_use(path):
+        return False
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return True
+    from refmaster.audio import open_audio
+
+    try:
+        source = open_audio(path)
+    except RefmasterError:
+        return False
+    return source.format.frames is None or source.format.frames > 0
+
+
+def _in_use(path: Path) -> bool:
+    """Tell whether another process locks the file or has it open for writing."""
+    if fcntl is None:
+        with contextlib.suppress(OSError), path.open("r+b"):  # a writer denies it there
+            return False
+        return True
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    except OSError:
+        return True
+    else:
+        return _has_writer(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _has_writer(descriptor: int) -> bool:
+    """Tell, on Linux and for one's own files, whether anybody has the file open for writing."""
+    lease = getattr(fcntl, "F_SETLEASE", None)
+    if lease is None:
+        return False
+    try:
+        fcntl.fcntl(descriptor, lease, fcntl.F_RDLCK)  # refused while there is a writer
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # not one's own, or a file system without leases: standing still has to do
+    fcntl.fcntl(descriptor, lease, fcntl.F_UNLCK)
+    return False
+
+
+class Watch:
+    """One watch over a jobs file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The jobs file; it is read once.
+    options : RunOptions
+        As for a batch.
+    listener : Listener
+        Is told how it goes.
+    say : callable
+        Takes a line about what cannot be planned.
+    settle_s, every_s : float
+        How long a file must stand still, and how often to look, s.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        options: RunOptions,
+        listener: Listener,
+        say: Callable[[str], None],
+        *,
+        settle_s: float = 3.0,
+        every_s: float = 1.0,
+    ) -> None:
+        problems = Problems()
+        self._loaded: LoadedJobs = load_jobs(path, problems)
+        expand(self._loaded, problems, watching=True)
+        problems.check()
+        self._options = options
+        self._listener = listener
+        self._say = say
+        self._settled = Settled(settle_s)
+        self._every_s = every_s
+        self._said: set[str] = set()
+        self._done: dict[str, Row] = {}
+        self._tried: dict[str, tuple[Identity | None, ...]] = {}
+
+    def run(self, stop: Callable[[], bool]) -> Summary:
+        """Watch until `stop` says True; return what was done meanwhile.
+
+        Raises
+        ------
+        OutputError
+            The journal cannot be written, or another batch is at work.
+        """
+        with Journal(state_folder(self._loaded), wait=self._options.wait) as journal:
+            executor = make_executor(self._options)
+            try:
+                while not stop():
+                    self._look(journal, executor, stop)
+                    until = time.monotonic() + self._every_s
+                    while time.monotonic() < until and not stop():
+                        time.sleep(min(_NAP_S, self._every_s))
+            except BaseException:
+                executor.abandon()
+                raise
+            executor.close()
+        return Summary(rows=list(self._done.values()))
+
+    def _look(self, journal: Journal, executor: Executor, stop: Callable[[], bool]) -> None:
+        problems = Problems()
+        tasks = expand(self._loaded, problems, watching=True)
+        for text in problems.rows():
+            if text not in self._said:
+                self._said.add(text)
+                self._say(text)
+        if problems:
+            return
+        ready = self._ready(tasks)
+        if not ready:
+            return
+        batch = Batch(
+            journal,
+            executor,
+            self._listener,
+            force=False,
+            overwrite=self._options.overwrite,
+            stop=stop,
+        )
+        try:
+            summary = batch.run(ready)
+        except SettingsError as error:
+            self._say(str(error))
+            return
+        for row in summary.rows:
+            self._done[row.task.key] = row
+        publish_results(Summary(rows=list(self._done.values())), self._loaded)
+
+    def _ready(self, tasks: list[Task]) -> list[Task]:
+        """Return the tasks whose inputs are complete and were not tried as they are."""
+        chosen: dict[str, Task] = {}
+        by_key = {task.key: task for task in tasks}
+        for task in tasks:
+            own = [at for at in task.inputs if not any(at in by_key[key].outputs for key in task.after)]
+            state = tuple(_glance(at) for at in own)
+            still = [self._settled.stands_still(at) for at in own]
+            if self._tried.get(task.key) == state or not all(still):
+                continue
+            if not all(is_complete(at) for at in own):
+                continue
+            self._tried[task.key] = state
+            chosen[task.key] = task
+        needed = {key: by_key[key] for task in chosen.values() for key in task.after}
+        return list({**needed, **chosen}.values())
+
+
+def _glance(location: str) -> Identity | None:
+    return identify(location) if storage.is_url(location) else stat_identity(Path(location))
