@@ -21,6 +21,7 @@ from refmaster.errors import SettingsError
 from refmaster.settings.document import Document, KeyPath, Problem, problems_error, read_document
 from refmaster.settings.model import document_problems, validate_document
 
+_MOST_ROUNDS = 20
 _VARIABLE = re.compile(r"\$(?:\$|\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 
 
@@ -181,22 +182,23 @@ def _load_into(loaded: LoadedJobs, path: Path, chain: tuple[Path, ...], problems
 
 
 def _validated(document: Document, problems: Problems) -> JobsFile:
-    """Return the file's content; what is wrong in one place is noted and left out, so the rest is seen too."""
+    """Return the file's content; what is wrong is noted and left out, so that the rest is looked at too."""
     if not isinstance(document.data, dict):
         return validate_document(JobsFile, document)
     data = copy.deepcopy(document.data)
-    while True:
+    for _ in range(_MOST_ROUNDS):
         try:
             return JobsFile.model_validate_json(json.dumps(data))
         except ValidationError as error:
             problems.take(document.name, document_problems(JobsFile, document, error))
-            if not any([_without(data, item["loc"]) for item in error.errors(include_url=False)]):
-                # Only `version` cannot be left out; it stands for itself.
-                data = {**data, "version": 1}
+            for item in error.errors(include_url=False):
+                _without(data, item["loc"])
+            data["version"] = 1  # the one key that cannot be left out
+    return JobsFile(version=1)
 
 
-def _without(data: Any, loc: tuple[str | int, ...]) -> bool:
-    """Remove the innermost value that an error's location names, and tell whether there was one."""
+def _without(data: Any, loc: tuple[str | int, ...]) -> None:
+    """Remove the innermost value that an error's location names."""
     here, parent, key = data, None, None
     for part in loc:
         known = part in here if isinstance(here, dict) else isinstance(part, int) and isinstance(here, list)
@@ -206,7 +208,6 @@ def _without(data: Any, loc: tuple[str | int, ...]) -> bool:
         del parent[key]
     elif isinstance(parent, list) and isinstance(key, int):
         parent[key] = {}  # its neighbours keep their numbers
-    return parent is not None
 
 
 def _jobs_of(held: JobsFile, document: Document, folder: Path, problems: Problems) -> list[LoadedJob]:

@@ -26,7 +26,7 @@ Memory = Annotated[
     int | None,
     typer.Option(
         "--memory",
-        min=64,
+        min=128,
         help="Memory of each process, MB.  [its share of 80 %, at most 4096]",
         show_default=False,
     ),

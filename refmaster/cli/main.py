@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from refmaster import __version__
-from refmaster.cli import album, batch, compare, learn, master, measure, plan, render
+from refmaster.cli import album, batch, compare, learn, master, measure, plan, render, watch
 from refmaster.errors import RefmasterError
 
 EXIT_PROMISE_NOT_MET = 1
@@ -55,7 +55,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help is as clear and starts in half the time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (master, plan, render, measure, album, batch, learn, compare):
+for module in (master, plan, render, measure, album, batch, learn, watch, compare):
     module.register(app)
 
 

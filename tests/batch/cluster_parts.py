@@ -97,8 +97,16 @@ def running_cluster(folder: Path, *, workers: int = 2) -> Iterator[ClusterParts]
 
     try:
         start("s3", "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(s3_port))
-        start("scheduler", "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1",
-              "--port", str(scheduler_port), "--no-dashboard")  # fmt: skip
+        start(
+            "scheduler",
+            "-m",
+            "distributed.cli.dask_scheduler",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(scheduler_port),
+            "--no-dashboard",
+        )
         wait_for_port(s3_port)
         wait_for_port(scheduler_port)
         for number in range(workers):
@@ -114,7 +122,7 @@ def running_cluster(folder: Path, *, workers: int = 2) -> Iterator[ClusterParts]
                     "--no-nanny",
                     "--no-dashboard",
                     REFMASTER_CACHE=str(folder / f"cache{number}"),
-                )  # fmt: skip
+                )
             )
         yield parts
     finally:

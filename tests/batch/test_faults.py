@@ -213,7 +213,7 @@ def test_kill_9_of_the_parent_loses_the_job_in_hand_only(project: Project) -> No
 def test_two_batches_on_one_folder(project: Project) -> None:
     project.song("long.wav", seconds=LONG_S, seed=5)
     first = start(project)
-    wait_for(lambda: project.journal.exists())
+    wait_for(project.journal.exists)
     refused = start(project)
     _, errors = refused.communicate(timeout=60)
     assert refused.returncode == 2
