@@ -8,9 +8,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -27,6 +27,8 @@ from refmaster.profile import Profile
 from refmaster.settings.match import MatchSettings
 
 Progress = Callable[[str, int, int | None], None]
+# A column's name, who renders it, and with which settings.
+Entry = tuple[str, Literal["shell", "matchering"], MatchSettings]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +115,29 @@ def compare_engines(
     require_stereo(sources[0])
     kept = _destinations(Path(mix), keep, overwrite=overwrite, inputs=[Path(mix), Path(reference)])
     profiles = _measured(sources, progress)
-    gain_only = MatchSettings(
+    ours = "refmaster" if settings.engine == "refmaster" else "matchering, our limiter"
+    entries: tuple[Entry, ...] = (
+        (ours, "shell", settings),
+        ("matchering", "matchering", settings),
+        _gain_only(settings),
+    )
+    contenders: list[Contender] = []
+    with tempfile.TemporaryDirectory(prefix="refmaster-") as name:
+        folder = Path(name)
+        for entry, destination in zip(entries, kept, strict=True):
+            if progress is not None:
+                progress(f"rendering: {entry[0]}", 0, None)
+            output = folder / "master.wav"
+            outcome = _in_own_process(_job(entry, mix, reference, output), folder)
+            contenders.append(_judged(entry[0], output, outcome, profiles, destination, progress))
+            if destination is not None and outcome.error is None:
+                _copy(output, destination, overwrite=overwrite)
+            output.unlink(missing_ok=True)
+    return Comparison(settings=settings, mix=profiles[0], reference=profiles[1], contenders=tuple(contenders))
+
+
+def _gain_only(settings: MatchSettings) -> Entry:
+    chosen = MatchSettings(
         tone=False,
         side=False,
         balance=False,
@@ -122,31 +146,19 @@ def compare_engines(
         ceiling_dbtp=settings.ceiling_dbtp,
         max_reduction_db=settings.max_reduction_db,
     )
-    ours = "refmaster" if settings.engine == "refmaster" else "matchering, our limiter"
-    plans = ((ours, "shell", settings), ("matchering", "matchering", settings), ("gain", "shell", gain_only))
-    contenders: list[Contender] = []
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="refmaster-")))
-        for (name, engine, chosen), destination in zip(plans, kept, strict=True):
-            if progress is not None:
-                progress(f"rendering: {name}", 0, None)
-            output = folder / f"{len(contenders)}.wav"
-            outcome = _in_own_process(
-                Job(
-                    engine=engine,  # type: ignore[arg-type]  # validated by the model
-                    mix=str(mix),
-                    reference=str(reference),
-                    output=str(output),
-                    outcome=str(folder / "outcome.json"),
-                    settings=chosen,
-                ),
-                folder,
-            )
-            contenders.append(_judged(name, output, outcome, profiles, destination, progress))
-            if destination is not None and outcome.error is None:
-                _copy(output, destination, overwrite=overwrite)
-            output.unlink(missing_ok=True)
-    return Comparison(settings=settings, mix=profiles[0], reference=profiles[1], contenders=tuple(contenders))
+    return "gain", "shell", chosen
+
+
+def _job(entry: Entry, mix: str | Path, reference: str | Path, output: Path) -> Job:
+    _, engine, settings = entry
+    return Job(
+        engine=engine,
+        mix=str(mix),
+        reference=str(reference),
+        output=str(output),
+        outcome=str(output.with_name("outcome.json")),
+        settings=settings,
+    )
 
 
 def _measured(sources: tuple[AudioSource, AudioSource], progress: Progress | None) -> tuple[Profile, Profile]:
