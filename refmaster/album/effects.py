@@ -298,7 +298,7 @@ def _solve(
     evidence = np.array([b[index == e].sum(0) for e in range(count)])
     t = np.linalg.inv(eye + information @ engineer_cov)
     ll += float(np.linalg.slogdet(t)[1].sum())
-    ll += float(np.einsum("eb,bc,ecd,ed->", evidence, engineer_cov, t, evidence, optimize=True))
+    ll += float(((evidence @ engineer_cov) * np.einsum("ebc,ec->eb", t, evidence)).sum())
     h = np.linalg.inv(eye + model.album_covariance @ (t @ information).sum(0))
     pull = np.einsum("ebc,ec->b", t, evidence)
     album_cov = h @ model.album_covariance
@@ -315,7 +315,7 @@ def _solve(
         raw=raw,
         album=album,
         contrast=raw - share @ raw,
-        variance=weights @ own + np.einsum("ebc,cd,ebd->eb", apart, album_cov, apart, optimize=True),
+        variance=weights @ own + np.einsum("ebd,ebd->eb", apart @ album_cov, apart),
         prior_variance=weights @ np.tile(np.diag(engineer_cov), (count, 1)),
     )
 

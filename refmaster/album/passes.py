@@ -24,6 +24,7 @@ from refmaster.album.plan import (
     with_track_plan,
 )
 from refmaster.album.planning import PlannedAlbum, output_names, plan_album
+from refmaster.album.prior import AlbumPrior
 from refmaster.album.request import load_album
 from refmaster.audio import open_audio
 from refmaster.cache import cached_profile, content_sha256
@@ -47,6 +48,7 @@ def master_album(
     *,
     dry_run: bool = False,
     overwrite: bool = False,
+    prior: AlbumPrior | None = None,
     progress: Progress | None = None,
     **overrides: Any,
 ) -> AlbumResult:
@@ -62,6 +64,8 @@ def master_album(
         Plan, write the plans, render nothing.
     overwrite : bool
         Replace masters of another plan, and texts that were edited.
+    prior : AlbumPrior, optional
+        How songs differ; the one that is shipped otherwise.
     progress : callable, optional
         Called as ``progress(stage, frames_done, frames_in_all)``.
     overrides : optional
@@ -77,7 +81,7 @@ def master_album(
     place = AlbumFolder(folder, overwrite=overwrite, inputs=tuple(p for p in inputs if p.is_file()))
     features, references = take_in(album, output_names(album), progress)
     previous = _previous(place)
-    planned = plan_album(album, features, references, progress)
+    planned = plan_album(album, features, references, progress, prior=prior)
     place.check(planned.plan, masters=not dry_run)
     changed = () if previous is None else tuple(plan_changes(previous, planned.plan))
     place.write_plans(planned.plan)

@@ -35,6 +35,7 @@ from refmaster.album.plan import (
     with_track_plan,
 )
 from refmaster.album.pooled import pooled_lufs, pooled_profile
+from refmaster.album.prior import AlbumPrior
 from refmaster.album.request import Album
 from refmaster.audio import open_audio
 from refmaster.cache import cached_profile
@@ -90,10 +91,15 @@ def output_names(album: Album) -> list[str]:
 
 
 def plan_album(
-    album: Album, features: Sequence[TrackFeatures], references: References, progress: Progress | None = None
+    album: Album,
+    features: Sequence[TrackFeatures],
+    references: References,
+    progress: Progress | None = None,
+    *,
+    prior: AlbumPrior | None = None,
 ) -> PlannedAlbum:
-    """Derive the album's plan and solve its levels."""
-    moves = engineer_moves(album, features)
+    """Derive the album's plan and solve its levels; `prior` is the shipped one where none is given."""
+    moves = engineer_moves(album, features, prior)
     common = _toward_references(album, moves, references)
     plan = _unlevelled(album, features, moves, common)
     curves = [track_curves(plan, i)[0] for i in range(len(features))]

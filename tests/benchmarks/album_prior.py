@@ -20,7 +20,7 @@ from refmaster.cache import cached_profile
 from refmaster.settings.emit import emit_model
 
 HEADER = """How finished songs differ, for refmaster's album model: statistics of the recordings named below.
-Made by tests/benchmarks/album_prior.py; the robust mean and covariance that refmaster.album.prior describes."""
+Made by tests/benchmarks/album_prior.py; robust means and covariances, as refmaster.album.prior says."""
 
 
 def recordings(folder: Path) -> list[Path]:
