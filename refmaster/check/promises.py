@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from refmaster.check.findings import Finding, broken, info, warning
+from refmaster.matching.bands import JUDGED_HIGH_HZ, JUDGED_LOW_HZ
+from refmaster.matching.curves import POINTS_PER_OCTAVE
 from refmaster.plan import MasteringPlan
 from refmaster.profile import Profile
 
@@ -93,7 +97,31 @@ def judge_moves(plan: MasteringPlan) -> list[Finding]:
                     f"({region.low_hz:.0f}-{region.high_hz:.0f} Hz): {region.applied_db:+.1f} dB is applied",
                 )
             )
+    if not any(finding.code == "mixing_problem" for finding in findings):
+        findings.extend(_narrower_move(plan))
     return findings
+
+
+def _narrower_move(plan: MasteringPlan) -> list[Finding]:
+    """Return a finding where an octave is moved by more than its whole region is."""
+    points = [(hz, gain) for hz, gain in plan.tone.mid if JUDGED_LOW_HZ <= hz <= JUDGED_HIGH_HZ]
+    if len(points) < POINTS_PER_OCTAVE:
+        return []
+    gains = np.array([gain for _, gain in points])
+    octaves = np.convolve(gains - gains.mean(), np.ones(POINTS_PER_OCTAVE) / POINTS_PER_OCTAVE, mode="valid")
+    place = int(np.abs(octaves).argmax())
+    move, hz = float(octaves[place]), points[place + POINTS_PER_OCTAVE // 2][0]
+    if abs(move) <= MIXING_MOVE_DB:
+        return []
+    lacking = "lacks" if move > 0 else "has too much"
+    return [
+        warning(
+            "mixing_problem",
+            f"the mix {lacking} around {hz:.0f} Hz: {move:+.1f} dB over an octave is more than mastering "
+            "should do",
+            "ask for a new mix, or for a smaller --strength",
+        )
+    ]
 
 
 def judge_references(plan: MasteringPlan) -> list[Finding]:

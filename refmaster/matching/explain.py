@@ -177,7 +177,7 @@ def _region_why(
     share = applied / difference if abs(difference) >= CLOSE_DB else 1.0
     gain, spread = likely
     estimate = "" if gain is None else f" (likely mastering {gain:+.1f} \N{PLUS-MINUS SIGN} {spread:.1f} dB)"
-    if share >= FOLLOWED_SHARE:
+    if share >= FOLLOWED_SHARE or settings.percent >= FULL_PERCENT:
         return f"follows the reference{estimate}"
     if gain is not None and abs(gain) >= CLOSE_DB and abs(applied) <= abs(gain) + CLOSE_DB:
         return f"likely mastering is followed, the rest is song content{estimate}"

@@ -15,13 +15,24 @@ from refmaster.profile import (
     band_centers_hz,
 )
 
-THIRDS_HZ = tuple(round(1000.0 * 10 ** (k / 10), 1) for k in range(-17, 14))
+THIRDS_HZ = tuple(round(1000.0 * 2 ** (k / 3), 1) for k in range(-17, 14))
 
 
 def build_profile(
-    mid_db, side_db=None, *, rate=44100, lufs=-20.0, balance_db=0.0, name="made.wav", true_peak_dbtp=-6.0
+    mid_db,
+    side_db=None,
+    *,
+    rate=44100,
+    lufs=-20.0,
+    balance_db=0.0,
+    name="made.wav",
+    true_peak_dbtp=-6.0,
+    segments=((), ()),
 ):
-    """A profile of the given band spectrum; `mid_db` and `side_db` are functions of Hz, or arrays."""
+    """A profile of the given band spectrum; `mid_db` and `side_db` are functions of Hz, or arrays.
+
+    `segments` are rows of third-octave levels at THIRDS_HZ, of mid and side.
+    """
     hz = band_centers_hz(rate)
     mid = np.asarray(mid_db(hz) if callable(mid_db) else mid_db, dtype=float)
     side = (
@@ -72,15 +83,50 @@ def build_profile(
             frames_passed_share=1.0,
         ),
         evidence=Evidence(
-            segment_s=3.0,
+            segment_s=0.743,
             frequencies_hz=THIRDS_HZ,
             mid_std_db=(2.0,) * len(THIRDS_HZ),
             side_std_db=() if side is None else (2.0,) * len(THIRDS_HZ),
-            segment_mid_db=(),
-            segment_side_db=(),
+            segment_mid_db=rows(segments[0]),
+            segment_side_db=rows(segments[1]),
         ),
         series=TimeSeries(hop_s=0.1, momentary_lufs=(), short_term_lufs=()),
     )
+
+
+def rows(values):
+    return tuple(tuple(np.round(row, 1).tolist()) for row in values)
+
+
+def smooth_noise(rng, sd_db, octaves, hz=THIRDS_HZ):
+    """A random curve over third octaves with a correlation length of `octaves`."""
+    place = np.log2(hz)
+    covariance = np.exp(-0.5 * ((place[:, None] - place[None]) / octaves) ** 2)
+    return (
+        sd_db * np.linalg.cholesky(covariance + 1e-6 * np.eye(len(place))) @ rng.standard_normal(len(place))
+    )
+
+
+def build_song(seed, *, mastering_db=0.0, width_db=0.0, part=slice(None), name="song.wav", **options):
+    """A song of six sounds in a random order, behind a gain; `part` cuts its 120 segments.
+
+    `mastering_db` is added on THIRDS_HZ, `width_db` to its side on top.
+    """
+    rng = np.random.default_rng(seed)
+    own = np.array(pink(np.array(THIRDS_HZ))) + 9.0 + smooth_noise(rng, 4.0, 0.7)
+    sounds = own + np.array([smooth_noise(rng, 5.0, 0.3) for _ in range(6)])
+    widths = -8.0 + np.array([smooth_noise(rng, 2.0, 0.5) for _ in range(6)])
+    order = rng.integers(6, size=120)
+    noise = rng.normal(0.0, 0.5, (120, len(THIRDS_HZ)))
+    mid = (sounds[order] + noise)[part] + mastering_db
+    side = mid + widths[order][part] + width_db
+    hz = band_centers_hz(44100)
+
+    def spectrum(levels):  # a third octave holds eight of the profile's bands
+        mean = 10.0 * np.log10(np.mean(10.0 ** (levels / 10.0), axis=0)) - 9.03
+        return np.interp(np.log2(hz), np.log2(THIRDS_HZ), mean)
+
+    return build_profile(spectrum(mid), spectrum(side), segments=(mid, side), name=name, **options)
 
 
 def pink(hz):
@@ -96,3 +142,14 @@ def make_profile():
 @pytest.fixture
 def pink_db():
     return pink
+
+
+@pytest.fixture
+def make_song():
+    return build_song
+
+
+@pytest.fixture
+def broad_curve():
+    """A function of a seed: a random gain over third octaves such as mastering applies."""
+    return lambda seed, sd_db=1.5: smooth_noise(np.random.default_rng(seed), sd_db, 1.5)

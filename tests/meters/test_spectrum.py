@@ -130,3 +130,19 @@ def test_bands_split_the_bins_on_their_edges():
     assert band_power(frequencies, power, edges) == pytest.approx([1.0, 1.0 + 3.0 + 2.0, 2.0])
     whole = np.array([-5.0, 105.0])
     assert band_power(frequencies, power, whole).sum() == pytest.approx(power.sum())
+
+
+def test_a_long_recording_keeps_an_even_choice_of_its_segments(monkeypatch):
+    tones = [np.full(6144, k + 40.0) for k in range(40)]  # a segment at 8 kHz lasts 6144 frames
+    samples = (np.concatenate(tones) * sine(1000.0, 8000, 40 * 0.768) / 80).astype(np.float32)[:, None]
+    everything = measured(samples, 8000).segment_mid_power
+    monkeypatch.setattr("refmaster.meters.spectrum.MAX_SEGMENTS", 16)
+    kept = measured(samples, 8000, cuts=(5, 70000)).segment_mid_power
+    np.testing.assert_array_equal(kept, everything[::4])
+    assert 8 <= len(kept) <= 16
+
+
+def test_quiet_segments_do_not_count():
+    loud, quiet = noise(12 * 48000), noise(12 * 48000, level=0.001)
+    found = measured(np.concatenate([loud, quiet]), 48000)
+    assert len(found.segment_mid_power) == pytest.approx(12 / found.segment_s, abs=2)
