@@ -67,8 +67,8 @@ class Renderer:
             blocks = _through(equalizer, blocks)
         if plan.balance.left_over_right_db != 0.0 and channels == 2:
             half = plan.balance.left_over_right_db / 2.0
-            gains = np.array([db_to_amplitude(half), db_to_amplitude(-half)])
-            blocks = (block * gains.astype(block.dtype) for block in blocks)
+            gains = db_to_amplitude(half), db_to_amplitude(-half)
+            blocks = (_balanced(block, gains) for block in blocks)
         yield from blocks
 
     def blocks(self) -> Iterator[Block]:
@@ -111,6 +111,13 @@ def limiter_settings(plan: MasteringPlan) -> LimiterSettings:
         sustain_ms=stage.sustain_ms,
         release_ms=stage.release_ms,
     )
+
+
+def _balanced(block: Block, gains: tuple[float, float]) -> Block:
+    balanced = np.empty_like(block)
+    for channel, gain in enumerate(gains):  # several times faster than one product with both gains
+        np.multiply(block[:, channel], block.dtype.type(gain), out=balanced[:, channel])
+    return balanced
 
 
 def _through(kernel: Kernel, blocks: Iterator[Block]) -> Iterator[Block]:

@@ -7,8 +7,9 @@ that its passband gain is the one it has at 48 kHz, where the standard's unscale
 
 The recursion runs as matrix products. A row of ``n`` samples is filtered by the Toeplitz matrix of the
 impulse response plus what four state variables before the row ring on with; the states of all rows follow
-from one another by a second, much smaller recursion of the same form. All of it is float64: in float32
-the state would be up to 0.009 dB off where there is rumble.
+from one another by two smaller recursions of the same form. States are float64: in float32 the recursion
+would be up to 0.009 dB off where there is rumble. The products within a row do not feed back and are
+float32, for half the time: noise 60 dB below a full-scale rumble then reads 0.00003 dB wrong over 4 s.
 
 Conventions: blocks are ``(frames, channels)``; powers are sums or means of squares, 1.0 is full scale.
 """
@@ -28,7 +29,7 @@ STEPS_PER_SECOND = 100
 
 _ROW_FRAMES = 48
 _SUPER_ROWS = 32
-_SILENT = 1e-100  # states below this are dropped: denormal numbers are slow and mean nothing
+_SILENT = 1e-30  # states below this are dropped: denormal numbers are slow and mean nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,11 +164,15 @@ class KWeightedPower:
         self._row = _RowFilter(sections, self._row_frames)
         self._tail = _RowFilter(sections, self._tail_frames)
         self._state = np.zeros((channels, 4))
+        self._row_output = self._row.output.astype(np.float32)
+        self._row_control = self._row.control.astype(np.float32)
         self._supers = -(-self._rows // _SUPER_ROWS)
-        self._scan, self._carry = _scan_matrices(self._row.advance)
-        self._buffer = np.zeros((channels, self._rows, self._row_frames + 4))
+        self._scan, self._carry = _scan_matrices(self._row.advance, _SUPER_ROWS)
+        super_advance = np.linalg.matrix_power(self._row.advance, _SUPER_ROWS)
+        self._super_scan, self._super_carry = _scan_matrices(super_advance, self._supers)
+        self._buffer = np.zeros((channels, self._rows, self._row_frames + 4), np.float32)
         self._pushes = np.zeros((channels, self._supers * _SUPER_ROWS, 4))
-        self._filtered = np.empty((channels, sample_rate_hz))
+        self._filtered = np.empty((channels, sample_rate_hz), np.float32)
 
     def second(self, block: Block) -> F64:
         """Filter exactly one second and return its sums of squares, shape ``(100, channels)``."""
@@ -176,11 +181,11 @@ class KWeightedPower:
         samples = self._buffer[:, :, : self._row_frames]
         samples[:] = block[:frames].T.reshape(rows)
         for channel in range(self.channels):
-            np.matmul(samples[channel], self._row.control, out=self._pushes[channel, : self._rows])
+            self._pushes[channel, : self._rows] = samples[channel] @ self._row_control
         self._scan_states()
         for channel in range(self.channels):
             filtered = self._filtered[channel, :frames].reshape(rows[1:])
-            np.matmul(self._buffer[channel], self._row.output, out=filtered)
+            np.matmul(self._buffer[channel], self._row_output, out=filtered)
         if self._tail_frames:
             tail = block[frames:].T.astype(np.float64)
             self._filtered[:, frames:] = np.hstack([tail, self._state]) @ self._tail.output
@@ -188,9 +193,9 @@ class KWeightedPower:
         self._state[np.abs(self._state) < _SILENT] = 0.0
         squares = np.square(self._filtered, out=self._filtered)
         if self.sample_rate_hz % STEPS_PER_SECOND == 0:
-            return squares.reshape(self.channels, STEPS_PER_SECOND, -1).sum(axis=2).T
+            return squares.reshape(self.channels, STEPS_PER_SECOND, -1).sum(axis=2).T.astype(np.float64)
         starts = self.step_ends - self.step_frames
-        return np.asarray(np.add.reduceat(squares, starts, axis=1)).T
+        return np.add.reduceat(squares, starts, axis=1).T.astype(np.float64)
 
     def last(self, block: Block) -> F64:
         """Return the sums of squares of the whole steps in less than a second, and leave the state alone."""
@@ -206,12 +211,10 @@ class KWeightedPower:
         rest = self._rows - (self._supers - 1) * _SUPER_ROWS
         pushes = self._pushes.reshape(self.channels * self._supers, _SUPER_ROWS * 4)
         rung = (pushes @ self._scan).reshape(self.channels, self._supers, _SUPER_ROWS + 1, 4)
-        states = np.empty((self.channels, self._supers, 4))
-        state = self._state
-        last = self._carry[:, _SUPER_ROWS * 4 :]
-        for index in range(self._supers):
-            states[:, index] = state
-            state = state @ last + rung[:, index, _SUPER_ROWS]
+        # The same once more: what the blocks of rows push gives the state before each of them.
+        pushed = rung[:, :, _SUPER_ROWS].reshape(self.channels, -1)
+        states = pushed @ self._super_scan + self._state @ self._super_carry
+        states = states.reshape(self.channels, -1, 4)[:, : self._supers]
         rung += (states.reshape(-1, 4) @ self._carry).reshape(rung.shape)
         before = rung[:, :, :_SUPER_ROWS].reshape(self.channels, -1, 4)
         self._buffer[:, :, self._row_frames :] = before[:, : self._rows]
@@ -224,14 +227,14 @@ def _row_frames(sample_rate_hz: int) -> int:
     return min(fitting, key=lambda n: abs(n - _ROW_FRAMES), default=min(_ROW_FRAMES, sample_rate_hz))
 
 
-def _scan_matrices(advance: F64) -> tuple[F64, F64]:
-    """Return what rows push and what a first state leaves before each of ``_SUPER_ROWS + 1`` rows."""
+def _scan_matrices(advance: F64, rows: int) -> tuple[F64, F64]:
+    """Return what rows push and what a first state leaves before each of ``rows + 1`` rows."""
     powers = [np.eye(4)]
-    for _ in range(_SUPER_ROWS):
+    for _ in range(rows):
         powers.append(powers[-1] @ advance)
-    scan = np.zeros((_SUPER_ROWS, 4, _SUPER_ROWS + 1, 4))
-    for pushed in range(_SUPER_ROWS):
-        for row in range(pushed + 1, _SUPER_ROWS + 1):
+    scan = np.zeros((rows, 4, rows + 1, 4))
+    for pushed in range(rows):
+        for row in range(pushed + 1, rows + 1):
             scan[pushed, :, row] = powers[row - 1 - pushed]
     carry = np.stack(powers, axis=1)
-    return scan.reshape(_SUPER_ROWS * 4, -1), carry.reshape(4, -1)
+    return scan.reshape(rows * 4, -1), carry.reshape(4, -1)
