@@ -204,7 +204,10 @@ def relocated(plan: MasteringPlan, folder: Path) -> MasteringPlan:
 
     mix = plan.mix.model_copy(update={"file": move(plan.mix.file)})
     references = tuple(r.model_copy(update={"file": move(r.file)}) for r in plan.references)
-    return plan.model_copy(update={"mix": mix, "references": references})
+    requested = plan.requested
+    if requested.prior is not None:
+        requested = requested.model_copy(update={"prior": move(requested.prior)})
+    return plan.model_copy(update={"mix": mix, "references": references, "requested": requested})
 
 
 def load_plan(path: str | Path) -> MasteringPlan:
