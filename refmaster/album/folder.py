@@ -30,7 +30,7 @@ class MasterRecord(Model):
 
     asked: str = Field(description="digest of the plan it was asked for by")
     plan: MasteringPlan = Field(description="the plan it was made by in the end")
-    sha256: str = Field(description="of the master")
+    sha256: str | None = Field(description="of the master; null while it is in the making")
 
 
 class FolderRecord(Model):
@@ -82,7 +82,7 @@ class AlbumFolder:
         for number, track in enumerate(plan.tracks):
             names.append(self.plan_name(track.output))
             if masters and self.finished(plan, number) is None:
-                problems += self._in_the_way(track.output, replace=False)
+                problems += self._in_the_way(track.output, replace=self.may_replace(track.output))
         for name in names:
             problems += self._in_the_way(name, replace=self._is_ours(name))
         if problems:
@@ -95,14 +95,19 @@ class AlbumFolder:
         if record is None or record.asked != plan_digest(track_plan(plan, number), output):
             return None
         try:
-            unchanged = content_sha256(self.path / output) == record.sha256
+            unchanged = content_sha256(self.path / output) == record.sha256  # never, where it is null
         except AudioError:
             return None
         return record.plan if unchanged else None
 
-    def note_master(self, output: str, asked: str, plan: MasteringPlan) -> None:
-        """Remember a finished master, so that the next run need not make it again."""
-        sha256 = content_sha256(self.path / output)
+    def may_replace(self, output: str) -> bool:
+        """Tell whether a master may be written over: it was asked for, or the last run stopped at it."""
+        record = self._record.masters.get(output)
+        return self.overwrite or (record is not None and record.sha256 is None)
+
+    def note_master(self, output: str, asked: str, plan: MasteringPlan, *, finished: bool) -> None:
+        """Remember a master, so that the next run need not make it again, or knows that it is not whole."""
+        sha256 = content_sha256(self.path / output) if finished else None
         self._record.masters[output] = MasterRecord(asked=asked, plan=plan, sha256=sha256)
         self._save()
 

@@ -150,8 +150,10 @@ def render_album_plan(
         if done is not None and plan_digest(done, track.output) == plan_digest(single, track.output):
             tracks.append(_kept(before, done, output))
             continue
-        result = render_file(single, output, overwrite=overwrite, progress=_numbered(progress, number, plan))
-        place.note_master(track.output, plan_digest(single, track.output), single)
+        asked, free = plan_digest(single, track.output), place.may_replace(track.output)
+        place.note_master(track.output, asked, single, finished=False)
+        result = render_file(single, output, overwrite=free, progress=_numbered(progress, number, plan))
+        place.note_master(track.output, asked, single, finished=True)
         tracks.append(_finished(before, result, output))
     findings = judge_album(plan, tracks)
     return AlbumResult(
@@ -169,7 +171,6 @@ def _rendered(
 ) -> tuple[AlbumPlan, list[TrackResult]]:
     """Render what is not there yet; correct all once where the album misses its loudness."""
     plan = planned.plan
-    asked = [plan_digest(track_plan(plan, i), t.output) for i, t in enumerate(plan.tracks)]
     tracks = []
     for number, before in enumerate(features):
         done = place.finished(planned.plan, number)
@@ -177,7 +178,6 @@ def _rendered(
             track = _kept(before, done, place.path / plan.tracks[number].output)
         else:
             track = _render(planned, number, track_plan(plan, number), before, place, progress)
-            place.note_master(plan.tracks[number].output, asked[number], track.plan)
         plan = with_track_plan(plan, number, track.plan)
         tracks.append(track)
     missed = _missed_lu(plan, tracks)
@@ -186,7 +186,6 @@ def _rendered(
     for number, (track, slope) in enumerate(zip(tracks, planned.slopes, strict=True)):
         moved = _moved(track.plan, missed, slope)
         again = _render(planned, number, moved, track.before, place, progress, overwrite=True)
-        place.note_master(plan.tracks[number].output, asked[number], again.plan)
         plan = with_track_plan(plan, number, again.plan)
         tracks[number] = again
     return plan, tracks
@@ -202,8 +201,11 @@ def _render(
     *,
     overwrite: bool = False,
 ) -> TrackResult:
-    path, output = Path(plan.mix.file), place.path / planned.plan.tracks[number].output
-    outlet = FileOutlet(output, overwrite=overwrite or place.overwrite, inputs=place.inputs)
+    name = planned.plan.tracks[number].output
+    path, output = Path(plan.mix.file), place.path / name
+    asked = plan_digest(track_plan(planned.plan, number), name)
+    outlet = FileOutlet(output, overwrite=overwrite or place.may_replace(name), inputs=place.inputs)
+    place.note_master(name, asked, plan, finished=False)
     with outlet:
         result = close_loop(
             open_audio(path),
@@ -214,6 +216,7 @@ def _render(
             _numbered(progress, number, planned.plan),
             slope_lu_per_db=planned.slopes[number],
         )
+    place.note_master(name, asked, result.plan, finished=True)
     return _finished(before, result, output)
 
 

@@ -119,13 +119,15 @@ class AlbumPlan(Model):
     levels_by: LevelAnchor = Field(description="what tracks' levels are compared by, in the report")
     common: CommonStage
     engineers: tuple[EngineerStage, ...]
-    tracks: tuple[TrackStage, ...] = Field(min_length=1)
+    tracks: tuple[TrackStage, ...]
     limiter: LimiterStage
     output: AlbumOutput
     promise: AlbumPromise
 
     @model_validator(mode="after")
     def _known_engineers(self) -> AlbumPlan:
+        if not self.tracks:
+            raise ValueError("tracks: expected at least one")
         names = {e.name for e in self.engineers}
         for number, track in enumerate(self.tracks, 1):
             if track.engineer is not None and track.engineer not in names:

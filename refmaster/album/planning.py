@@ -190,7 +190,7 @@ def _engineer_stages(album: Album, moves: EngineerMoves) -> list[EngineerStage]:
             continue
         std = float(np.sqrt(np.mean(tone.std_db[place] ** 2)))
         count = f"{len(tracks)} track{'s' if len(tracks) > 1 else ''}"
-        why = f"{count}; {tone.reliability[place]:.0%} of what could be known of the tone is known"
+        why = f"{count}, which tell {tone.reliability[place]:.0%} of the habit in tone: so much is taken back"
         if len(tone.engineers) == 1:
             why = f"{count}; the album has no other engineer to compare with"
         if album.anchor == name:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from refmaster.delivery.targets import delivery_target
 from refmaster.errors import SettingsError
@@ -38,7 +38,7 @@ MATCH_NAMES = {
     "strength": "--strength",
 }
 # What of `match` acts without a reference.
-ACTS_ALONE = frozenset({"target_lufs", "ceiling_dbtp", "max_reduction_db", "phase"})
+ACTS_ALONE = frozenset({"target_lufs", "ceiling_dbtp", "max_reduction_db", "phase", "engine"})
 
 
 class AlbumTrack(Model):
@@ -106,7 +106,7 @@ class AlbumSettings(Model):
 
     version: int = Field(ge=1, le=1)
     title: str | None = Field(default=None, min_length=1)
-    tracks: tuple[AlbumTrack, ...] = Field(min_length=1, max_length=999)
+    tracks: tuple[AlbumTrack, ...]
     references: tuple[AlbumReference, ...] = Field(
         default=(), description="the album as a whole is brought toward them, by one curve for all tracks"
     )
@@ -117,6 +117,13 @@ class AlbumSettings(Model):
     engineers: EngineerSettings = Field(default=EngineerSettings())
     levels: LevelSettings = Field(default=LevelSettings())
     output: AlbumOutput = Field(default=AlbumOutput())
+
+    @field_validator("tracks")
+    @classmethod
+    def _some(cls, tracks: tuple[AlbumTrack, ...]) -> tuple[AlbumTrack, ...]:
+        if not tracks:
+            raise ValueError("expected at least one track")
+        return tracks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,8 +194,8 @@ def load_album(path: str | Path, **overrides: Any) -> Album:
     if path.is_dir():
         return _with_target(_album_of_folder(path), overrides)
     document = read_document(path)
-    settings = validate_document(AlbumSettings, document)
     folder = path.parent
+    settings = _with_prior_path(validate_document(AlbumSettings, document), folder)
     album = Album(
         name=str(path),
         settings=settings,
@@ -197,9 +204,20 @@ def load_album(path: str | Path, **overrides: Any) -> Album:
         document=document,
     )
     problems = [*_anchor_problems(album), *_idle_keys(album, bool(overrides.get("references")))]
+    if settings.match.engine != "refmaster":
+        message = "an album is matched as a whole, which only refmaster's own engine does"
+        problems.append(document.problem(("match", "engine"), message))
     if problems:
         raise problems_error(album.name, problems)
     return _with_target(album, overrides)
+
+
+def _with_prior_path(settings: AlbumSettings, folder: Path) -> AlbumSettings:
+    """Return the settings with the prior's path, relative to album.yaml until now, from where we are."""
+    if settings.match.prior is None:
+        return settings
+    match = settings.match.model_copy(update={"prior": str(folder / settings.match.prior)})
+    return settings.model_copy(update={"match": match})
 
 
 def _album_of_folder(folder: Path) -> Album:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from refmaster.cli import options
+from refmaster.errors import SettingsError
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +36,16 @@ def run(
     from refmaster import mastering
     from refmaster.cli import screen
 
-    with screen.progress_bar(not (quiet or as_json)) as progress:
-        result = mastering.render_file(plan, output, mix=mix, overwrite=overwrite, progress=progress)
+    try:
+        with screen.progress_bar(not (quiet or as_json)) as progress:
+            result = mastering.render_file(plan, output, mix=mix, overwrite=overwrite, progress=progress)
+    except SettingsError as error:
+        from refmaster.album.plan import is_album_plan
+
+        if plan.is_file() and is_album_plan(plan):
+            raise SettingsError(
+                f"{plan}: is the plan of a whole album; render it with: refmaster album {plan} -o FOLDER"
+            ) from error
+        raise
     screen.report_master(result, as_json=as_json, quiet=quiet, verbose=verbose)
     raise typer.Exit(0 if result.kept_promises else 1)
