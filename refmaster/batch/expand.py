@@ -102,6 +102,10 @@ class Planner:
                 return getattr(defaults, name), place, (name,)
         return getattr(job, name), loaded_job.place, (name,)
 
+    def location(self, loaded_job: LoadedJob, text: str, key: KeyPath) -> str:
+        """Return a path of a job made absolute, with variables replaced."""
+        return absolute(text, loaded_job.place, key, self.problems)
+
     def files(self, loaded_job: LoadedJob, name: str) -> list[str]:
         """Return the recordings that a field names, each once, in order."""
         value = getattr(loaded_job.job, name)
@@ -148,9 +152,16 @@ class Planner:
         folder = self.loaded.output.rstrip("/")
         return location.startswith(folder + ("/" if storage.is_url(folder) else os.sep))
 
-    def references(self, loaded_job: LoadedJob) -> tuple[list[tuple[str, float]], list[str], str]:
-        """Return ``[(location, weight)]``, the keys of the tasks that make them, and their names."""
+    def references(
+        self, loaded_job: LoadedJob, *, as_audio: bool = False, own: bool = False
+    ) -> tuple[list[tuple[str, float]], list[str], str]:
+        """Return ``[(location, weight)]``, the keys of the tasks that make them, and their names.
+
+        `as_audio` asks for the recordings instead of their profiles, `own` leaves the defaults out.
+        """
         value, place, key = self.inherited(loaded_job, "reference")
+        if own:
+            value, place = getattr(loaded_job.job, "reference", None), loaded_job.place
         items: References | None = value
         many = items if isinstance(items, tuple) else () if items is None else (items,)
         used: list[tuple[str, float]] = []
@@ -160,7 +171,7 @@ class Planner:
             here: KeyPath = (*key, number) if isinstance(value, tuple) else key
             entry = item if isinstance(item, WeightedReference) else WeightedReference(name=item)
             if entry.name in self.loaded.references:
-                location, task_key = self._named_reference(entry.name)
+                location, task_key = self._named_reference(entry.name, as_audio=as_audio)
                 after += [task_key] if task_key else []
                 names.append(entry.name)
             else:
@@ -179,11 +190,11 @@ class Planner:
             self.problems.add(place, key, f"neither a named reference nor a file: {text}{advice}")
         return location
 
-    def _named_reference(self, name: str) -> tuple[str, str]:
+    def _named_reference(self, name: str, *, as_audio: bool) -> tuple[str, str]:
         """Return where a named reference's profile is (or will be) and the key of the task that saves it."""
         text, place = self.loaded.references[name]
         source = absolute(text, place, ("references", name), self.problems)
-        if source.lower().endswith(PROFILE_SUFFIXES):
+        if as_audio or source.lower().endswith(PROFILE_SUFFIXES):
             return source, ""
         key = f"{STATE_FOLDER}/references/{fill('{title}', {'title': name})}.yaml"
         output = storage.join(self.loaded.output, key)
@@ -218,7 +229,7 @@ class Planner:
         values: dict[str, Any] = {}
         for level, place in reversed(levels):
             if named is not None and level is named and level.target is not None:
-                values.update(self._target_values(level.target, place))
+                values.update(self.target_values(level.target, place))
             _merge(values, level.settings.model_dump(mode="json", exclude_unset=True))
         try:
             return MatchSettings.model_validate(values).model_dump(mode="json")
@@ -228,7 +239,8 @@ class Planner:
             self.problems.add(loaded_job.place, key, f"with what it inherits: {text}")
             return {}
 
-    def _target_values(self, name: str, place: Place) -> dict[str, Any]:
+    def target_values(self, name: str, place: Place) -> dict[str, Any]:
+        """Return the settings that a target stands for."""
         from refmaster.delivery.targets import delivery_targets
 
         target: Any = self.loaded.targets.get(name) or delivery_targets().get(name)

@@ -82,8 +82,27 @@ class MeasureJob(Job):
     file: Paths = Field(description="a recording, a folder, a pattern, or a list of those")
 
 
+class AlbumJob(Job):
+    """Master an album; album.yaml rules, what the job says itself is put in its place."""
+
+    kind: Literal["album"] = "album"
+    album: str = Field(description="album.yaml, or a folder of mixes")
+    reference: References | None = Field(default=None, description="as in a job of kind master")
+    target: str | None = Field(default=None, description="a name of `targets`, or of a delivery preset")
+    settings: MatchSettings = Field(
+        default_factory=MatchSettings, description="settings of the album's match; others are album.yaml's"
+    )
+
+
+class CompareJob(MatchJob):
+    """Render each mix with refmaster, matchering and plain gain, and write what each measures as JSON."""
+
+    kind: Literal["compare"] = "compare"
+    mix: Paths = Field(description="a recording, a folder, a pattern, or a list of those")
+
+
 class Defaults(Model):
-    """What jobs inherit where they do not say it themselves."""
+    """What jobs inherit where they do not say it themselves (albums: their timeout only)."""
 
     output: str | None = Field(default=None, min_length=1, description="as in a job")
     timeout_s: Seconds | None = Field(default=None, description="s; as in a job")

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -145,6 +145,14 @@ def wait_for_port(port: int) -> None:
             time.sleep(0.1)
         else:
             return
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Return when a condition holds."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.02)
 
 
 def journal_lines(path: Path) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from refmaster.batch.expand import STATE_FOLDER
 from refmaster.batch.session import plan_batch
 from refmaster.batch.task import Task
 
-from .cluster_parts import journal_lines
+from .cluster_parts import journal_lines, wait_for
 from .conftest import JOBS, Ears, Project
 
 LONG_S = 12.0
@@ -34,13 +33,6 @@ def start(project: Project, *options: str, **more: object) -> subprocess.Popen[s
         text=True,
         **more,  # type: ignore[call-overload]
     )
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def begun(project: Project, key: str) -> bool:

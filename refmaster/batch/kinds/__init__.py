@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from refmaster.batch.kinds.album import AlbumKind
 from refmaster.batch.kinds.base import Kind, Produced, Staged
+from refmaster.batch.kinds.compare import CompareKind
 from refmaster.batch.kinds.master import MasterKind
 from refmaster.batch.kinds.measure import MeasureKind
 
 __all__ = ["KINDS", "Kind", "Produced", "Staged"]
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (MasterKind(), MeasureKind())}
+KINDS: dict[str, Kind] = {
+    kind.name: kind for kind in (MasterKind(), MeasureKind(), AlbumKind(), CompareKind())
+}
