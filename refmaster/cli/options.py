@@ -59,8 +59,8 @@ MaxReduction = Annotated[
 ]
 LowHz = Annotated[float | None, typer.Option("--low-hz", help="No tone change below, Hz.  [25]")]
 HighHz = Annotated[float | None, typer.Option("--high-hz", help="No tone change above, Hz.  [20000]")]
-MaxBoost = Annotated[float | None, typer.Option("--max-boost", help="Largest boost, dB.  [12; full: 30]")]
-MaxCut = Annotated[float | None, typer.Option("--max-cut", help="Largest cut, dB.  [12; full: 30]")]
+MaxBoost = Annotated[float | None, typer.Option("--max-boost", help="Largest boost, dB.  [12; full: 40]")]
+MaxCut = Annotated[float | None, typer.Option("--max-cut", help="Largest cut, dB.  [12; full: 40]")]
 MaxWidth = Annotated[
     float | None, typer.Option("--max-width", help="Most that side moves against mid, dB.  [3; full: 12]")
 ]

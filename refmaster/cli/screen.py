@@ -112,7 +112,7 @@ def _limiting(result: MasterResult) -> str:
     if activity.max_gain_reduction_db < 0.05:
         return "had nothing to do"
     return (
-        f"{activity.max_gain_reduction_db:.1f} dB at most; it acts for {activity.active_share:.1%} of the time, "
+        f"{activity.max_gain_reduction_db:.1f} dB at most; it acts {activity.active_share:.1%} of the time, "
         f"by {activity.mean_gain_reduction_db:.1f} dB in the mean"
     )
 

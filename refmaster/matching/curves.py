@@ -13,11 +13,14 @@ NEGLIGIBLE_DB = 0.01
 
 
 def tone_points(frequencies_hz: Array, gain_db: Array) -> tuple[CurvePoint, ...]:
-    """Return a curve as plan points at sixths of an octave, or nothing where it is flat at 0 dB."""
+    """Return a curve as plan points at sixths of an octave, or nothing where it is flat at 0 dB.
+
+    1 kHz is one of the points, and so are the centres of the third octaves.
+    """
     if np.max(np.abs(gain_db), initial=0.0) < NEGLIGIBLE_DB:
         return ()
     step = BANDS_PER_OCTAVE // POINTS_PER_OCTAVE
-    start = (len(frequencies_hz) - 1) % step // 2
+    start = int(np.argmin(np.abs(frequencies_hz - 1000.0))) % step
     return tuple(
         (round(float(f), 1), round(float(g), 2) + 0.0)
         for f, g in zip(frequencies_hz[start::step], gain_db[start::step], strict=True)

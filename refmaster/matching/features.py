@@ -101,6 +101,17 @@ def judged_thirds() -> Mask:
     return np.asarray((THIRDS >= -14) & (thirds_hz() <= 1.1 * JUDGED_HIGH_HZ))
 
 
+def long_term_thirds_db(profile: Profile) -> Array | None:
+    """Return the long-term third-octave levels of the mid, cut at their own edges; None without segments.
+
+    The profile's 1/24 octaves cannot tell on which side of an edge a partial lies; its segments can.
+    """
+    rows = _segments(profile, profile.evidence.segment_mid_db)
+    if not len(rows):
+        return None
+    return np.asarray(10.0 * np.log10(np.mean(10.0 ** (rows / 10.0), axis=0)))
+
+
 def _segments(profile: Profile, rows: tuple[tuple[float, ...], ...]) -> Array:
     """Return segment levels on all third octaves; bands that the profile does not reach are at the floor."""
     if not rows or profile.evidence.segment_s > LONGEST_SEGMENT_S:

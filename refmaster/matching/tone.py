@@ -25,7 +25,14 @@ from refmaster.matching.bands import (
     spectrum_of,
 )
 from refmaster.matching.dial import Stops, balanced_curve, dial
-from refmaster.matching.features import at_thirds, features_of, judged_thirds, on_grid, values_at_thirds
+from refmaster.matching.features import (
+    at_thirds,
+    features_of,
+    judged_thirds,
+    long_term_thirds_db,
+    on_grid,
+    values_at_thirds,
+)
 from refmaster.matching.prior import Prior, load_prior, thirds_hz
 from refmaster.matching.wanted import Wanted, wanted_gains
 from refmaster.profile import BANDS_PER_OCTAVE, Profile, band_centers_hz
@@ -33,11 +40,13 @@ from refmaster.settings.match import FULL_RESOLUTION_OCTAVES, MatchSettings
 
 RUN_OUT_OCTAVES = 1 / 6
 RANGE_EDGE_OCTAVES = 1 / 3
+OPEN_FROM_HZ = 20000.0  # a range that ends here or above is open
 # Low side is a mono-compatibility matter: it is never boosted here, whatever the reference does.
 NO_WIDTH_BOOST_BELOW_HZ = 100.0
 FULL_WIDTH_BOOST_FROM_HZ = 200.0
 # Third-octave exactness of `full`: the curve is corrected by what its own prediction misses.
-FULL_ITERATIONS = 8
+FULL_ITERATIONS = 40
+FULL_STEP = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +109,8 @@ def derive_tone(mix: Profile, references: list[tuple[Profile, float]], settings:
 
     mid = np.zeros(len(frequencies))
     if settings.tone and known.any():
-        mid = _mid_curve(spectrum, difference, known, wanted, settings)
+        at_bands = _thirds_difference(mix, references, values_at_thirds(difference), at_thirds(known))
+        mid = _mid_curve(spectrum, difference, known, wanted, settings, at_bands)
     width = np.zeros(len(frequencies))
     if settings.side and width_known.any():
         near = wanted.posterior.near_weight if wanted is not None else 0.0
@@ -154,7 +164,12 @@ def _width_difference(mix: Spectrum, references: list[tuple[Spectrum, float]]) -
 
 
 def _mid_curve(
-    mix: Spectrum, difference: Array, known: Mask, wanted: Wanted | None, settings: MatchSettings
+    mix: Spectrum,
+    difference: Array,
+    known: Mask,
+    wanted: Wanted | None,
+    settings: MatchSettings,
+    at_bands: Array,
 ) -> Array:
     """Return the curve that the strength asks for, bounded, ranged and run out."""
     frequencies = mix.frequencies_hz
@@ -173,26 +188,52 @@ def _mid_curve(
             ),
             full=False,
         ),
-        full=_full_curve(mix, difference, known, bounded, settings),
+        full=_full_curve(mix, difference, known, bounded, settings, at_bands),
     )
     return _at_strength(settings, stops, difference, known & judged(frequencies), level_is_free=True)
 
 
+def _thirds_difference(
+    mix: Profile, references: list[tuple[Profile, float]], running: Array, bands: Mask
+) -> Array:
+    """Return the difference in the third octaves proper; the running one where there are no segments."""
+    own = long_term_thirds_db(mix)
+    theirs = [(long_term_thirds_db(profile), weight) for profile, weight in references]
+    if own is None or any(level is None for level, _ in theirs) or not bands.any():
+        return running
+    total = sum(weight for _, weight in theirs)
+    found = sum(weight * (level - own) for level, weight in theirs if level is not None) / total
+    return np.where(bands, found - np.mean((found - running)[bands]), running)
+
+
 def _full_curve(
-    mix: Spectrum, difference: Array, known: Mask, bounded: Callable[..., Array], settings: MatchSettings
+    mix: Spectrum,
+    difference: Array,
+    known: Mask,
+    bounded: Callable[..., Array],
+    settings: MatchSettings,
+    at_bands: Array,
 ) -> Array:
     octaves = settings.resolution_octaves or FULL_RESOLUTION_OCTAVES
     asked = smooth(difference, known, octaves)
-    curve = bounded(asked, full=True)
-    if octaves > FULL_RESOLUTION_OCTAVES + 1e-9:
-        return curve
-    # Gains within a band act on its loudest part: correct the curve by what it misses when applied.
+    # A band that is known in part (a codec's cut-off runs through it) tells nothing to correct by.
+    bands = at_thirds(known) & (
+        values_at_thirds(smooth(known.astype(np.float64), np.ones(len(known)), 1 / 3)) > 0.99
+    )
+    if octaves > FULL_RESOLUTION_OCTAVES + 1e-9 or not bands.any():
+        return bounded(asked, full=True)
+    # Gains within a band act on its loudest part: the third octaves' gains, straight between their centres,
+    # are corrected by what they miss when applied, until every band is where the reference has it.
+    octave, center = np.log2(mix.frequencies_hz), np.log2(thirds_hz())
+    corrections = np.zeros(int(bands.sum()))
     before = smooth_power_db(mix.mid_db, 1 / 3)
+    curve = bounded(asked, full=True)
     for _ in range(FULL_ITERATIONS):
-        missed = difference - (smooth_power_db(mix.mid_db + curve, 1 / 3) - before)
-        missed -= missed[known].mean()
-        asked = asked + smooth(missed, known, octaves)
-        curve = bounded(asked, full=True)
+        gains = values_at_thirds(asked) + np.interp(center, center[bands], corrections)
+        curve = bounded(np.interp(octave, center, gains), full=True)
+        reached = smooth_power_db(mix.mid_db + curve, 1 / 3) - before
+        missed = (at_bands - values_at_thirds(reached))[bands]
+        corrections = corrections + FULL_STEP * (missed - missed.mean())
     return curve
 
 
@@ -254,9 +295,26 @@ def _at_strength(
 
 
 def shaped(curve: Array, frequencies: Array, known: Mask, settings: MatchSettings) -> Array:
-    """Return a curve run out to 0 dB beyond what is known and beyond the asked range."""
+    """Return a curve run out beyond what is known, and to 0 dB beyond the asked range.
+
+    Beyond what is known a boost falls to 0 dB; a cut is held, because to let go of it would lift what nobody
+    knows against all the rest.
+    """
     window = range_window(frequencies, settings.low_hz, settings.high_hz)
-    return np.asarray(curve * run_out(known) * window)
+    return np.asarray(np.where(known, curve, _beyond(curve, known)) * window)
+
+
+def _beyond(curve: Array, known: Mask) -> Array:
+    """Return what a curve comes to outside of `known`, from its mean over the nearest third of an octave."""
+    places = np.flatnonzero(known)
+    if not len(places):
+        return np.zeros(len(curve))
+    index = np.arange(len(curve))
+    after = np.searchsorted(places, index).clip(0, len(places) - 1)
+    before = (after - 1).clip(0)
+    nearest = np.where(np.abs(index - places[before]) <= np.abs(index - places[after]), before, after)
+    ends = smooth(curve, known, 2 / 3)[places[nearest]]
+    return np.where(ends > 0.0, ends * run_out(known), ends)
 
 
 def run_out(known: Mask) -> Array:
@@ -277,7 +335,7 @@ def range_window(frequencies: Array, low_hz: float, high_hz: float) -> Array:
     octaves = np.full(len(frequencies), np.inf)
     if low_hz > frequencies[0]:
         octaves = np.minimum(octaves, np.log2(frequencies / low_hz))
-    if high_hz < frequencies[-1]:
+    if high_hz < min(frequencies[-1], OPEN_FROM_HZ):
         octaves = np.minimum(octaves, np.log2(high_hz / frequencies))
     share = np.clip(octaves / RANGE_EDGE_OCTAVES, 0.0, 1.0)
     return 0.5 - 0.5 * np.cos(np.pi * share)

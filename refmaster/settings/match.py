@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from refmaster.settings.model import Model
 
 # `full` promises the reference's balance itself, so its bounds only stop what no recording needs.
-FULL_MAX_GAIN_DB = 30.0
+FULL_MAX_GAIN_DB = 40.0
 DEFAULT_MAX_GAIN_DB = 12.0
 FULL_MAX_WIDTH_DB = 12.0
 DEFAULT_MAX_WIDTH_DB = 3.0
@@ -38,7 +38,7 @@ class MatchSettings(Model):
     likely song content; `balanced` (60) also follows most of the broad rest, within 6 dB; `full` (100) is
     the reference's balance in third octaves. Where a bound or the resolution is None, the strength decides:
     up to `balanced` curves are about an octave wide and bounded to 12 dB (width 3 dB), `full` follows third
-    octaves within 30 dB (width 12 dB), and between the two they are mixed.
+    octaves within 40 dB (width 12 dB), and between the two they are mixed.
     """
 
     engine: Literal["refmaster", "matchering"] = Field(
