@@ -30,7 +30,7 @@ from refmaster.measuring import measure
 from refmaster.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOutlet
 from refmaster.plan import MasteringPlan, load_plan
 from refmaster.profile import Profile, is_profile_path, load_profile
-from refmaster.render import Renderer, limiter_settings
+from refmaster.render import KeptBlocks, Renderer, limiter_settings
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import settings_from
 from refmaster.settings.output import OutputSettings
@@ -361,17 +361,18 @@ def close_loop(
 
     Where `slope_lu_per_db` is given, the plan's level is solved already, and a dB of gain brings that much.
     """
+    kept = KeptBlocks()
     if slope_lu_per_db is None:
-        plan, slope_lu_per_db = _solve(source, mix, plan, progress)
+        plan, slope_lu_per_db = _solve(source, mix, plan, progress, kept)
     tone_corrected = plan.requested.engine != "refmaster"  # another engine's curves stay as they are
     for attempt in range(1, MAX_ATTEMPTS + 1):
-        master, activity = _render_once(source, plan, outlet, progress)
+        master, activity = _render_once(source, plan, outlet, progress, kept)
         if attempt == MAX_ATTEMPTS:
             break
         retoned = None if tone_corrected else corrected_tone(plan, mix, master)
         if retoned is not None:
             tone_corrected = True
-            plan, slope_lu_per_db = _solve(source, mix, retoned, progress)
+            plan, slope_lu_per_db = _solve(source, mix, retoned, progress, kept)
             continue
         again = corrected_peak(plan, master) or corrected_level(plan, master, slope_lu_per_db)
         if again is None:
@@ -398,10 +399,10 @@ def close_loop(
 
 
 def _solve(
-    source: AudioSource, mix: Profile, plan: MasteringPlan, progress: Progress | None
+    source: AudioSource, mix: Profile, plan: MasteringPlan, progress: Progress | None, kept: KeptBlocks
 ) -> tuple[MasteringPlan, float]:
     """Return the plan with its level solved, and how many LU a dB of drive brings there."""
-    renderer = Renderer(plan, source)
+    renderer = Renderer(plan, source, kept)
     analyzer = DriveAnalyzer(plan.output.sample_rate_hz, source.format.channels)
     blocks = prefetched(renderer.equalized_blocks())
     for block in _counted(blocks, "solving the level", _frames(plan, mix), progress):
@@ -410,9 +411,13 @@ def _solve(
 
 
 def _render_once(
-    source: AudioSource, plan: MasteringPlan, outlet: Outlet, progress: Progress | None
+    source: AudioSource,
+    plan: MasteringPlan,
+    outlet: Outlet,
+    progress: Progress | None,
+    kept: KeptBlocks | None = None,
 ) -> tuple[Profile, LimiterActivity | None]:
-    renderer = Renderer(plan, source)
+    renderer = Renderer(plan, source, kept)
     total = source.format.frames
     written = outlet.write(_counted(renderer.blocks(), "rendering", total, progress), source, plan)
     return measure(

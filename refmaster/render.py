@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +15,34 @@ from refmaster.errors import AudioError
 from refmaster.plan import MasteringPlan
 from refmaster.threads import prefetched
 from refmaster.units import db_to_amplitude
+
+KEPT_BYTES = 96 << 20  # 4:45 of stereo at 44.1 kHz
+
+
+class KeptBlocks:
+    """Keeps the equalised signal from one pass for the next, where it is short enough for memory."""
+
+    def __init__(self, limit_bytes: int = KEPT_BYTES) -> None:
+        self._limit_bytes = limit_bytes
+        self._blocks: list[Block] = []
+        self._made_by: object = None  # what was kept whole; None where nothing was
+
+    def through(self, stages: object, make: Callable[[], Iterator[Block]]) -> Iterator[Block]:
+        """Yield what `make` yields, from memory where `stages` are those of the pass that was kept."""
+        if self._made_by is not None and self._made_by == stages:
+            yield from self._blocks
+            return
+        self._made_by, self._blocks = None, []
+        left = self._limit_bytes
+        for block in make():
+            left -= block.nbytes
+            if left >= 0:
+                block.flags.writeable = False  # it will be needed as it is
+                self._blocks.append(block)
+            elif self._blocks:
+                self._blocks = []
+            yield block
+        self._made_by = stages if left >= 0 else None
 
 
 class Kernel(Protocol):
@@ -37,6 +65,8 @@ class Renderer:
     plan : MasteringPlan
     source : AudioSource
         Its sample rate and channel count must be those the plan was made for.
+    kept : KeptBlocks, optional
+        Shared by renderers of one source: equalises once for plans that equalise alike.
 
     Raises
     ------
@@ -44,10 +74,11 @@ class Renderer:
         The source's format is not the plan's.
     """
 
-    def __init__(self, plan: MasteringPlan, source: AudioSource) -> None:
+    def __init__(self, plan: MasteringPlan, source: AudioSource, kept: KeptBlocks | None = None) -> None:
         _require_format(plan, source)
         self.plan = plan
         self.source = source
+        self._kept = kept
         self._limiter: Limiter | None = None
 
     @property
@@ -57,6 +88,12 @@ class Renderer:
 
     def equalized_blocks(self) -> Iterator[Block]:
         """Yield the blocks that enter the level stage, at the output sample rate."""
+        if self._kept is None:
+            return self._equalize()
+        plan = self.plan
+        return self._kept.through((plan.tone, plan.balance, plan.output.sample_rate_hz), self._equalize)
+
+    def _equalize(self) -> Iterator[Block]:
         plan = self.plan
         blocks = self.source.blocks()
         rate, channels = self.source.format.sample_rate_hz, self.source.format.channels
