@@ -23,7 +23,10 @@ THIRDS = np.arange(-17, 14)
 LEARNED_THIRDS = np.arange(-14, 12)
 SHIPPED_PRIOR = Path(__file__).with_name("prior_shipped.yaml")
 
-FAR_SCALES = (1.0, 2.0, 4.0, 8.0)
+FAR_SCALES = (2.0, 4.0, 8.0)
+# A covariance of few songs misses part of how they differ broadly; mastering is broad as well, so what is
+# missing there would be taken for mastering.
+FAR_BROAD_SD_DB, FAR_BROAD_OCTAVES = 4.0, 2.0
 NEAR_NOISE_DB2, FAR_NOISE_DB2 = 0.02, 0.3
 QUALITY_HALF_DB2, QUALITY_POWER = 4.5, 8.0
 
@@ -117,16 +120,32 @@ def _shipped() -> Prior:
 
 def mid_prior(prior: Prior) -> ContentPrior:
     """Return the prior of the mid's spectrum, whose level is free."""
-    return content_prior(prior.mid, gain_covariance(thirds_hz()), level_is_free=True)
+    broad = gain_covariance(thirds_hz(), sd_db=FAR_BROAD_SD_DB, octaves=FAR_BROAD_OCTAVES, shelf_sd_db=0.0)
+    return content_prior(prior.mid, gain_covariance(thirds_hz()), broad, level_is_free=True)
 
 
 def side_prior(prior: Prior) -> ContentPrior:
     """Return the prior of side-to-mid, whose level is part of the width."""
-    return content_prior(prior.side, side_gain_covariance(thirds_hz()), level_is_free=False)
+    nothing = np.zeros((len(THIRDS), len(THIRDS)))
+    return content_prior(prior.side, side_gain_covariance(thirds_hz()), nothing, level_is_free=False)
 
 
-def content_prior(content: LearnedContent, gain: Array, *, level_is_free: bool) -> ContentPrior:
-    """Return learned content, set into all third octaves, with a covariance of the gains."""
+def content_prior(
+    content: LearnedContent, gain: Array, far_more: Array, *, level_is_free: bool
+) -> ContentPrior:
+    """Return learned content, set into all third octaves.
+
+    Parameters
+    ----------
+    content : LearnedContent
+        What was learned.
+    gain : ndarray, shape (bands, bands)
+        Covariance of the gains.
+    far_more : ndarray, shape (bands, bands)
+        Added to the covariance of other music.
+    level_is_free : bool
+        Level is no part of the gain.
+    """
     return ContentPrior(
         learned=learned_bands(),
         gain=gain,
@@ -134,7 +153,7 @@ def content_prior(content: LearnedContent, gain: Array, *, level_is_free: bool) 
         near_log_rms=content.near_log_rms,
         near_log_rms_sd=content.near_log_rms_sd,
         near_noise_db2=NEAR_NOISE_DB2,
-        far_covariance=_set_in(_symmetric(content.far_covariance)),
+        far_covariance=_set_in(_symmetric(content.far_covariance)) + far_more,
         far_scales=FAR_SCALES,
         far_noise_db2=FAR_NOISE_DB2,
         quality_half=QUALITY_HALF_DB2,

@@ -60,6 +60,8 @@ class ToneMatch:
         Gains; `side_db` is what the side gets in all (the mid's curve plus the width's).
     difference_db : ndarray, shape (bands,)
         Reference minus mix, third-octave readings, level removed; 0 where nothing is known.
+    thirds_difference_db : ndarray, shape (thirds,)
+        The same in the third octaves proper, which `full` meets.
     width_difference_db : ndarray, shape (bands,)
         Side-to-mid of the reference minus that of the mix; 0 where nothing is known.
     known, width_known : ndarray of bool, shape (bands,)
@@ -76,6 +78,7 @@ class ToneMatch:
     mid_db: Array
     side_db: Array
     difference_db: Array
+    thirds_difference_db: Array
     width_difference_db: Array
     known: Mask
     width_known: Mask
@@ -107,9 +110,9 @@ def derive_tone(mix: Profile, references: list[tuple[Profile, float]], settings:
     features = [(features_of(profile), weight) for profile, weight in references]
     wanted, width_wanted = wanted_gains(features_of(mix), features, prior)
 
+    at_bands = _thirds_difference(mix, references, values_at_thirds(difference), at_thirds(known))
     mid = np.zeros(len(frequencies))
     if settings.tone and known.any():
-        at_bands = _thirds_difference(mix, references, values_at_thirds(difference), at_thirds(known))
         mid = _mid_curve(spectrum, difference, known, wanted, settings, at_bands)
     width = np.zeros(len(frequencies))
     if settings.side and width_known.any():
@@ -121,6 +124,7 @@ def derive_tone(mix: Profile, references: list[tuple[Profile, float]], settings:
         mid_db=mid,
         side_db=mid + width,
         difference_db=difference,
+        thirds_difference_db=at_bands,
         width_difference_db=width_difference,
         known=known,
         width_known=width_known,
@@ -342,8 +346,13 @@ def range_window(frequencies: Array, low_hz: float, high_hz: float) -> Array:
 
 
 def third_octave_rms_db(values: Array, frequencies: Array, known: Mask) -> float | None:
-    """Return the RMS in dB over the judged bands (40 Hz to 16 kHz) after removing the mean, or None."""
-    counts = known & (frequencies >= JUDGED_LOW_HZ) & (frequencies <= JUDGED_HIGH_HZ)
+    """Return the RMS in dB over the third octaves from 40 Hz to 16 kHz, their mean removed, or None."""
+    counts = known & (frequencies >= 0.99 * JUDGED_LOW_HZ) & (frequencies <= JUDGED_HIGH_HZ)
+    centers = np.zeros(len(frequencies), dtype=bool)
+    centers[
+        int(np.argmin(np.abs(frequencies - 1000.0))) % (BANDS_PER_OCTAVE // 3) :: BANDS_PER_OCTAVE // 3
+    ] = True
+    counts &= centers
     if not counts.any():
         return None
     chosen = values[counts] - values[counts].mean()
