@@ -17,7 +17,7 @@ from refmaster.settings.match import BALANCED_PERCENT, EVIDENCE_PERCENT
 
 # Share of the remaining broad difference that `balanced` follows: of other music, and where the material is
 # shared, so that the rest is known to be content.
-BALANCED_SHARE, BALANCED_SHARE_NEAR = 0.75, 0.1
+BALANCED_SHARE, BALANCED_SHARE_NEAR = 0.8, 0.05
 BALANCED_LIMIT_DB = 6.0
 # Whittaker smoother on third octaves: half amplitude at a period of about 3 octaves.
 BROAD_STIFFNESS = 4.0

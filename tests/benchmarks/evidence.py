@@ -109,6 +109,7 @@ def main() -> None:
         "--peer-runs", type=int, default=6, help="cases of each table that matchering gets too"
     )
     parser.add_argument("--seed", type=int, default=1, help="of the mix engineers")
+    parser.add_argument("--engineers", type=int, default=1, help="mixes that each track is hidden in")
     parser.add_argument("--quick", action="store_true", help="a few cases of each")
     options = parser.parse_args()
     peer_runs = 1 if options.quick else options.peer_runs
@@ -116,8 +117,14 @@ def main() -> None:
         corpus = Corpus(options.music, Path(folder))
         engineers = np.random.default_rng(options.seed)
         names = list(corpus.files)
-        same = [same_case(corpus, name, half % 2, engineers) for half, name in enumerate(names)]
-        albums = [song_case(corpus, name, engineers) for name in names if corpus.siblings(name)]
+        several = [name for name in names if corpus.siblings(name)]
+        rounds = range(options.engineers)
+        same = [
+            same_case(corpus, name, (half + k) % 2, engineers)
+            for k in rounds
+            for half, name in enumerate(names)
+        ]
+        albums = [song_case(corpus, name, engineers) for _ in rounds for name in several]
         if options.quick:
             same, albums = same[::4], albums[::3]
         print(f"{len(names)} tracks, {len(set(corpus.groups.values()))} groups\n", flush=True)
@@ -190,7 +197,7 @@ def hidden(
     mixed = sosfilt(engineer_sections(rate, engineers), samples, axis=0)
     mid, side = mixed.mean(axis=1), (mixed[:, 0] - mixed[:, 1]) / 2 * engineers.uniform(0.6, 1.3)
     mixed = np.column_stack([mid + side, mid - side])
-    mix = corpus.work / f"{Path(name).stem}-mix-{len(references)}-{len(samples)}.wav"
+    mix = corpus.work / f"{Path(name).stem}-mix-{len(list(corpus.work.iterdir()))}.wav"
     sf.write(mix, mixed * (MIX_PEAK / np.abs(mixed).max()), rate, "FLOAT")
     original = levels_of(samples, rate)
     return Case(track=name, group=corpus.groups[name], original=original, mix=mix, references=references)
