@@ -59,6 +59,8 @@ class ContentPrior:
     near_noise_db2, far_noise_db2 : float
     far_covariance : ndarray, shape (bands, bands)
         Of the long-term spectra of finished music, dB^2.
+    far_extra : ndarray, shape (bands, bands)
+        What that is thought to miss, added where mastering is told from content, dB^2.
     far_scales : tuple of float
         How much further apart than that two recordings may be.
     quality_half, quality_power : float
@@ -74,6 +76,7 @@ class ContentPrior:
     near_log_rms_sd: float
     near_noise_db2: float
     far_covariance: Array
+    far_extra: Array
     far_scales: tuple[float, ...]
     far_noise_db2: float
     quality_half: float
@@ -247,7 +250,15 @@ def _near(d: Array, quality: Array, u: Array, at: Places, prior: ContentPrior) -
 def _far(d: Array, u: Array, at: Places, prior: ContentPrior) -> _Solved:
     scales = np.array(prior.far_scales) * (SHARED_CONTENT + (1 - SHARED_CONTENT) * float(u @ u))
     flat = np.zeros(len(scales))
-    return _solve(u @ d, at, prior, scales, prior.far_covariance[np.ix_(at, at)], prior.far_noise_db2, flat)
+    return _solve(
+        u @ d,
+        at,
+        prior,
+        scales,
+        (prior.far_covariance + prior.far_extra)[np.ix_(at, at)],
+        prior.far_noise_db2,
+        flat,
+    )
 
 
 def _solve(

@@ -131,7 +131,7 @@ def side_prior(prior: Prior) -> ContentPrior:
 
 
 def content_prior(
-    content: LearnedContent, gain: Array, far_more: Array, *, level_is_free: bool
+    content: LearnedContent, gain: Array, far_extra: Array, *, level_is_free: bool
 ) -> ContentPrior:
     """Return learned content, set into all third octaves.
 
@@ -141,8 +141,8 @@ def content_prior(
         What was learned.
     gain : ndarray, shape (bands, bands)
         Covariance of the gains.
-    far_more : ndarray, shape (bands, bands)
-        Added to the covariance of other music.
+    far_extra : ndarray, shape (bands, bands)
+        What the covariance of other music is thought to miss.
     level_is_free : bool
         Level is no part of the gain.
     """
@@ -153,7 +153,8 @@ def content_prior(
         near_log_rms=content.near_log_rms,
         near_log_rms_sd=content.near_log_rms_sd,
         near_noise_db2=NEAR_NOISE_DB2,
-        far_covariance=_set_in(_symmetric(content.far_covariance)) + far_more,
+        far_covariance=_set_in(_symmetric(content.far_covariance)),
+        far_extra=far_extra,
         far_scales=FAR_SCALES,
         far_noise_db2=FAR_NOISE_DB2,
         quality_half=QUALITY_HALF_DB2,
