@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+
+# As the command line has it: matrix products are small here, and a second thread only waits for a core.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from collections.abc import Callable
 from pathlib import Path
 
