@@ -75,6 +75,9 @@ class Cluster:
             self._recount_s = now + _RECOUNT_S
         return max(2, 2 * self._threads)
 
+    def expect(self, _tasks: int) -> None:
+        """Do nothing: the cluster's workers are there already."""
+
     def submit(self, task: Task) -> None:
         """Hand a task to the scheduler."""
         future: Future[dict[str, Any]] = self._executor.submit(

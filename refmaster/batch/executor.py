@@ -14,6 +14,10 @@ class Executor(Protocol):
         """Return how many tasks it wants to hold at once."""
         ...
 
+    def expect(self, tasks: int, /) -> None:
+        """Get ready for so many tasks."""
+        ...
+
     def submit(self, task: Task, /) -> None:
         """Take a task; its events carry its key."""
         ...

@@ -147,6 +147,11 @@ class LocalPool:
         """Return the process ids of the workers."""
         return [worker.pid for worker in self._workers]
 
+    def expect(self, tasks: int) -> None:
+        """Start the workers that so many tasks keep busy: while one measures a reference, others start."""
+        while len(self._workers) < min(self._size, tasks):
+            self._workers.append(Worker(len(self._workers), self._reports, self._memory_mb))
+
     def submit(self, task: Task) -> None:
         """Take a task."""
         self._waiting.append(task)

@@ -97,6 +97,7 @@ class Batch:
         self._stop = stop or (lambda: False)
         self._today = dt.date.today().isoformat()  # noqa: DTZ011 - the day of whoever runs it
         self._outcomes: dict[str, Outcome] = {}
+        self._tasks: Sequence[Task] = ()
 
     def run(self, tasks: Sequence[Task]) -> Summary:
         """Run what is to be done; those that make references first.
@@ -111,6 +112,7 @@ class Batch:
         tasks = [self._dated(task) for task in tasks]
         if not self._overwrite:
             self._refuse_foreign(tasks)
+        self._tasks = tasks
         making = {key for task in tasks for key in task.after}
         summary = Summary()
         first = [task for task in tasks if task.key in making]
@@ -160,6 +162,8 @@ class Batch:
             else:
                 self._keep(task, decision, summary)
         self._listener.decided(decided)
+        keys = {task.key for task in waiting}
+        self._executor.expect(len(waiting) + sum(bool(keys & set(task.after)) for task in self._tasks))
         running: dict[str, Task] = {}
         while waiting or running:
             stopping = self._stop()

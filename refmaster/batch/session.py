@@ -172,6 +172,9 @@ class _Nowhere:
     def capacity(self) -> int:
         return 0
 
+    def expect(self, _tasks: int, /) -> None:
+        pass
+
     def submit(self, _task: Task, /) -> None:
         raise OutputError("nothing runs here")
 

@@ -30,7 +30,6 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "batch"))
 
 SONGS = 40
-SONG_S = 60
 BARE = """
 import sys, time
 from pathlib import Path
@@ -83,12 +82,12 @@ def run_refmaster(folder: Path, *arguments: str) -> float:
     return time.perf_counter() - started
 
 
-def throughput() -> None:
+def throughput(song_s: float) -> None:
     """One process against a batch of one and of two workers."""
     times: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make_songs(folder, SONGS, SONG_S)
+        make_songs(folder, SONGS, song_s)
         command = [sys.executable, "-c", BARE, str(folder)]
         started = time.perf_counter()
         subprocess.run(command, env=environment(folder), check=True, stdout=subprocess.DEVNULL)
@@ -99,7 +98,7 @@ def throughput() -> None:
             times[f"batch --jobs {workers}"] = run_refmaster(folder, "batch", "--jobs", str(workers))
         times["batch again: all kept"] = run_refmaster(folder, "batch", "--jobs", "2")
     bare = times["bare masters, one process"]
-    print(f"{SONGS} jobs of {SONG_S} s, 48 kHz, 24 bit; {os.cpu_count()} cores")
+    print(f"{SONGS} jobs of {song_s:g} s, 48 kHz, 24 bit; {os.cpu_count()} cores")
     print(f"{'':<28}{'wall s':>8}{'s a job':>9}{'songs/h':>9}{'times bare':>12}")
     for what, seconds in times.items():
         row = f"{what:<28}{seconds:>8.1f}{seconds / SONGS:>9.3f}{3600 * SONGS / seconds:>9.0f}"
@@ -109,7 +108,7 @@ def throughput() -> None:
     print(f"overhead a job over the bare master: {(one - bare) / SONGS:.3f} s (asked: under 0.15)")
 
 
-def planning() -> None:
+def planning(_song_s: float) -> None:
     """Planning and journal of many tiny jobs, each size in a process of its own."""
     print(f"{'jobs':>6}{'plan s':>9}{'journal s':>11}{'resume s':>10}{'parent MB':>11}")
     for count in (100, 300, 1000):
@@ -131,6 +130,9 @@ def plan_only(folder: Path) -> None:
 
         def capacity(self) -> int:
             return 2
+
+        def expect(self, _tasks: int) -> None:
+            pass
 
         def submit(self, task: Task) -> None:
             from refmaster.batch.identity import identify
@@ -179,7 +181,7 @@ def timed(what: str) -> Iterator[None]:
     print(f"{what:<52}{time.perf_counter() - started:>8.1f} s")
 
 
-def cluster() -> None:
+def cluster(song_s: float) -> None:
     """40 jobs from and to S3 on two Dask workers, whole; then again with one of them killed half-way."""
     from cluster_parts import journal_lines, running_cluster, wait_for
 
@@ -189,11 +191,11 @@ def cluster() -> None:
     )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make_songs(folder, SONGS, SONG_S)
+        make_songs(folder, SONGS, song_s)
         with running_cluster(folder) as parts:
             store = parts.s3()
             store.mkdir("songs")
-            with timed(f"filling the bucket with {SONGS} songs of {SONG_S} s"):
+            with timed(f"filling the bucket with {SONGS} songs of {song_s:g} s"):
                 for song in sorted((folder / "mixes").iterdir()):
                     store.put_file(str(song), f"songs/mixes/{song.name}")
                 store.put_file(str(folder / "reference.flac"), "songs/reference.flac")
@@ -202,9 +204,7 @@ def cluster() -> None:
                 (folder / f"{run}.yaml").write_text(jobs.format(name=run))
                 journal = folder / run / "refmaster" / "journal.jsonl"
                 command = ["batch", f"{run}.yaml", "--scheduler", parts.scheduler]
-                with timed(
-                    f"{SONGS} jobs, {'one of two workers killed half-way' if kill else 'two workers'}"
-                ):
+                with timed(f"{SONGS} jobs, {what}"):
                     batch = subprocess.Popen(
                         [sys.executable, "-m", "refmaster", *command],
                         cwd=folder,
@@ -216,19 +216,15 @@ def cluster() -> None:
                         parts.kill_worker(0)
                     code = batch.wait(timeout=1200)
                 done = _done(journal_lines(journal))
-                print(
-                    f"  exit code {code}; {len(done)} jobs done, most often {max(Counter(done).values())} times"
-                )
+                most = max(Counter(done).values())
+                print(f"  exit code {code}; {len(done)} jobs done, none more than {most} time")
             names = [song.name for song in sorted((folder / "mixes").iterdir())]
-            same = sum(
-                store.cat_file(f"songs/whole/{n}") == store.cat_file(f"songs/wounded/{n}") for n in names
-            )
+            whole = {n: store.cat_file(f"songs/whole/{n}") for n in names}
+            same = sum(whole[n] == store.cat_file(f"songs/wounded/{n}") for n in names)
             print(f"  {same} of {len(names)} masters are the same bytes in both runs")
             with timed("the same jobs on this machine, from files"):
                 run_refmaster(folder, "batch", "jobs.yaml", "--jobs", "2")
-            same = sum(
-                store.cat_file(f"songs/whole/{n}") == (folder / "masters" / n).read_bytes() for n in names
-            )
+            same = sum(whole[n] == (folder / "masters" / n).read_bytes() for n in names)
             print(f"  {same} of {len(names)} masters are the same bytes as on the cluster")
 
 
@@ -244,13 +240,14 @@ def main() -> None:
     )
     parser.add_argument("parts", nargs="*", choices=[*parts, []], default=[])
     parser.add_argument("--plan-only", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--song-s", type=float, default=60.0, help="length of the songs, s")
     arguments = parser.parse_args()
     if arguments.plan_only is not None:
         plan_only(arguments.plan_only)
         return
     for name in arguments.parts or parts:
         print(f"== {name}")
-        parts[name]()
+        parts[name](arguments.song_s)
         print()
 
 
