@@ -120,6 +120,8 @@ class Batch:
             self._run_stage(stage, summary)
             if making:
                 storage.forget_listings()  # what the first stage wrote
+        order = {task.key: number for number, task in enumerate(tasks)}
+        summary.rows.sort(key=lambda row: order[row.task.key])
         return summary
 
     def decisions(self, tasks: Sequence[Task]) -> list[tuple[Task, Decision]]:
