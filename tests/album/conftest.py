@@ -5,7 +5,7 @@ import pytest
 import soundfile as sf
 
 RATE_HZ = 44100
-SECONDS = 5.0
+SECONDS = 4.0
 
 
 def song(number, *, seconds=SECONDS, rate=RATE_HZ, channels=2, tilt_db=0.0, level_db=0.0):
