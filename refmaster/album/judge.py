@@ -21,7 +21,10 @@ UNLIKE_DB = 5.0
 UNLIKE_DEVIATIONS = 2.5
 MIN_TRACKS_TO_COMPARE = 3
 OUTLIER_WEIGHT = 0.3
-_LEAST_SONG_SCALE = 0.3
+# Against songs at large, however alike this album's are.
+_SONG_SCALE = 1.0
+# A level moved by this much on the evidence of one song is worth a word.
+NOTABLE_LEVEL_DB = 2.5
 # What engineers call too much of a region.
 _TOO_MUCH = {"low mids": "mud", "upper mids": "harshness"}
 
@@ -35,7 +38,7 @@ def judge_tracks(
     plan: AlbumPlan, tracks: Sequence[TrackResult], moves: EngineerMoves | None = None
 ) -> list[TrackResult]:
     """Return the tracks with what the comparison with each other says of them."""
-    unlike = _unlike(plan, tracks, moves)
+    unlike = _unlike(plan, tracks)
     if moves is not None:
         for number, weight in enumerate(moves.fits.level.song_weights):
             if weight < OUTLIER_WEIGHT and len(tracks) >= MIN_TRACKS_TO_COMPARE:
@@ -106,31 +109,42 @@ def _engineers(plan: AlbumPlan) -> list[Finding]:
         ]
     if len(set(named)) == 1 and len(named) == len(plan.tracks):
         return [info("one_engineer", f"all tracks are by {named[0]}: their differences are the songs' own")]
+    findings = _moved_by_one_song(plan)
     if len(set(named)) == len(named):
-        return [
+        findings.append(
             info(
                 "one_song_each",
                 "every engineer is named for one song: engineer and song can hardly be told apart",
                 "leave the names out unless the mixes really differ by hand: wrong names do harm",
             )
-        ]
-    return []
+        )
+    return findings
 
 
-def _unlike(
-    plan: AlbumPlan, tracks: Sequence[TrackResult], moves: EngineerMoves | None
-) -> list[list[Finding]]:
-    """Return, for each track, in which regions it differs from the rest as songs rarely do."""
+def _moved_by_one_song(plan: AlbumPlan) -> list[Finding]:
+    return [
+        warning(
+            "level_by_one_song",
+            f"{e.name}'s only song is moved by {e.level_db:+.1f} dB against the others",
+            "where it is meant to be so quiet or loud: keep: [level]",
+        )
+        for e in plan.engineers
+        if e.tracks == 1 and abs(e.level_db) >= NOTABLE_LEVEL_DB
+    ]
+
+
+def _unlike(plan: AlbumPlan, tracks: Sequence[TrackResult]) -> list[list[Finding]]:
+    """Return, for each track, the region in which it differs most from the rest, where songs rarely do."""
     found: list[list[Finding]] = [[] for _ in tracks]
     if len(tracks) < MIN_TRACKS_TO_COMPARE:
         return found
-    scale = _LEAST_SONG_SCALE if moves is None else max(moves.fits.tone.song_scale, _LEAST_SONG_SCALE)
-    covariance = scale * shipped_prior().tone.song_prior().covariance
+    covariance = _SONG_SCALE * shipped_prior().tone.song_prior().covariance
     moved = np.array([curve_at(t.plan.tone.mid, TONE_HZ) for t in tracks])
     shared = curve_at(plan.common.mid, TONE_HZ)
     tone = np.array([t.before.tone_db for t in tracks]) + moved - shared
     present = np.array([t.before.tone_present for t in tracks])
     hz = TONE_HZ
+    rarest = np.zeros(len(tracks))
     for name, low, high in REGIONS:
         inside = (hz >= low) & (hz < high)
         for number in range(len(tracks)):
@@ -146,7 +160,10 @@ def _unlike(
             spread = float(np.sqrt(weights @ covariance @ weights * (1.0 + 1.0 / (len(tracks) - 1))))
             if abs(apart) < max(UNLIKE_DB, UNLIKE_DEVIATIONS * spread):
                 continue
-            found[number].append(_unlike_finding(name, low, high, apart, float(weights @ moved[number])))
+            if abs(apart) / spread > rarest[number]:
+                rarest[number] = abs(apart) / spread
+                moved_by = float(weights @ moved[number])
+                found[number] = [_unlike_finding(name, low, high, apart, moved_by)]
     return found
 
 

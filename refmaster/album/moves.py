@@ -24,6 +24,9 @@ from refmaster.matching.bands import Array
 from refmaster.matching.curves import curve_at
 from refmaster.plan import CurvePoint
 
+# One quiet song and one quiet engineer look alike: on the evidence of one song less is moved.
+SINGLE_SONG_SHARE = 2 / 3
+
 
 @dataclass(frozen=True, kw_only=True)
 class AlbumFits:
@@ -107,6 +110,10 @@ def engineer_moves(
     open_tone = tone_model(prior, engineer_scales=ENGINEER_SCALES)
     limit = settings.engineers.max_level_db
     level_db = corrections_db(level, engineers, every, max_db=limit)[:, 0]
+    single = np.array([engineers.count(e) == 1 for e in engineers])
+    level_db = np.where(
+        single, np.clip(level_db, -limit * SINGLE_SONG_SHARE, limit * SINGLE_SONG_SHARE), level_db
+    )
     named = np.array([e is not None for e in engineers])
     return EngineerMoves(
         tone_db=tone_db,

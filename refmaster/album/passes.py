@@ -30,7 +30,7 @@ from refmaster.audio import open_audio
 from refmaster.cache import cached_profile, content_sha256
 from refmaster.check.preflight import inspect_mix
 from refmaster.check.promises import judge_master, judge_moves, judge_references
-from refmaster.errors import AudioError, SettingsError
+from refmaster.errors import AudioError, OutputError, SettingsError
 from refmaster.mastering import MasterResult, close_loop, render_file
 from refmaster.outlets import FileOutlet
 from refmaster.plan import MasteringPlan
@@ -77,6 +77,8 @@ def master_album(
         Naming everything that is wrong; nothing has been rendered then.
     """
     album = load_album(source, **overrides)
+    if Path(source).is_dir() and Path(folder).exists() and Path(folder).samefile(source):
+        raise OutputError(f"{folder}: is the folder of the mixes; give another one for the masters")
     inputs = (*album.paths, *(path for path, _ in album.references), Path(source))
     place = AlbumFolder(folder, overwrite=overwrite, inputs=tuple(p for p in inputs if p.is_file()))
     features, references = take_in(album, output_names(album), progress)

@@ -49,7 +49,7 @@ from refmaster.album.passes import master_album
 from refmaster.album.prior import AlbumPrior, shipped_prior
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
-EXCERPT_S = 24.0
+EXCERPT_S = 40.0
 TRACK_S = 240.0
 
 
@@ -71,7 +71,7 @@ def main() -> None:
             print(recovery_tables(pools, songs, seeds), "\n", flush=True)
             print(undisturbed_table(pools, songs, list(seeds)[:6]), "\n", flush=True)
         if options.only in (None, "files"):
-            print(files_table(options.music, work, 1 if options.quick else 4), "\n", flush=True)
+            print(files_table(options.music, work, 1 if options.quick else 6), "\n", flush=True)
         if options.only in (None, "cost") and not options.quick:
             print(cost_table(options.music, work), flush=True)
 
@@ -100,8 +100,8 @@ def recovery_tables(pools: dict[str, list[Song]], songs: Sequence[Song], seeds: 
     level = ["refmaster", "engineers' means removed", "all equally loud"]
     return "\n\n".join(
         [
-            "Between-track tone error to the undisturbed album, after / before (mean of albums; "
-            "in brackets: share of albums that became worse)",
+            "Between-track tone error to the undisturbed album, after / before: mean of the albums' ratios, "
+            "ratio of the mean errors, and in brackets the share of albums that became worse",
             _ratios(found, pools, "tone", tone),
             "Relative loud-section levels, error after / before",
             _ratios(found, pools, "level", level),
@@ -117,20 +117,26 @@ def _ratios(
     rows = []
     for method in methods:
         for pool in [*pools, "all"]:
-            row, means = [method, pool], []
+            cells, everything = [], []
             for split in SPLITS:
-                outcomes = [
-                    o
-                    for (name, s), several in found.items()
+                errors = [
+                    (getattr(o, kind)["before"], getattr(o, kind)[method])
+                    for (name, s), outcomes in found.items()
                     if s == split and pool in (name, "all")
-                    for o in several
+                    for o in outcomes
                 ]
-                ratios = [getattr(o, kind)[method] / getattr(o, kind)["before"] for o in outcomes]
-                worse = np.mean([r > 1 for r in ratios])
-                means.append(float(np.mean(ratios)))
-                row.append(f"{means[-1]:.2f} ({worse:.0%})")
-            rows.append([*row, f"{np.mean(means[:3]):.3f}", f"{np.mean(means):.3f}"])
-    return table(["method", "albums of", *SPLITS, "labelled several", "all"], rows)
+                everything.append(np.array(errors))
+                cells.append(_cell(everything[-1]))
+            labelled = np.concatenate(everything[:3])
+            rows.append([method, pool, *cells, _cell(labelled), _cell(np.concatenate(everything))])
+    return table(["method", "albums of", *SPLITS, "several songs each", "all"], rows)
+
+
+def _cell(errors: Array) -> str:
+    """Return the mean of the ratios, the ratio of the means, and the share of albums that became worse."""
+    ratios = errors[:, 1] / errors[:, 0]
+    of_means = errors[:, 1].mean() / errors[:, 0].mean()
+    return f"{ratios.mean():.2f} / {of_means:.2f} ({np.mean(ratios > 1):.0%})"
 
 
 def undisturbed_table(pools: dict[str, list[Song]], songs: Sequence[Song], seeds: Sequence[int]) -> str:
@@ -167,16 +173,14 @@ def files_table(music: Path | None, work: Path, count: int) -> str:
             ]
             text = "\n".join(["version: 1", "match: {target_lufs: -18}", "tracks:", *tracks])
             (work / "album.yaml").write_text(text)
-            result = master_album(
-                work / "album.yaml", work / f"out{seed}{split.replace('/', '')}", prior=case.prior
-            )
+            result = master_album(work / "album.yaml", work / f"out{seed}", prior=case.prior)
             masters = [t.output for t in result.tracks]
             errors = [judged(paths, excerpts) for paths in (mixes, masters)]
             pooled = pooled_error(masters, -18.0)
             (tone, level), (tone_after, level_after) = errors
             rows.append(
                 [
-                    f"{split}, album {seed + 1}",
+                    split,
                     f"{tone:.2f} > {tone_after:.2f} ({tone_after / tone:.2f})",
                     f"{level:.2f} > {level_after:.2f} ({level_after / level:.2f})",
                     f"{pooled:+.2f}",
@@ -194,11 +198,14 @@ def written_cases(
     random = np.random.default_rng(seed)
     if music is None:
         files = [*sorted((FIXTURES / "album").glob("*.flac")), *sorted((FIXTURES / "music").glob("*.flac"))]
-        files = [*files, FIXTURES / "example/reference.flac"]
+        pools = {"shipped": [*files, FIXTURES / "example/reference.flac"]}
     else:
-        files = recordings(music)
+        songs = [Song(f) for f in recordings(music)]
+        found = pools_of(songs, music / "manifest.csv")
+        pools = {name: [s.path for s in pool] for name, pool in found.items()}
+    name, files = list(pools.items())[seed % len(pools)]
     chosen = [files[i] for i in random.permutation(len(files))[: min(len(files), 7)]]
-    prior = prior_of(music, chosen)
+    prior = prior_of(music, chosen if name == "pooled" else files)
     sizes = (3, 2, 1) if len(chosen) == 6 else (4, 2, 1)
     who = [number for number, size in enumerate(sizes) for _ in range(size)]
     case = Case([], [Engineer.draw(random) for _ in sizes], who, prior)
@@ -206,10 +213,16 @@ def written_cases(
     for path in chosen:
         samples, rate = read(path)
         samples = np.repeat(samples, 2, axis=1) if samples.shape[1] == 1 else samples
-        length = round(EXCERPT_S * rate)
-        start = int(random.integers(0, max(1, len(samples) - length)))
-        excerpts.append((samples[start : start + length] * 0.35, rate))
-    return {"/".join(map(str, sizes)): (case, excerpts)}
+        excerpts.append((around_the_peak(samples, rate) * 0.35, rate))
+    return {f"{name} {'/'.join(map(str, sizes))}": (case, excerpts)}
+
+
+def around_the_peak(samples: Array, rate: int) -> Array:
+    """Return the excerpt that holds the highest sample: level and peak belong together in the model."""
+    length = round(EXCERPT_S * rate)
+    start = int(np.abs(samples).max(axis=1).argmax()) - length // 2
+    start = max(0, min(start, len(samples) - length))
+    return samples[start : start + length]
 
 
 def prior_of(music: Path | None, chosen: Sequence[Path]) -> AlbumPrior:
