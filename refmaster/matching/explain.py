@@ -15,7 +15,7 @@ from refmaster.plan import BandEstimate, Region, Tone
 from refmaster.settings.match import FULL_PERCENT, MatchSettings
 
 REGIONS = (
-    ("sub bass", 20.0, 60.0),
+    ("sub bass", 30.0, 60.0),
     ("bass", 60.0, 150.0),
     ("low mids", 150.0, 500.0),
     ("mids", 500.0, 2000.0),
