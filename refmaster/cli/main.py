@@ -94,7 +94,7 @@ def run() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the last door: shown with its traceback, exit 3
         sys.exit(_usage_or_fault(error))
     if code == EXIT_INTERRUPTED:
-        _complain("interrupted; nothing was changed")
+        _complain("interrupted; nothing half-written was left")
     sys.exit(code if isinstance(code, int) else 0)
 
 
