@@ -21,6 +21,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from refmaster.album.outcome import AlbumResult as AlbumResult
+    from refmaster.album.passes import master_album as master_album
+    from refmaster.album.passes import render_album_plan as render_album_plan
     from refmaster.audio import ArraySource as ArraySource
     from refmaster.audio import open_audio as open_audio
     from refmaster.errors import AudioError as AudioError
@@ -43,6 +46,9 @@ if TYPE_CHECKING:
     from refmaster.settings.match import MatchSettings as MatchSettings
 
 _HOMES = {
+    "AlbumResult": "album.outcome",
+    "master_album": "album.passes",
+    "render_album_plan": "album.passes",
     "ArraySource": "audio",
     "open_audio": "audio",
     "AudioError": "errors",
