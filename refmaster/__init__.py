@@ -18,39 +18,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from refmaster.version import __version__
 
 if TYPE_CHECKING:
     from refmaster.album.outcome import AlbumResult as AlbumResult
     from refmaster.album.passes import master_album as master_album
     from refmaster.album.passes import render_album_plan as render_album_plan
-    from refmaster.audio import ArraySource as ArraySource
-    from refmaster.audio import open_audio as open_audio
     from refmaster.errors import AudioError as AudioError
     from refmaster.errors import InputError as InputError
     from refmaster.errors import OutputError as OutputError
     from refmaster.errors import RefmasterError as RefmasterError
     from refmaster.errors import SettingsError as SettingsError
+    from refmaster.io.open import open_audio as open_audio
+    from refmaster.io.source import ArraySource as ArraySource
     from refmaster.mastering import MasterResult as MasterResult
     from refmaster.mastering import master_array as master_array
     from refmaster.mastering import master_file as master_file
     from refmaster.mastering import plan_file as plan_file
     from refmaster.mastering import render_file as render_file
-    from refmaster.measuring import measure as measure
     from refmaster.plan import MasteringPlan as MasteringPlan
     from refmaster.plan import load_plan as load_plan
     from refmaster.plan import save_plan as save_plan
-    from refmaster.profile import Profile as Profile
-    from refmaster.profile import load_profile as load_profile
-    from refmaster.profile import save_profile as save_profile
+    from refmaster.profile.measure import measure as measure
+    from refmaster.profile.model import Profile as Profile
+    from refmaster.profile.model import load_profile as load_profile
+    from refmaster.profile.model import save_profile as save_profile
     from refmaster.settings.match import MatchSettings as MatchSettings
 
 _HOMES = {
     "AlbumResult": "album.outcome",
     "master_album": "album.passes",
     "render_album_plan": "album.passes",
-    "ArraySource": "audio",
-    "open_audio": "audio",
+    "ArraySource": "io.source",
+    "open_audio": "io.open",
     "AudioError": "errors",
     "InputError": "errors",
     "OutputError": "errors",
@@ -61,13 +61,13 @@ _HOMES = {
     "master_file": "mastering",
     "plan_file": "mastering",
     "render_file": "mastering",
-    "measure": "measuring",
+    "measure": "profile.measure",
     "MasteringPlan": "plan",
     "load_plan": "plan",
     "save_plan": "plan",
-    "Profile": "profile",
-    "load_profile": "profile",
-    "save_profile": "profile",
+    "Profile": "profile.model",
+    "load_profile": "profile.model",
+    "save_profile": "profile.model",
     "MatchSettings": "settings.match",
 }
 

@@ -16,6 +16,23 @@ Every message says what was expected, what was found and what to do.
 
 from __future__ import annotations
 
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """How the command line ends, and how a job of a batch ended; those above 100 follow the shell."""
+
+    DONE = 0
+    PROMISE_NOT_MET = 1
+    BAD_INPUT = 2
+    FAULT = 3
+    TIMEOUT = 124
+    NOT_RUN = 125
+    INTERRUPTED = 130
+    CRASHED = 134
+    OUT_OF_MEMORY = 137
+    TERMINATED = 143
+
 
 class RefmasterError(Exception):
     """Base of all errors that refmaster raises on purpose."""

@@ -6,31 +6,33 @@ the limiter moved them the plan is corrected and rendered again before anything 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refmaster.audio import ArraySource, AudioSource, Block, open_audio
-from refmaster.check.findings import Finding
+from refmaster._types import Block, Progress
+from refmaster.check.findings import Finding, kept_promises
 from refmaster.check.preflight import inspect_mix, inspect_reference, require_stereo, require_usable
 from refmaster.check.promises import judge_master, judge_moves, judge_references
-from refmaster.dsp.drive import DriveAnalyzer
 from refmaster.dsp.limiter import LimiterActivity
-from refmaster.engines.choice import heard_by_engine, with_engine
+from refmaster.engines.base import heard_by_engine, with_engine
 from refmaster.engines.findings import engine_findings
 from refmaster.errors import AudioError, InputError
-from refmaster.formats import output_format_for
+from refmaster.io.formats import output_format_for
+from refmaster.io.open import open_audio
+from refmaster.io.source import ArraySource, AudioSource
 from refmaster.matching.correct import corrected_level, corrected_peak, corrected_tone
 from refmaster.matching.derive import WeightedProfile, derive_plan
-from refmaster.matching.level import level_solved
-from refmaster.measuring import measure
-from refmaster.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOutlet
 from refmaster.plan import MasteringPlan, load_plan
-from refmaster.profile import Profile, is_profile_path, load_profile
-from refmaster.render import KeptBlocks, Renderer, limiter_settings
+from refmaster.profile.measure import measure
+from refmaster.profile.model import Profile, is_profile_path, load_profile
+from refmaster.rendering.drive import DriveAnalyzer
+from refmaster.rendering.level import level_solved
+from refmaster.rendering.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOutlet
+from refmaster.rendering.renderer import KeptBlocks, Renderer, limiter_settings
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import settings_from
 from refmaster.settings.output import OutputSettings
@@ -39,7 +41,6 @@ from refmaster.threads import prefetched
 # Each attempt costs a whole render; the first is right in most cases, the second in nearly all.
 MAX_ATTEMPTS = 4
 
-Progress = Callable[[str, int, int | None], None]
 PathLike = str | Path
 ReferenceLike = PathLike | Profile | tuple[PathLike | Profile, float]
 
@@ -76,7 +77,7 @@ class MasterResult:
     @property
     def kept_promises(self) -> bool:
         """True where no finding is a broken promise."""
-        return all(finding.severity != "broken_promise" for finding in self.findings)
+        return kept_promises(self.findings)
 
 
 def master_file(

@@ -14,7 +14,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-import refmaster
 from refmaster.settings.document import read_document
 from refmaster.settings.emit import emit_model
 from refmaster.settings.match import MatchSettings
@@ -174,11 +173,6 @@ class MasteringPlan(Model):
         )
 
 
-def made_by() -> str:
-    """Return the name and version that plans and profiles carry."""
-    return f"refmaster {refmaster.__version__}"
-
-
 def format_plan(plan: MasteringPlan) -> str:
     """Return a plan as YAML text."""
     name = Path(plan.mix.file).name
@@ -188,7 +182,7 @@ def format_plan(plan: MasteringPlan) -> str:
 
 def save_plan(plan: MasteringPlan, path: str | Path, *, overwrite: bool = False) -> None:
     """Write a plan as YAML, complete or not at all; paths become relative to the plan's folder."""
-    from refmaster.atomic import write_text
+    from refmaster.io.atomic import write_text
 
     write_text(path, format_plan(relocated(plan, Path(path).parent)), overwrite=overwrite)
 

@@ -52,3 +52,25 @@ def db_to_power(level_db: ArrayLike) -> float | NDArray[np.float64]:
     """Return the linear power of a level in dB."""
     power = np.power(10.0, np.asarray(level_db, dtype=np.float64) / 10.0)
     return float(power) if power.ndim == 0 else power
+
+
+LOUDNESS_OFFSET_DB = -0.691
+"""ITU-R BS.1770-5, Annex 1: loudness is ``-0.691 + 10 log10`` of the K-weighted power."""
+
+
+@overload
+def power_to_lufs(power: float) -> float: ...
+@overload
+def power_to_lufs(power: NDArray[np.floating]) -> NDArray[np.float64]: ...
+def power_to_lufs(power: ArrayLike) -> float | NDArray[np.float64]:
+    """Return the loudness in LUFS of a K-weighted power, summed over channels; 0 gives ``-inf``."""
+    return power_to_db(np.asarray(power)) + LOUDNESS_OFFSET_DB
+
+
+@overload
+def lufs_to_power(loudness_lufs: float) -> float: ...
+@overload
+def lufs_to_power(loudness_lufs: NDArray[np.floating]) -> NDArray[np.float64]: ...
+def lufs_to_power(loudness_lufs: ArrayLike) -> float | NDArray[np.float64]:
+    """Return the K-weighted power of a loudness in LUFS."""
+    return db_to_power(np.asarray(loudness_lufs) - LOUDNESS_OFFSET_DB)

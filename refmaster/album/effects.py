@@ -16,8 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from refmaster._types import Array, Mask
 
 # Where nobody is named, no track's tone moves by more than this: one song says nothing of who mixed it that
 # an unlike song would not say as well.

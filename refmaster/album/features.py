@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refmaster.matching.bands import Array, Mask, spectrum_of
+from refmaster._types import Array, Mask
 from refmaster.meters.kweighting import k_weighting_power_gain
 from refmaster.meters.loudness import gate_block_powers
-from refmaster.profile import BANDS_PER_OCTAVE, FLOOR_DB, Profile, band_centers_hz
-from refmaster.report.result import measured_json
+from refmaster.profile.bands import spectrum_of
+from refmaster.profile.model import BANDS_PER_OCTAVE, FLOOR_DB, Profile, band_centers_hz
 
 # Third octaves of the model, 40 Hz to 16 kHz, as the meter has them: 1000 * 2**(k/3) Hz.
 TONE_HZ: Array = 1000.0 * 2.0 ** (np.arange(-14, 13) / 3)
@@ -123,7 +123,7 @@ def features_of(profile: Profile) -> TrackFeatures:
         segment_hz=hz,
         segments=segments,
         momentary_lufs=np.asarray(profile.series.momentary_lufs, dtype=np.float32),
-        measured=measured_json(profile),
+        measured=profile.single_values(),
     )
 
 

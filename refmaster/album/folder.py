@@ -14,10 +14,10 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from refmaster.album.plan import AlbumPlan, format_album_plan, plan_digest, relocated_album, track_plan
-from refmaster.atomic import check_destination, write_text
-from refmaster.cache import content_sha256
 from refmaster.errors import AudioError, OutputError
+from refmaster.io.atomic import check_destination, write_text
 from refmaster.plan import MasteringPlan, format_plan, relocated
+from refmaster.profile.cache import content_sha256
 from refmaster.settings.model import Model
 
 ALBUM_PLAN_NAME = "album-plan.yaml"

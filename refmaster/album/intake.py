@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
+from refmaster._types import Progress
 from refmaster.album.features import TrackFeatures, features_of
 from refmaster.album.request import Album
-from refmaster.audio import open_audio
-from refmaster.cache import cached_profile, content_sha256
 from refmaster.check.preflight import require_stereo, require_usable
 from refmaster.errors import AudioError, InputError, OutputError
-from refmaster.formats import output_format_for
-from refmaster.profile import Profile, is_profile_path
+from refmaster.io.formats import output_format_for
+from refmaster.io.open import open_audio
+from refmaster.profile.cache import cached_profile, content_sha256
+from refmaster.profile.model import Profile, is_profile_path
 from refmaster.settings.document import Problem, problems_error
-
-Progress = Callable[[str, int, int | None], None]
 
 
 def take_in(

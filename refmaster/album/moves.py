@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from refmaster._types import Array
 from refmaster.album.effects import EffectsFit, EffectsModel, corrections_db, fit_effects
 from refmaster.album.features import TONE_HZ, TrackFeatures
 from refmaster.album.pooled import pooled_lufs
@@ -20,7 +21,6 @@ from refmaster.album.prior import (
     width_model,
 )
 from refmaster.album.request import Album
-from refmaster.matching.bands import Array
 from refmaster.matching.curves import curve_at
 from refmaster.plan import CurvePoint
 

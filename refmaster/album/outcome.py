@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from refmaster._types import Array
 from refmaster.album.features import TONE_HZ, TrackFeatures
 from refmaster.album.moves import EngineerMoves
 from refmaster.album.plan import AlbumPlan, track_curves, track_gain_db
 from refmaster.album.pooled import pooled_lufs
 from refmaster.check.findings import Finding
-from refmaster.matching.bands import Array
 from refmaster.matching.curves import curve_at
 from refmaster.plan import MasteringPlan
 

@@ -5,38 +5,31 @@ Tracks are rendered one after another, so that memory does not grow with their n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from refmaster._types import Progress
 from refmaster.album.features import TrackFeatures, features_of
 from refmaster.album.folder import AlbumFolder
 from refmaster.album.intake import take_in
 from refmaster.album.judge import judge_album, judge_tracks
 from refmaster.album.outcome import AlbumResult, TrackResult, album_lufs, plan_changes
-from refmaster.album.plan import (
-    AlbumPlan,
-    load_album_plan,
-    plan_digest,
-    track_plan,
-    with_track_plan,
-)
+from refmaster.album.plan import AlbumPlan, load_album_plan, plan_digest, track_plan, with_track_plan
 from refmaster.album.planning import PlannedAlbum, output_names, plan_album
 from refmaster.album.prior import AlbumPrior
 from refmaster.album.request import load_album
-from refmaster.audio import open_audio
-from refmaster.cache import cached_profile, content_sha256
 from refmaster.check.preflight import inspect_mix
 from refmaster.check.promises import judge_master, judge_moves, judge_references
 from refmaster.errors import AudioError, OutputError, SettingsError
+from refmaster.io.open import open_audio
 from refmaster.mastering import MasterResult, close_loop, render_file
-from refmaster.outlets import FileOutlet
 from refmaster.plan import MasteringPlan
+from refmaster.profile.cache import cached_profile, content_sha256
+from refmaster.rendering.outlets import FileOutlet
 from refmaster.settings.document import problems_error
-
-Progress = Callable[[str, int, int | None], None]
 
 # The written album is corrected once where it misses its loudness by more than this.
 POOLED_OFF_LU = 0.07

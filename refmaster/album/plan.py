@@ -16,8 +16,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from refmaster._types import Array
 from refmaster.album.request import AlbumOutput, Aspect, LevelAnchor
-from refmaster.matching.bands import Array
 from refmaster.matching.curves import curve_at, tone_points
 from refmaster.plan import (
     Balance,
@@ -32,14 +32,14 @@ from refmaster.plan import (
     ReferenceRecord,
     Tone,
     format_plan,
-    made_by,
     relocated,
 )
-from refmaster.profile import band_centers_hz
+from refmaster.profile.model import band_centers_hz
 from refmaster.settings.document import Document, read_document
 from refmaster.settings.emit import emit_model
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import Model, validate_document
+from refmaster.version import made_by
 
 POOLED_TOLERANCE_LU = 0.1
 TRACK_TOLERANCE_LU = 0.1

@@ -8,11 +8,12 @@ than is allowed, the whole album stays lower by as much, and that track is named
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from refmaster._types import Array, Progress
 from refmaster.album.features import TONE_HZ, TrackFeatures
 from refmaster.album.moves import (
     EngineerMoves,
@@ -37,18 +38,17 @@ from refmaster.album.plan import (
 from refmaster.album.pooled import pooled_lufs, pooled_profile
 from refmaster.album.prior import AlbumPrior
 from refmaster.album.request import Album
-from refmaster.audio import open_audio
-from refmaster.cache import cached_profile
-from refmaster.dsp.drive import DriveAnalyzer, DriveSolution
-from refmaster.dsp.limiter import LimiterSettings
-from refmaster.matching.bands import Array
+from refmaster.io.open import open_audio
 from refmaster.matching.curves import tone_points
 from refmaster.matching.derive import derive_plan, target_lufs
-from refmaster.plan import CurvePoint, LimiterStage, MasteringPlan, MixRecord, made_by
-from refmaster.profile import Profile, band_centers_hz
-from refmaster.render import Renderer, limiter_settings
+from refmaster.plan import CurvePoint, LimiterStage, MasteringPlan, MixRecord
+from refmaster.profile.cache import cached_profile
+from refmaster.profile.model import Profile, band_centers_hz
+from refmaster.rendering.drive import DriveAnalyzer, DriveSolution
+from refmaster.rendering.renderer import Renderer, limiter_settings
+from refmaster.settings.limiter import LimiterSettings
+from refmaster.version import made_by
 
-Progress = Callable[[str, int, int | None], None]
 References = Sequence[tuple[Profile, float]]
 _UNFIT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
 _MAX_NAME = 100

@@ -7,17 +7,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from refmaster._types import Array
 from refmaster.album.features import TONE_HZ
-from refmaster.matching.bands import Array
 from refmaster.meters.loudness import integrated_lufs_from_block_powers
-from refmaster.profile import (
-    FLOOR_DB,
-    BandSpectrum,
-    Evidence,
-    Profile,
-    TimeSeries,
-    band_centers_hz,
-)
+from refmaster.profile.model import FLOOR_DB, BandSpectrum, Evidence, Profile, TimeSeries, band_centers_hz
 
 # As many segments as one recording has at most; more would add nothing but time.
 MAX_SEGMENTS = 1024

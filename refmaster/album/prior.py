@@ -16,7 +16,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from refmaster.album.effects import Array, EffectsModel, Mask, SongPrior, centred
+from refmaster._types import Array, Mask
+from refmaster.album.effects import EffectsModel, SongPrior, centred
 from refmaster.album.features import TONE_HZ, TrackFeatures
 from refmaster.settings.document import read_document
 from refmaster.settings.model import Model, validate_document

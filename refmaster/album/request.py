@@ -14,12 +14,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from refmaster.delivery.targets import delivery_target
 from refmaster.errors import SettingsError
 from refmaster.settings.document import Document, Problem, problems_error, read_document
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import Model, settings_from, validate_document
 from refmaster.settings.output import OutputSettings
+from refmaster.settings.targets import delivery_target
 
 Percent = Annotated[float, Field(ge=0.0, le=100.0)]
 Aspect = Literal["tone", "level", "width"]

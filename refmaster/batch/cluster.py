@@ -15,10 +15,10 @@ import time
 from concurrent.futures import CancelledError, Future
 from typing import Any
 
-import refmaster
 from refmaster.batch.pool import LocalPool
 from refmaster.batch.task import CODE_CRASHED, CODE_FAULT, Event, Outcome, Task
 from refmaster.errors import InputError
+from refmaster.version import __version__
 
 RETRIES = 3
 CONNECT_S = 20.0
@@ -81,7 +81,7 @@ class Cluster:
     def submit(self, task: Task) -> None:
         """Hand a task to the scheduler."""
         future: Future[dict[str, Any]] = self._executor.submit(
-            run_on_worker, task.as_json(), refmaster.__version__, self._timeout_s, self._memory_mb
+            run_on_worker, task.as_json(), __version__, self._timeout_s, self._memory_mb
         )
         future.add_done_callback(lambda done: self._events.put(Event(key=task.key, outcome=_outcome(done))))
         self._events.put(Event(key=task.key, stage="waiting for a worker"))
@@ -111,7 +111,7 @@ class Cluster:
 def _outcome(done: Future[dict[str, Any]]) -> Outcome:
     """Return a task's outcome, or why the cluster has none."""
     if done.cancelled():
-        return Outcome(code=CODE_CRASHED, message="cancelled by the cluster", version=refmaster.__version__)
+        return Outcome(code=CODE_CRASHED, message="cancelled by the cluster", version=__version__)
     try:
         error = done.exception()
     except CancelledError as cancelled:
@@ -122,7 +122,7 @@ def _outcome(done: Future[dict[str, Any]]) -> Outcome:
     return Outcome(
         code=CODE_CRASHED if crashed else CODE_FAULT,
         message=f"the workers that had it died: {error}" if crashed else f"{type(error).__name__}: {error}",
-        version=refmaster.__version__,
+        version=__version__,
     )
 
 
@@ -130,11 +130,9 @@ def run_on_worker(
     data: dict[str, Any], version: str, timeout_s: float | None, memory_mb: int
 ) -> dict[str, Any]:
     """Run a task in a process of this Dask worker's own; called by Dask, in one of its threads."""
-    if version != refmaster.__version__:
-        message = (
-            f"this worker has refmaster {refmaster.__version__}, the batch has {version}; install the same"
-        )
-        return Outcome(code=CODE_FAULT, message=message, version=refmaster.__version__).as_json()
+    if version != __version__:
+        message = f"this worker has refmaster {__version__}, the batch has {version}; install the same"
+        return Outcome(code=CODE_FAULT, message=message, version=__version__).as_json()
     task = Task.from_json(data)
     pool = _pool(timeout_s, memory_mb)
     pool.submit(task)

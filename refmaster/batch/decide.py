@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import refmaster
 from refmaster.batch import storage
 from refmaster.batch.identity import exists, unchanged
 from refmaster.batch.task import Task
+from refmaster.version import __version__
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ def decide(task: Task, line: dict[str, Any] | None, *, force: bool) -> Decision:
     if line["event"] == "failed":
         return Decision(run=True, why=f"failed last time: {line['outcome']['message']}")
     outcome = line["outcome"]
-    if outcome["version"] != refmaster.__version__:
+    if outcome["version"] != __version__:
         return Decision(run=True, why=f"was made by version {outcome['version']}")
     changed = _changed_options(line["options"], json.loads(json.dumps(task.options)))
     if line["kind"] != task.kind:

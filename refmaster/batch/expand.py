@@ -241,7 +241,7 @@ class Planner:
 
     def target_values(self, name: str, place: Place) -> dict[str, Any]:
         """Return the settings that a target stands for."""
-        from refmaster.delivery.targets import delivery_targets
+        from refmaster.settings.targets import delivery_targets
 
         target: Any = self.loaded.targets.get(name) or delivery_targets().get(name)
         if target is None:

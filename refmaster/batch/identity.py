@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from refmaster.batch import storage
-from refmaster.cache import content_sha256
 from refmaster.errors import RefmasterError
+from refmaster.profile.cache import content_sha256
 
 Identity = dict[str, Any]
 _STAT = ("size", "mtime_ns", "ctime_ns", "inode")

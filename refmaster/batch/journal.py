@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from refmaster.atomic import output_error
 from refmaster.batch.task import Outcome, Task
 from refmaster.errors import OutputError
+from refmaster.io.atomic import output_error
 
 try:
     import fcntl

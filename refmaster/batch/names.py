@@ -86,7 +86,7 @@ def tag_values(location: str) -> dict[str, str]:
     """Return the values of the tag fields of a recording; what it does not say is missing."""
     if storage.is_url(location):
         return {}
-    from refmaster.tags import read_fields
+    from refmaster.io.metadata.copy import read_fields
 
     try:
         found = read_fields(Path(location))

@@ -20,15 +20,8 @@ from collections import deque
 from pathlib import Path
 from typing import IO, Any
 
-import refmaster
-from refmaster.batch.task import (
-    CODE_CRASHED,
-    CODE_OUT_OF_MEMORY,
-    CODE_TIMEOUT,
-    Event,
-    Outcome,
-    Task,
-)
+from refmaster.batch.task import CODE_CRASHED, CODE_OUT_OF_MEMORY, CODE_TIMEOUT, Event, Outcome, Task
+from refmaster.version import __version__
 
 ONE_THREAD = (
     "REFMASTER_THREADS",
@@ -239,12 +232,12 @@ class LocalPool:
         if worker.timed_out:
             limit = task.timeout_s or self._timeout_s
             message = f"took longer than {limit:g} s and was ended"
-            outcome = Outcome(code=CODE_TIMEOUT, message=message, version=refmaster.__version__)
+            outcome = Outcome(code=CODE_TIMEOUT, message=message, version=__version__)
             self._events.append(Event(key=task.key, outcome=outcome))
             return
         if worker.over_memory:
             message = f"needed more than {self._memory_mb} MB and was ended; see --memory"
-            outcome = Outcome(code=CODE_OUT_OF_MEMORY, message=message, version=refmaster.__version__)
+            outcome = Outcome(code=CODE_OUT_OF_MEMORY, message=message, version=__version__)
             self._events.append(Event(key=task.key, outcome=outcome))
             return
         crashes = self._crashes.get(task.key, 0) + 1
@@ -274,5 +267,5 @@ def _crashed(code: int, words: str, times: int) -> Outcome:
         code=CODE_OUT_OF_MEMORY if "MemoryError" in words else CODE_CRASHED,
         message=f"the worker died of {name}, {times} times{hint}",
         detail=words,
-        version=refmaster.__version__,
+        version=__version__,
     )

@@ -11,9 +11,9 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import refmaster
-from refmaster.atomic import write_text
 from refmaster.batch.runner import Row, Summary
+from refmaster.io.atomic import write_text
+from refmaster.version import __version__
 
 NAMES = ("results.json", "results.csv", "results.html")
 STATES = {
@@ -88,7 +88,7 @@ def _record(row: Row) -> dict[str, Any]:
 
 def _json(rows: Sequence[Row], summary: Summary) -> str:
     value = {
-        "made_by": f"refmaster {refmaster.__version__}",
+        "made_by": f"refmaster {__version__}",
         "exit_code": summary.exit_code,
         "counts": counts(rows),
         "jobs": [_record(row) for row in rows],
@@ -133,7 +133,7 @@ def _page(rows: Sequence[Row]) -> str:
     return page.substitute(
         tally=tally or "no jobs",
         rows="\n".join(_page_row(row) for row in rows),
-        made_by=html.escape(f"refmaster {refmaster.__version__}"),
+        made_by=html.escape(f"refmaster {__version__}"),
         seconds=f"{sum(row.outcome.seconds for row in rows if not row.kept):.1f}",
     )
 

@@ -65,7 +65,7 @@ def is_complete(location: str) -> bool:
         return False
     if path.suffix.lower() in (".yaml", ".yml"):
         return True
-    from refmaster.audio import open_audio
+    from refmaster.io.open import open_audio
 
     try:
         source = open_audio(path)

@@ -14,11 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import refmaster
+from refmaster._types import Progress
 from refmaster.batch import storage
 from refmaster.batch.identity import Identity, identify, stat_identity
 from refmaster.batch.kinds import KINDS, Produced, Staged
-from refmaster.batch.kinds.base import Progress
 from refmaster.batch.task import (
     CODE_BAD_INPUT,
     CODE_DONE,
@@ -29,12 +28,13 @@ from refmaster.batch.task import (
     Task,
 )
 from refmaster.errors import AudioError, OutputError, RefmasterError
+from refmaster.version import __version__
 
 
 def run_task(task: Task, progress: Progress) -> Outcome:
     """Run a task and return its outcome; raises only what ends the process."""
     started = time.monotonic()
-    facts: dict[str, Any] = {"version": refmaster.__version__}
+    facts: dict[str, Any] = {"version": __version__}
     try:
         produced, inputs, outputs = _run(task, progress)
     except RefmasterError as error:

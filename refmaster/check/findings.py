@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import Field
@@ -40,3 +41,8 @@ def warning(code: str, message: str, advice: str = "") -> Finding:
 def broken(code: str, message: str, advice: str = "") -> Finding:
     """Return a promise that was not met."""
     return Finding(severity="broken_promise", code=code, message=message, advice=advice)
+
+
+def kept_promises(findings: Iterable[Finding]) -> bool:
+    """Return whether no finding is a broken promise."""
+    return all(finding.severity != "broken_promise" for finding in findings)

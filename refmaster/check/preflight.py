@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from refmaster.audio import AudioSource
 from refmaster.check.findings import Finding, info, warning
 from refmaster.errors import AudioError
-from refmaster.matching.bands import cutoff_hz
-from refmaster.profile import Profile
+from refmaster.io.source import AudioSource
+from refmaster.profile.bands import cutoff_hz
+from refmaster.profile.model import Profile
 
 SHORT_TERM_S = 3.0
 SHORT_REFERENCE_S = 20.0

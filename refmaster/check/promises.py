@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from refmaster.check.findings import Finding, broken, info, warning
-from refmaster.matching.bands import JUDGED_HIGH_HZ, JUDGED_LOW_HZ
 from refmaster.matching.curves import POINTS_PER_OCTAVE
 from refmaster.plan import MasteringPlan
-from refmaster.profile import Profile
+from refmaster.profile.bands import JUDGED_HIGH_HZ, JUDGED_LOW_HZ
+from refmaster.profile.model import Profile
 
 MIXING_MOVE_DB = 6.0
 MIN_TO_COMPARE = 2

@@ -100,8 +100,8 @@ def _refuse_for_a_plan(overrides: dict[str, Any], *, dry_run: bool) -> None:
 
 
 def _report(result: AlbumResult, *, as_json: bool, quiet: bool, verbose: bool) -> None:
-    from refmaster.album import report
     from refmaster.cli import screen
+    from refmaster.report import album as report
 
     if as_json:
         screen.print_json(report.album_json(result))

@@ -109,7 +109,7 @@ def _run(jobs_file: Path, chosen: RunOptions, *, quiet: bool) -> int:
 
 def _write_starter(path: Path, *, quiet: bool) -> None:
     import refmaster.batch
-    from refmaster.atomic import write_text
+    from refmaster.io.atomic import write_text
 
     starter = Path(refmaster.batch.__file__).with_name("starter.yaml")
     write_text(path, starter.read_text(encoding="utf-8"), overwrite=False)

@@ -12,8 +12,8 @@ from refmaster.cli import options
 
 if TYPE_CHECKING:
     from refmaster.check.findings import Finding
-    from refmaster.engines.contest import Comparison, Contender
-    from refmaster.profile import Profile
+    from refmaster.compare.comparison import Comparison, Contender
+    from refmaster.profile.model import Profile
     from refmaster.settings.match import MatchSettings
 
 
@@ -46,7 +46,7 @@ def run(
 ) -> None:
     """Compare the engines on one mix."""
     from refmaster.cli import screen
-    from refmaster.engines.contest import compare_engines
+    from refmaster.compare.comparison import compare_engines
 
     with screen.progress_bar(not (quiet or as_json)) as progress:
         found = compare_engines(mix, reference, settings, keep=keep, overwrite=overwrite, progress=progress)
@@ -101,7 +101,6 @@ def comparison_rows(found: Comparison) -> list[list[str]]:
 def comparison_json(found: Comparison) -> dict[str, Any]:
     """Return one object: requested, before, reference, engines."""
     from refmaster.matching.tone import tonal_distance_db
-    from refmaster.report.result import measured_json
 
     return {
         "requested": {
@@ -112,19 +111,18 @@ def comparison_json(found: Comparison) -> dict[str, Any]:
         "kept_promises": found.kept_promises,
         "before": {
             "tone_to_reference_db": _rounded(tonal_distance_db(found.mix, found.reference)),
-            **measured_json(found.mix),
+            **found.mix.single_values(),
         },
-        "reference": measured_json(found.reference),
+        "reference": found.reference.single_values(),
         "engines": [_engine_json(contender) for contender in found.contenders],
     }
 
 
 def _engine_json(contender: Contender) -> dict[str, Any]:
-    from refmaster.report.result import measured_json
 
     measured = None
     if contender.master is not None:
-        measured = measured_json(contender.master)
+        measured = contender.master.single_values()
         measured["source"]["file"] = None if contender.kept is None else str(contender.kept)
     return {
         "name": contender.name,

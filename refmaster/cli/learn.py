@@ -34,9 +34,9 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Learn one prior."""
-    from refmaster.atomic import check_destination, write_text
     from refmaster.cli import screen
-    from refmaster.learning import learn_files
+    from refmaster.io.atomic import check_destination, write_text
+    from refmaster.matching.catalogue import learn_files
     from refmaster.matching.learn import ENOUGH_TRACKS
     from refmaster.settings.emit import emit_model
 

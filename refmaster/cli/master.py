@@ -41,8 +41,8 @@ def run(
 ) -> None:
     """Master one mix."""
     from refmaster import mastering
-    from refmaster.atomic import check_destination
     from refmaster.cli import screen
+    from refmaster.io.atomic import check_destination
     from refmaster.plan import save_plan as write_plan
 
     if save_plan is not None:

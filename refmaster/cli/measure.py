@@ -33,10 +33,10 @@ def run(
     """Measure each file."""
     if save is not None and len(files) != 1:
         raise SettingsError(f"--save: expected one FILE to save the profile of, found {len(files)}")
-    from refmaster.atomic import check_destination
     from refmaster.cli import screen
+    from refmaster.io.atomic import check_destination
     from refmaster.mastering import load_reference
-    from refmaster.profile import save_profile
+    from refmaster.profile.model import save_profile
 
     if save is not None:
         check_destination(save, overwrite=overwrite, inputs=files)

@@ -220,7 +220,7 @@ def _number(text: str) -> float | None:
 
 
 def _delivery(name: str) -> dict[str, float]:
-    from refmaster.delivery.targets import delivery_target
+    from refmaster.settings.targets import delivery_target
 
     target = delivery_target(name)
     values = {"ceiling_dbtp": target.true_peak_dbtp}

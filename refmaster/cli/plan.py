@@ -38,8 +38,8 @@ def run(
 ) -> None:
     """Derive one plan."""
     from refmaster import mastering
-    from refmaster.atomic import check_destination
     from refmaster.cli import screen
+    from refmaster.io.atomic import check_destination
     from refmaster.plan import save_plan
 
     check_destination(output, overwrite=overwrite, inputs=[mix])

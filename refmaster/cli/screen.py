@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from refmaster.check.findings import Finding
     from refmaster.mastering import MasterResult
-    from refmaster.profile import Profile
+    from refmaster.profile.model import Profile
 
 PIPED_WIDTH = 120
 MARKS = {"info": "note", "warning": "warning", "broken_promise": "NOT MET"}

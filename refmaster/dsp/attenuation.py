@@ -17,15 +17,14 @@ exponential release with instant attack is a running maximum of ``log x[n] + n /
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refmaster.errors import SettingsError
+from refmaster._types import Array
+from refmaster.settings.limiter import LimiterSettings
 
-F64 = NDArray[np.float64]
 T = TypeVar("T", np.float32, np.float64)
 
 CONTROL_RATE_HZ = 6000.0
@@ -40,52 +39,6 @@ _DETECT_DB = 0.05
 
 _RELEASED_DB = 1e-3  # where an exponential release is over
 
-_RANGES = {
-    "ceiling_dbtp": (-24.0, 0.0),
-    "lookahead_ms": (0.2, 20.0),
-    "hold_ms": (1.0, 100.0),
-    "sustain_ms": (5.0, 1000.0),
-    "release_ms": (1.0, 2000.0),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class LimiterSettings:
-    """What a limiter is asked to do.
-
-    Attributes
-    ----------
-    ceiling_dbtp : float
-        Highest true peak of the output, in dBTP, -24 to 0.
-    lookahead_ms : float
-        Half-width of the fast stage's smoothing, in ms, 0.2 to 20. Longer is cleaner and less transparent.
-    hold_ms : float
-        How far each side of a peak the slow stage holds it, in ms, 1 to 100. Twice this must span a period of
-        the lowest note that shall pass without distortion: 12.5 ms serves 40 Hz.
-    sustain_ms : float
-        How long a level must last before the slow stage follows it, in ms, 5 to 1000.
-    release_ms : float
-        Time constant of the fast stage's release, in ms, 1 to 2000.
-
-    Raises
-    ------
-    SettingsError
-        If a value is not finite or outside its range.
-    """
-
-    ceiling_dbtp: float = -1.0
-    lookahead_ms: float = 0.5
-    hold_ms: float = 12.5
-    sustain_ms: float = 300.0
-    release_ms: float = 4.0
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            low, high = _RANGES[field.name]
-            if not (math.isfinite(value) and low <= value <= high):
-                raise SettingsError(f"limiter {field.name} must be from {low:g} to {high:g}, got {value:g}")
-
 
 def group_frames_for(sample_rate_hz: int) -> int:
     """Return the frames per control group: 8 at 44.1 and 48 kHz, 16 at 88.2 and 96 kHz, 2 at 8 kHz."""
@@ -94,7 +47,7 @@ def group_frames_for(sample_rate_hz: int) -> int:
     return int(2 ** max(0, math.ceil(math.log2(sample_rate_hz / CONTROL_RATE_HZ))))
 
 
-def required_attenuation_db(over_ceiling_db: NDArray[T]) -> F64:
+def required_attenuation_db(over_ceiling_db: NDArray[T]) -> Array:
     """Return what groups ask for whose quickly detected peaks are so many dB over the ceiling."""
     over = over_ceiling_db > _DETECT_DB
     return np.where(over, over_ceiling_db.astype(np.float64) + TARGET_DB, 0.0)
@@ -130,7 +83,7 @@ class AttenuationDesigner:
         self._released = 0.0  # the fast stage's value just before the next run
         self._pending = 0
 
-    def push(self, required_db: F64) -> F64:
+    def push(self, required_db: Array) -> Array:
         """Take required attenuations in dB, at least 0, and return the attenuations now final.
 
         Parameters
@@ -152,7 +105,7 @@ class AttenuationDesigner:
         self._pending -= final
         return self._design(held)
 
-    def flush(self) -> F64:
+    def flush(self) -> Array:
         """Return the remaining attenuations, as if nothing were required any more, and start anew."""
         rest = self.push(np.zeros(self._pending and self.latency_groups))
         self._held = np.zeros(self.latency_groups)
@@ -160,7 +113,7 @@ class AttenuationDesigner:
         self._released = 0.0
         return rest
 
-    def _design(self, required: F64) -> F64:
+    def _design(self, required: Array) -> Array:
         """Return the attenuation of all but ``latency_groups`` values at either end."""
         if self._released == 0.0 and not required.any():
             return np.zeros(len(required) - 2 * self.latency_groups)
@@ -172,12 +125,12 @@ class AttenuationDesigner:
         trim = self._look * 2 + 2
         return np.maximum(slow[trim:-trim] + fast, 0.0)
 
-    def _slow(self, asked: F64) -> F64:
+    def _slow(self, asked: Array) -> Array:
         held = sliding_max(asked, self._hold)
         lasting = sliding_max(sliding_min(held, self._sustain), self._sustain)
         return sliding_mean(lasting, self._slow_box)
 
-    def _fast(self, missing: F64, asked: F64, slow: F64) -> F64:
+    def _fast(self, missing: Array, asked: Array, slow: Array) -> Array:
         """Return what to add to ``slow``: what is missing, and the release where it is above ``slow``."""
         wide = sliding_max(missing, self._look + 1)
         trim = self._look + 1
@@ -187,7 +140,7 @@ class AttenuationDesigner:
             fast = sliding_mean(fast, half)
         return fast
 
-    def _release(self, values: F64) -> F64:
+    def _release(self, values: Array) -> Array:
         """Return ``max(x[n], k y[n-1])``, going on from the run before."""
         look = self._look
         if self._released == 0.0 and not values.any():
@@ -215,12 +168,12 @@ def sliding_max(values: NDArray[T], half: int) -> NDArray[T]:
     return np.maximum(values[:-rest], values[rest:]) if rest else values
 
 
-def sliding_min(values: F64, half: int) -> F64:
+def sliding_min(values: Array, half: int) -> Array:
     """Return the minimum over ``2 half + 1`` values around each value that has them all."""
     return -sliding_max(-values, half)
 
 
-def sliding_mean(values: F64, half: int) -> F64:
+def sliding_mean(values: Array, half: int) -> Array:
     """Return the mean over ``2 half + 1`` values around each value that has them all."""
     if half == 0:
         return values
@@ -244,7 +197,7 @@ class ReductionInterpolator:
         u = (np.arange(group_frames) + 0.5) / group_frames
         self._weights = np.stack([0.5 * (1 - u) ** 2, 0.5 + u * (1 - u), 0.5 * u**2])
 
-    def __call__(self, values: F64) -> F64:
+    def __call__(self, values: Array) -> Array:
         """Return ``(groups * group_frames,)`` for ``(groups + 2,)`` values: one neighbour at either end."""
         neighbours = np.stack([values[:-2], values[1:-1], values[2:]], axis=1)
         return np.asarray(neighbours @ self._weights).ravel()

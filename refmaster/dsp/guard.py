@@ -16,16 +16,9 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from refmaster.dsp.attenuation import F64, ReductionInterpolator, sliding_max, sliding_mean
-from refmaster.dsp.interpolation import (
-    FINE_BETA,
-    FINE_TAPS,
-    HALF_BETA,
-    HALF_TAPS,
-    kaiser_sinc,
-)
-
-F32 = NDArray[np.float32]
+from refmaster._types import Array, Array32
+from refmaster.dsp.attenuation import ReductionInterpolator, sliding_max, sliding_mean
+from refmaster.dsp.interpolation import FINE_BETA, FINE_TAPS, HALF_BETA, HALF_TAPS, kaiser_sinc
 
 _REACH = FINE_TAPS // 4  # frames the fine filter looks beyond the group
 _CELLS_AT_ONCE = 2048
@@ -52,9 +45,9 @@ class GuardedBlock:
     """
 
     frames: NDArray[Any]
-    levels: F32
-    changed: F32
-    attenuation_db: F64
+    levels: Array32
+    changed: Array32
+    attenuation_db: Array
 
 
 class GroupPeakMeter:
@@ -81,7 +74,7 @@ class GroupPeakMeter:
         self._fine = self._fine_matrix()
         self._short = self._short_matrix(4 if sample_rate_hz < 96000 else 2 if sample_rate_hz < 192000 else 1)
 
-    def measure(self, windows: F32) -> F32:
+    def measure(self, windows: Array32) -> Array32:
         """Return the linear peak of each group.
 
         Parameters
@@ -102,7 +95,7 @@ class GroupPeakMeter:
         exact = np.abs(points[:, _REACH : -_REACH or None]).max(axis=1)
         return np.asarray(np.maximum(np.maximum(fine, short), exact))
 
-    def _half_matrix(self) -> F32:
+    def _half_matrix(self) -> Array32:
         """``(window_frames, group + 2 _REACH + 1)``: points half a frame before each sample, one after."""
         count = self._group + 2 * _REACH + 1
         taps = kaiser_sinc(
@@ -113,7 +106,7 @@ class GroupPeakMeter:
             matrix[point : point + HALF_TAPS, point] = taps / taps.sum()
         return matrix.astype(np.float32)
 
-    def _fine_matrix(self) -> F32:
+    def _fine_matrix(self) -> Array32:
         """``(6 group, samples + half-way points)``: the eighths about each frame that are not known yet."""
         samples = self._group + 2 * _REACH
         at = np.concatenate([np.arange(samples) - _REACH, np.arange(samples + 1) - _REACH - 0.5])
@@ -122,7 +115,7 @@ class GroupPeakMeter:
         matrix = kaiser_sinc(2.0 * (at - points), FINE_TAPS / 2, FINE_BETA)
         return np.asarray(matrix / matrix.sum(axis=1, keepdims=True), dtype=np.float32)
 
-    def _short_matrix(self, factor: int) -> F32:
+    def _short_matrix(self, factor: int) -> Array32:
         reach = _EBUR128_TAPS // (2 * factor) + 1
         at = np.arange(-reach, self._group + reach)
         centre = (_EBUR128_TAPS - 1) / 2
@@ -217,7 +210,7 @@ class PeakGuard:
         self._excess = excess[new:]
         return result
 
-    def _measure(self, block: GuardedBlock, first: int, last: int) -> F64:
+    def _measure(self, block: GuardedBlock, first: int, last: int) -> Array:
         """Return by how many dB the groups from ``first`` to ``last`` exceed the target."""
         peaks = np.zeros(last - first, np.float32)
         # A change moves what the meter reads as far as its filter reaches.
@@ -244,12 +237,12 @@ class PeakGuard:
         excess[over] = 20.0 * np.log10(peaks[over].astype(np.float64) / self._target)
         return excess
 
-    def _near_nyquist(self, line: F32) -> F32:
+    def _near_nyquist(self, line: Array32) -> Array32:
         """Return the amplitude of each group at half the sample rate."""
         signs = np.where(np.arange(self._group) % 2, -1.0, 1.0).astype(np.float32) / self._group
         return np.abs(line.reshape(-1, self._group) @ signs)
 
-    def _correct(self, result: GuardedBlock, excess: F64, out: slice) -> None:
+    def _correct(self, result: GuardedBlock, excess: Array, out: slice) -> None:
         """Attenuate ``result`` so that it covers ``excess``, and mark what has to be looked at again."""
         smooth = sum(self._boxes)
         reach = 2 * smooth + 2

@@ -22,18 +22,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from refmaster._types import Array, Array32
 from refmaster.dsp.blocks import Reblocker
-from refmaster.dsp.interpolation import (
-    FINE_BETA,
-    FINE_FACTOR,
-    FINE_TAPS,
-    HALF_BETA,
-    HALF_TAPS,
-    kaiser_sinc,
-)
-
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
+from refmaster.dsp.interpolation import FINE_BETA, FINE_FACTOR, FINE_TAPS, HALF_BETA, HALF_TAPS, kaiser_sinc
 
 BLOCK_FRAMES = 32768
 """Each block's highest peak is exact for every channel."""
@@ -73,12 +64,12 @@ class HighestPeaks:
         self._frames_in = 0
         self._frames_done = -_MARGIN
 
-    def push(self, block: NDArray[Any]) -> F32:
+    def push(self, block: NDArray[Any]) -> Array32:
         """Take ``(frames, channels)`` and return the rows now complete, ``(rows, channels)``."""
         self._frames_in += len(block)
         return self._joined([self._process(piece) for piece in self._blocks.push(block)])
 
-    def flush(self) -> F32:
+    def flush(self) -> Array32:
         """Return the remaining rows, ``(rows, channels)``; the stream is then over."""
         done = []
         rest = self._blocks.remainder()
@@ -90,12 +81,12 @@ class HighestPeaks:
             done.append(self._process(tail))
         return self._joined(done)
 
-    def _joined(self, done: list[F32]) -> F32:
+    def _joined(self, done: list[Array32]) -> Array32:
         if len(done) == 1:
             return done[0]
         return np.concatenate(done) if done else np.empty((0, self._channels), np.float32)
 
-    def _process(self, block: NDArray[Any]) -> F32:
+    def _process(self, block: NDArray[Any]) -> Array32:
         """Take ``BLOCK_FRAMES`` frames and return the rows of those whose surroundings are now known."""
         self._line[: 2 * _MARGIN] = self._line[BLOCK_FRAMES:].copy()
         self._line[2 * _MARGIN :] = block
@@ -107,7 +98,7 @@ class HighestPeaks:
         self._frames_done += BLOCK_FRAMES
         return peaks.T[first:last]
 
-    def _bounded(self) -> tuple[F32, F32]:
+    def _bounded(self) -> tuple[Array32, Array32]:
         """Return the largest sample of each row, and what its points cannot exceed: ``(channels, rows)``."""
         # By place within the row, (channels, ROW_FRAMES, rows): maxima over rows are then of whole lines.
         np.copyto(self._places, self._line.reshape(-1, ROW_FRAMES, self._channels).transpose(2, 1, 0))
@@ -130,7 +121,7 @@ class HighestPeaks:
         inner = np.ascontiguousarray(samples[:, _MARGIN_ROWS:-_MARGIN_ROWS])
         return inner, around * self._bound.flat + near * self._bound.bend
 
-    def _refine(self, line: F32, peaks: F32, bounds: F32) -> None:
+    def _refine(self, line: Array32, peaks: Array32, bounds: Array32) -> None:
         """Raise the peaks of the rows that may hold the highest one, the likeliest first."""
         rows = np.flatnonzero(bounds > peaks.max())
         rows = rows[np.argsort(bounds[rows])[::-1]]
@@ -140,7 +131,7 @@ class HighestPeaks:
             self._refine_rows(windows[some * ROW_FRAMES + (_MARGIN - _PAD)], peaks, some)
             rows = rows[bounds[rows] > peaks.max()]
 
-    def _refine_rows(self, windows: F32, peaks: F32, rows: NDArray[np.intp]) -> None:
+    def _refine_rows(self, windows: Array32, peaks: Array32, rows: NDArray[np.intp]) -> None:
         twice = np.empty((2 * _HALF_POINTS, len(rows)), np.float32)
         twice[0::2] = self._half @ windows.T
         twice[1::2] = windows.T[_PAD - _FINE_REACH : _PAD - _FINE_REACH + _HALF_POINTS]
@@ -155,7 +146,7 @@ class HighestPeaks:
         peaks[rows] = np.maximum(peaks[rows], known)
 
 
-def _magnitude(places: F32) -> F32:
+def _magnitude(places: Array32) -> Array32:
     """Return the largest absolute value over the second axis."""
     return np.asarray(np.maximum(places.max(axis=1), -places.min(axis=1)))
 
@@ -167,7 +158,7 @@ class _Bound(NamedTuple):
     bend: np.float32
 
 
-def _bound(taps: F64, first: int, at: float) -> tuple[float, float]:
+def _bound(taps: Array, first: int, at: float) -> tuple[float, float]:
     """Return the bound of a filter whose ``taps`` weigh the samples from ``first`` on, for a point ``at``."""
     left = int(np.floor(at))
     bent = taps.copy()  # what is left of the filter once the straight line is taken off
@@ -187,7 +178,7 @@ def _largest(bounds: list[tuple[float, float]]) -> _Bound:
     return _Bound(np.float32(flat), np.float32(bend))
 
 
-def _matrices() -> tuple[F32, F32, _Bound, _Bound]:
+def _matrices() -> tuple[Array32, Array32, _Bound, _Bound]:
     """Return both stages as matrices onto a row, and the bounds of all points and of the second stage's.
 
     The first takes the window of a row to its half-way points; the second takes those and the samples in
@@ -221,5 +212,5 @@ def _matrices() -> tuple[F32, F32, _Bound, _Bound]:
     return _transposed(half), _transposed(matrix), _largest(bounds), _largest(fine_bounds)
 
 
-def _transposed(matrix: F64) -> F32:
+def _transposed(matrix: Array) -> Array32:
     return np.ascontiguousarray(matrix.T, dtype=np.float32)

@@ -33,12 +33,9 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from refmaster._types import Array, Array32, Block
 from refmaster.dsp.blocks import Reblocker
 from refmaster.units import db_to_amplitude
-
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
-Block = NDArray[np.float32] | NDArray[np.float64]
 
 HALF_TAPS = 256
 HALF_BETA = 4.0
@@ -60,14 +57,14 @@ _FINE_REACH = FINE_TAPS // 4  # frames the second stage looks beyond its cell, o
 _SLACK = 1.0 + 1e-5  # float32 rounding of a product of this size is far below
 
 
-def kaiser_sinc(offsets: F64, half_width: float, beta: float) -> F64:
+def kaiser_sinc(offsets: Array, half_width: float, beta: float) -> Array:
     """Return a Kaiser-windowed sinc at ``offsets`` (in samples), zero beyond ``half_width``."""
     inside = np.maximum(0.0, 1.0 - (offsets / half_width) ** 2)
     window = np.where(inside > 0.0, np.i0(beta * np.sqrt(inside)) / np.i0(beta), 0.0)
     return np.asarray(np.sinc(offsets) * window, dtype=np.float64)
 
 
-def _half_matrices() -> tuple[F32, F32]:
+def _half_matrices() -> tuple[Array32, Array32]:
     """Return the even and odd halves of the first stage, both ``((window + 1) // 2, _ROW // 2)``."""
     taps = kaiser_sinc(np.arange(HALF_TAPS, dtype=np.float64) - (HALF_TAPS - 1) / 2, HALF_TAPS / 2, HALF_BETA)
     taps /= taps.sum()
@@ -83,7 +80,7 @@ def _half_matrices() -> tuple[F32, F32]:
     return even.astype(np.float32), odd.astype(np.float32)
 
 
-def _fine_matrix() -> tuple[F32, float]:
+def _fine_matrix() -> tuple[Array32, float]:
     """Return the second stage ``(6 * _CELL, window)`` and the largest absolute sum of its rows.
 
     The window holds the samples from ``-_FINE_REACH`` to ``_CELL + _FINE_REACH - 1`` about the
@@ -110,7 +107,7 @@ class _HalfStage:
         self._a = np.empty((rows, _ROW // 2), np.float32)
         self._b = np.empty((rows, _ROW // 2), np.float32)
 
-    def __call__(self, line: F32, out: F32) -> None:
+    def __call__(self, line: Array32, out: Array32) -> None:
         """Write the half-way points of ``line`` (``BLOCK_FRAMES + HALF_TAPS - 1``) to ``out``."""
         rows, size = self._sums.shape
         step = line.itemsize
@@ -180,13 +177,13 @@ class OversampledPeaks:
         self._is_open = False
         self._units_done = 0
 
-    def push(self, block: Block) -> F32:
+    def push(self, block: Block) -> Array32:
         """Take ``(frames, channels)`` and return the groups now complete, ``(groups, channels)``."""
         self._frames_in += len(block)
         done = [self._process(b) for b in self._blocks.push(block.astype(np.float32, copy=False))]
         return np.concatenate(done) if done else np.empty((0, self.channels), np.float32)
 
-    def flush(self) -> F32:
+    def flush(self) -> Array32:
         """Return the remaining groups, ``(groups, channels)``, and start anew."""
         done = []
         rest = self._blocks.remainder()
@@ -201,7 +198,7 @@ class OversampledPeaks:
         self._start_anew()
         return np.concatenate(done) if done else np.empty((0, self.channels), np.float32)
 
-    def _process(self, block: F32) -> F32:
+    def _process(self, block: Array32) -> Array32:
         """Work on ``BLOCK_FRAMES`` frames: both stages, then the groups."""
         keep = self._line.shape[1] - BLOCK_FRAMES
         self._line[:, :keep] = self._line[:, BLOCK_FRAMES:].copy()
@@ -231,7 +228,7 @@ class OversampledPeaks:
                     peaks[channel][:, chosen] = np.maximum(peaks[channel][:, chosen], found)
         return self._grouped(self._in_units(peaks, first, last))
 
-    def _coarse(self, samples: F32, points: F32) -> tuple[F32, F32]:
+    def _coarse(self, samples: Array32, points: Array32) -> tuple[Array32, Array32]:
         """Return each frame's maximum over its sample and the two points about it, and each cell's bound."""
         height = np.abs(points)
         peaks = np.abs(samples)
@@ -243,7 +240,7 @@ class OversampledPeaks:
         bounds = np.maximum(np.maximum(largest[:, :-2], largest[:, 2:]), largest[:, 1:-1])
         return np.ascontiguousarray(peaks), bounds * self._bound
 
-    def _refined(self, samples: F32, points: F32, chosen: NDArray[np.intp]) -> F32:
+    def _refined(self, samples: Array32, points: Array32, chosen: NDArray[np.intp]) -> Array32:
         """Return the largest of the six points between, ``(_CELL, chosen)``."""
         window = np.empty((len(self._fine[0]), len(chosen)), np.float32)
         row = 0
@@ -256,7 +253,7 @@ class OversampledPeaks:
         np.abs(fine, out=fine)
         return np.asarray(fine.reshape(6, _CELL * len(chosen)).max(axis=0)).reshape(_CELL, len(chosen))
 
-    def _in_units(self, peaks: F32, first: int, last: int) -> F32:
+    def _in_units(self, peaks: Array32, first: int, last: int) -> Array32:
         """Return the peaks of the frames from ``first`` to ``last`` per unit, ``(channels, units)``."""
         if self._unit == 1:
             return peaks.transpose(0, 2, 1).reshape(self.channels, -1)[:, first:last]
@@ -264,7 +261,7 @@ class OversampledPeaks:
             peaks[:, last % _CELL :, last // _CELL] = 0.0
         return np.asarray(peaks.max(axis=1))[:, first // _CELL : -(-last // _CELL)]
 
-    def _floors(self, peaks: F32, first: int, last: int) -> F32:
+    def _floors(self, peaks: Array32, first: int, last: int) -> Array32:
         """Return, per channel and cell, the level a point must exceed to change any group's maximum."""
         cells = BLOCK_FRAMES // _CELL
         if self.group_frames < _CELL:
@@ -293,14 +290,14 @@ class OversampledPeaks:
         later = -(-np.arange(group + 1, last + 1) * self.group_frames // self._unit) - done
         return np.concatenate([[0], later]).astype(np.intp)
 
-    def _maxima(self, units: F32, starts: NDArray[np.intp]) -> F32:
+    def _maxima(self, units: Array32, starts: NDArray[np.intp]) -> Array32:
         """Return the maximum of each group, the first with what was seen of it before."""
         maxima = np.maximum.reduceat(units, starts, axis=1)
         if self._is_open:
             maxima[:, 0] = np.maximum(maxima[:, 0], self._open)
         return np.asarray(maxima)
 
-    def _grouped(self, units: F32) -> F32:
+    def _grouped(self, units: Array32) -> Array32:
         """Return the groups that ``units`` complete, as ``(groups, channels)``."""
         count = units.shape[1]
         if self.group_frames == self._unit:
@@ -357,10 +354,10 @@ class PeakEnvelope:
             channels, group_frames=group_frames, threshold=db_to_amplitude(threshold_db), linked=True
         )
 
-    def push(self, block: Block) -> F32:
+    def push(self, block: Block) -> Array32:
         """Take ``(frames, channels)`` and return the values now complete, linear, shape ``(groups,)``."""
         return np.asarray(self._peaks.push(block).max(axis=1))
 
-    def flush(self) -> F32:
+    def flush(self) -> Array32:
         """Return the remaining values, shape ``(groups,)``, and start anew."""
         return np.asarray(self._peaks.flush().max(axis=1))

@@ -17,11 +17,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from refmaster._types import Array
 from refmaster.dsp.attenuation import (
-    F64,
     TARGET_DB,
     AttenuationDesigner,
-    LimiterSettings,
     ReductionInterpolator,
     group_frames_for,
     required_attenuation_db,
@@ -30,6 +29,7 @@ from refmaster.dsp.attenuation import (
 from refmaster.dsp.blocks import Reblocker
 from refmaster.dsp.guard import GuardedBlock, PeakGuard, scale_frames
 from refmaster.dsp.peaks import QuickPeaks
+from refmaster.settings.limiter import LimiterSettings
 from refmaster.units import db_to_amplitude
 
 __all__ = ["Limiter", "LimiterActivity", "LimiterSettings"]
@@ -197,7 +197,7 @@ class Limiter:
         self._frames_out += len(frames)
         return frames
 
-    def _required(self, peaks: NDArray[np.float32]) -> F64:
+    def _required(self, peaks: NDArray[np.float32]) -> Array:
         """Return the attenuation in dB that each group asks for."""
         levels = peaks.max(axis=0) * (self._drive / self._ceiling)
         return required_attenuation_db(20.0 * np.log10(np.maximum(levels, 1e-6)))
@@ -237,7 +237,7 @@ class _ActivityLog:
         self._hops: list[NDArray[np.float32]] = []
         self._open = (0, 0.0)  # the last hop and its maximum so far
 
-    def add(self, attenuation_db: F64) -> None:
+    def add(self, attenuation_db: Array) -> None:
         if not len(attenuation_db):
             return
         active = attenuation_db > _ACTIVE_DB

@@ -17,9 +17,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from refmaster._types import Array32
 from refmaster.dsp.interpolation import kaiser_sinc
-
-F32 = NDArray[np.float32]
 
 _TAPS = 32
 _BETA = 3.0
@@ -53,9 +52,9 @@ class QuickPeaks:
         self._group_frames = group_frames
         self._matrix = self._point_matrix()
         self._before = self._row + _TAPS // 2 - 1
-        self._line: F32 = np.zeros((channels, self._before + block_frames), np.float32)
+        self._line: Array32 = np.zeros((channels, self._before + block_frames), np.float32)
 
-    def process(self, block: NDArray[Any]) -> F32:
+    def process(self, block: NDArray[Any]) -> Array32:
         """Take ``(block_frames, channels)``, return linear ``(channels, block_frames / group_frames)``."""
         frames = len(block)
         rows, window = frames // self._row, self._row + _TAPS - 1
@@ -74,7 +73,7 @@ class QuickPeaks:
             peaks[channel] = np.maximum(between, samples).T
         return peaks.reshape(len(peaks), rows * groups)
 
-    def _point_matrix(self) -> F32:
+    def _point_matrix(self) -> Array32:
         matrix = np.zeros((len(_PHASES), self._row, self._row + _TAPS - 1))
         for phase, offset in enumerate(_PHASES):
             taps = kaiser_sinc(

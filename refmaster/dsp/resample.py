@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from refmaster.audio import Block
+from refmaster._types import Block
 
 # soxr's stream gives the same samples however it is fed, so no re-blocking is needed here.
 QUALITY = "VHQ"

@@ -9,7 +9,7 @@ import numpy as np
 from refmaster.check.findings import Finding, info, warning
 from refmaster.matching.curves import curve_at
 from refmaster.plan import MasteringPlan
-from refmaster.profile import Profile
+from refmaster.profile.model import Profile
 
 PEER_RATE_HZ = 44100
 # refmaster does not follow these; matchering does, so the finding must not say otherwise.

@@ -15,7 +15,7 @@ import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
 
-from refmaster.matching.bands import Array, Mask
+from refmaster._types import Array, Mask
 
 # Long against any filter of 4096 taps, so that what a window cuts off its tail does not count.
 FRAME = 65536

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from refmaster._types import Array
 from refmaster.matching.features import Features, features_of, judged_thirds
-from refmaster.matching.posterior import Array
 from refmaster.matching.prior import thirds_hz
 from refmaster.matching.wanted import Wanted
-from refmaster.profile import Profile
+from refmaster.profile.model import Profile
 
 MIN_TO_BE_ODD = 3
 

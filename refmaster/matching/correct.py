@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from refmaster.matching.bands import Array, energy_mask, judged, smooth, smooth_power_db
+from refmaster._types import Array
 from refmaster.matching.curves import curve_at, tone_points
 from refmaster.plan import CurvePoint, MasteringPlan
-from refmaster.profile import Profile
+from refmaster.profile.bands import energy_mask, judged, smooth, smooth_power_db
+from refmaster.profile.model import Profile
 
 # Under these the written file is as good as its plan.
 LOUDNESS_OFF_LU = 0.03

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from refmaster.matching.bands import Array
+from refmaster._types import Array
 from refmaster.plan import CurvePoint
-from refmaster.profile import BANDS_PER_OCTAVE
+from refmaster.profile.model import BANDS_PER_OCTAVE
 
 POINTS_PER_OCTAVE = 6
 NEGLIGIBLE_DB = 0.01

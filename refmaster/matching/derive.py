@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from refmaster.dsp.limiter import LimiterSettings
 from refmaster.matching.advice import Advice, advise
 from refmaster.matching.curves import curve_at
 from refmaster.matching.explain import explained_tone
@@ -21,10 +20,11 @@ from refmaster.plan import (
     Promise,
     ReferenceRecord,
     Tone,
-    made_by,
 )
-from refmaster.profile import Profile
+from refmaster.profile.model import Profile
+from refmaster.settings.limiter import LimiterSettings
 from refmaster.settings.match import MatchSettings
+from refmaster.version import made_by
 
 MAX_BALANCE_DB = 2.0
 NEGLIGIBLE_BALANCE_DB = 0.05

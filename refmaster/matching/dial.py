@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from refmaster.matching.posterior import Array, Mask
+from refmaster._types import Array, Mask
 from refmaster.settings.match import BALANCED_PERCENT, EVIDENCE_PERCENT
 
 # Share of the remaining broad difference that `balanced` follows: of other music, and where the material is

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from refmaster._types import Array, Mask
 from refmaster.matching.advice import Advice
-from refmaster.matching.bands import Array, Mask
 from refmaster.matching.curves import tone_points
 from refmaster.matching.features import judged_thirds
 from refmaster.matching.prior import Prior, thirds_hz

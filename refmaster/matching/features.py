@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from refmaster.matching.bands import JUDGED_HIGH_HZ, Array, Mask, smooth, smooth_power_db, spectrum_of
+from refmaster._types import Array, Mask
 from refmaster.matching.prior import THIRDS, thirds_hz
-from refmaster.profile import BANDS_PER_OCTAVE, Profile, band_centers_hz
+from refmaster.profile.bands import JUDGED_HIGH_HZ, smooth, smooth_power_db, spectrum_of
+from refmaster.profile.model import BANDS_PER_OCTAVE, Profile, band_centers_hz
 
 # What lies further below the loudest band (or, of the side, below the mid) is noise: it is all the same.
 FLOOR_BELOW_LOUDEST_DB = 90.0

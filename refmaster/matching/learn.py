@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from refmaster._types import Array
 from refmaster.errors import InputError
 from refmaster.matching.features import Features, features_of
-from refmaster.matching.posterior import Array, match_segments
+from refmaster.matching.posterior import match_segments
 from refmaster.matching.prior import (
     LearnedContent,
     LearnedTrack,
@@ -25,8 +26,8 @@ from refmaster.matching.prior import (
     learned_frequencies_hz,
     lower_triangle,
 )
-from refmaster.plan import made_by
-from refmaster.profile import Profile
+from refmaster.profile.model import Profile
+from refmaster.version import made_by
 
 MIN_TRACKS = 6
 ENOUGH_TRACKS = 16

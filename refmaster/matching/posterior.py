@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from refmaster._types import Array, Mask
+
 Places = NDArray[np.intp]
 # Mean, covariance, RMS of the content in dB, log marginal likelihood.
 _Solved = tuple[Array, Array, float, float]

@@ -13,7 +13,8 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, model_validator
 
-from refmaster.matching.posterior import Array, ContentPrior, Mask
+from refmaster._types import Array, Mask
+from refmaster.matching.posterior import ContentPrior
 from refmaster.settings.document import read_document
 from refmaster.settings.model import Model, validate_document
 

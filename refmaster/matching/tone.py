@@ -13,17 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from refmaster.matching.bands import (
-    JUDGED_HIGH_HZ,
-    JUDGED_LOW_HZ,
-    Array,
-    Mask,
-    Spectrum,
-    judged,
-    smooth,
-    smooth_power_db,
-    spectrum_of,
-)
+from refmaster._types import Array, Mask
 from refmaster.matching.dial import Stops, balanced_curve, dial
 from refmaster.matching.features import (
     at_thirds,
@@ -35,7 +25,16 @@ from refmaster.matching.features import (
 )
 from refmaster.matching.prior import Prior, load_prior, thirds_hz
 from refmaster.matching.wanted import Wanted, wanted_gains
-from refmaster.profile import BANDS_PER_OCTAVE, Profile, band_centers_hz
+from refmaster.profile.bands import (
+    JUDGED_HIGH_HZ,
+    JUDGED_LOW_HZ,
+    Spectrum,
+    judged,
+    smooth,
+    smooth_power_db,
+    spectrum_of,
+)
+from refmaster.profile.model import BANDS_PER_OCTAVE, Profile, band_centers_hz
 from refmaster.settings.match import FULL_RESOLUTION_OCTAVES, MatchSettings
 
 RUN_OUT_OCTAVES = 1 / 6

@@ -7,16 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from refmaster._types import Array, Mask
 from refmaster.matching.features import Features, judged_thirds
-from refmaster.matching.posterior import (
-    Array,
-    ContentPrior,
-    Mask,
-    Posterior,
-    SegmentMatch,
-    match_references,
-    posterior,
-)
+from refmaster.matching.posterior import ContentPrior, Posterior, SegmentMatch, match_references, posterior
 from refmaster.matching.prior import Prior, mid_prior, side_prior
 
 # Of fewer third octaves nothing can be said.

@@ -19,10 +19,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-F64 = NDArray[np.float64]
-Block = NDArray[np.float32] | NDArray[np.float64]
+from refmaster._types import Array, Block
 
 STEPS_PER_SECOND = 100
 """Powers come in steps of 10 ms: maximum momentary loudness needs hops no longer (Tech 3341, case 13)."""
@@ -94,7 +93,7 @@ def k_weighting_sections(sample_rate_hz: int) -> tuple[Biquad, Biquad]:
     return shelf, Biquad(b0=float(scale), b1=float(-2.0 * scale), b2=float(scale), a1=float(a1), a2=float(a2))
 
 
-def k_weighting_power_gain(frequencies_hz: ArrayLike, sample_rate_hz: int) -> F64:
+def k_weighting_power_gain(frequencies_hz: ArrayLike, sample_rate_hz: int) -> Array:
     """Return ``|H(f)|^2`` of the K-weighting, as it acts at ``sample_rate_hz``."""
     z = np.exp(-2j * np.pi * np.asarray(frequencies_hz, dtype=np.float64) / sample_rate_hz)
     response = np.ones_like(z)
@@ -103,7 +102,7 @@ def k_weighting_power_gain(frequencies_hz: ArrayLike, sample_rate_hz: int) -> F6
     return np.asarray(np.abs(response) ** 2, dtype=np.float64)
 
 
-def _state_space(sections: tuple[Biquad, Biquad]) -> tuple[F64, F64, F64, float]:
+def _state_space(sections: tuple[Biquad, Biquad]) -> tuple[Array, Array, Array, float]:
     """Return A (4, 4), B (4,), C (4,) and D of the cascade: s' = A s + B x, y = C s + D x."""
     blocks = []
     for s in sections:
@@ -174,7 +173,7 @@ class KWeightedPower:
         self._pushes = np.zeros((channels, self._supers * _SUPER_ROWS, 4))
         self._filtered = np.empty((channels, sample_rate_hz), np.float32)
 
-    def second(self, block: Block) -> F64:
+    def second(self, block: Block) -> Array:
         """Filter exactly one second and return its sums of squares, shape ``(100, channels)``."""
         frames = self._rows * self._row_frames
         rows = (self.channels, self._rows, self._row_frames)
@@ -197,7 +196,7 @@ class KWeightedPower:
         starts = self.step_ends - self.step_frames
         return np.add.reduceat(squares, starts, axis=1).T.astype(np.float64)
 
-    def last(self, block: Block) -> F64:
+    def last(self, block: Block) -> Array:
         """Return the sums of squares of the whole steps in less than a second, and leave the state alone."""
         state = self._state.copy()
         padded = np.zeros((self.sample_rate_hz, self.channels), block.dtype)
@@ -227,7 +226,7 @@ def _row_frames(sample_rate_hz: int) -> int:
     return min(fitting, key=lambda n: abs(n - _ROW_FRAMES), default=min(_ROW_FRAMES, sample_rate_hz))
 
 
-def _scan_matrices(advance: F64, rows: int) -> tuple[F64, F64]:
+def _scan_matrices(advance: Array, rows: int) -> tuple[Array, Array]:
     """Return what rows push and what a first state leaves before each of ``rows + 1`` rows."""
     powers = [np.eye(4)]
     for _ in range(rows):

@@ -25,15 +25,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from refmaster._types import Array, Block
 from refmaster.dsp.blocks import Reblocker
 from refmaster.errors import AudioError
 from refmaster.meters.kweighting import STEPS_PER_SECOND, KWeightedPower
-from refmaster.units import power_to_db
+from refmaster.units import db_to_power, lufs_to_power, power_to_db, power_to_lufs
 
-F64 = NDArray[np.float64]
-Block = NDArray[np.float32] | NDArray[np.float64]
-
-LOUDNESS_OFFSET_DB = -0.691
 """BS.1770-4, Annex 1, equation 2: makes 997 Hz at 0 dBFS in one front channel read -3.01."""
 ABSOLUTE_GATE_LUFS = -70.0
 RELATIVE_GATE_LU = -10.0
@@ -84,31 +81,21 @@ class Loudness:
     max_short_term_lufs: float | None
     loudness_range_lu: float | None
     loudness_range_stable: bool
-    momentary_lufs: F64
-    short_term_lufs: F64
-    gating_block_power: F64
+    momentary_lufs: Array
+    short_term_lufs: Array
+    gating_block_power: Array
     gated_share: float
 
 
-def power_to_lufs(power: F64) -> F64:
-    """Return the loudness of K-weighted powers, in LUFS; 0 gives ``-inf``."""
-    return power_to_db(power) + LOUDNESS_OFFSET_DB
-
-
-def lufs_to_power(loudness_lufs: float) -> float:
-    """Return the K-weighted power of a loudness."""
-    return float(10.0 ** ((loudness_lufs - LOUDNESS_OFFSET_DB) / 10.0))
-
-
-def gate_block_powers(powers: F64, *, relative_gate_lu: float = RELATIVE_GATE_LU) -> F64:
+def gate_block_powers(powers: Array, *, relative_gate_lu: float = RELATIVE_GATE_LU) -> Array:
     """Return the powers above -70 LUFS and above the relative gate below their mean."""
     loud = powers[powers > lufs_to_power(ABSOLUTE_GATE_LUFS)]
     if not len(loud):
         return loud
-    return np.asarray(loud[loud > loud.mean() * 10.0 ** (relative_gate_lu / 10.0)])
+    return np.asarray(loud[loud > loud.mean() * db_to_power(relative_gate_lu)])
 
 
-def integrated_lufs_from_block_powers(powers: F64) -> float | None:
+def integrated_lufs_from_block_powers(powers: Array) -> float | None:
     """Return the gated loudness of 400 ms windows, of one signal or of several together.
 
     Parameters
@@ -124,10 +111,10 @@ def integrated_lufs_from_block_powers(powers: F64) -> float | None:
     if not len(powers):
         return None
     gated = gate_block_powers(powers)
-    return float(power_to_lufs(gated.mean(keepdims=True))[0]) if len(gated) else -np.inf
+    return power_to_lufs(float(gated.mean())) if len(gated) else -np.inf
 
 
-def loudness_range_from_short_term(short_term_lufs: F64) -> float | None:
+def loudness_range_from_short_term(short_term_lufs: Array) -> float | None:
     """Return the loudness range (Tech 3342) of 3 s windows every 100 ms.
 
     Parameters
@@ -140,13 +127,13 @@ def loudness_range_from_short_term(short_term_lufs: F64) -> float | None:
     float or None
         In LU; ``None`` when no window passed the gates.
     """
-    powers = 10.0 ** ((short_term_lufs - LOUDNESS_OFFSET_DB) / 10.0)
+    powers = lufs_to_power(short_term_lufs)
     gated = np.sort(gate_block_powers(powers, relative_gate_lu=RANGE_RELATIVE_GATE_LU))
     if not len(gated):
         return None
     # Nearest rank, as in the script printed in Tech 3342.
     low, high = (gated[round((len(gated) - 1) * p / 100.0)] for p in RANGE_PERCENTILES)
-    return float(10.0 * np.log10(high / low))
+    return power_to_db(float(high / low))
 
 
 class LoudnessMeter:
@@ -184,7 +171,7 @@ class LoudnessMeter:
         self._heard = np.flatnonzero(self._weights)
         self._power = KWeightedPower(sample_rate_hz, len(self._heard))
         self._seconds: Reblocker[np.generic] = Reblocker(sample_rate_hz)
-        self._steps: list[F64] = []
+        self._steps: list[Array] = []
         self._frames = 0
 
     def update(self, block: Block) -> None:
@@ -224,7 +211,7 @@ class LoudnessMeter:
         )
 
 
-def _sliding_sum(values: F64, length: int, stride: int = 1) -> F64:
+def _sliding_sum(values: Array, length: int, stride: int = 1) -> Array:
     """Return ``values[i] + values[i + stride] + ...``, ``length`` terms, wherever all of them exist.
 
     Sums are taken afresh and not from running totals, so that silence after sound is exactly silent.
@@ -238,11 +225,11 @@ def _sliding_sum(values: F64, length: int, stride: int = 1) -> F64:
     return total
 
 
-def _window_power(ten_sums: F64, ten_frames: F64, steps: int) -> F64:
+def _window_power(ten_sums: Array, ten_frames: Array, steps: int) -> Array:
     """Return the mean power over windows of ``steps`` 10 ms steps, from sums over ten of them."""
     tens = steps // HOP_STEPS
     return _sliding_sum(ten_sums, tens, HOP_STEPS) / _sliding_sum(ten_frames, tens, HOP_STEPS)
 
 
-def _maximum_lufs(powers: F64) -> float | None:
-    return float(power_to_lufs(powers.max(keepdims=True))[0]) if len(powers) else None
+def _maximum_lufs(powers: Array) -> float | None:
+    return power_to_lufs(float(powers.max())) if len(powers) else None

@@ -16,12 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from refmaster._types import Array, Block
 from refmaster.dsp.blocks import Reblocker
 from refmaster.meters.kweighting import k_weighting_power_gain
 from refmaster.units import power_to_db
-
-Array = NDArray[np.float64]
-Block = NDArray[np.float32] | NDArray[np.float64]
 
 FRAME_AT_48K = 16384
 LOWEST_LUFS, HIGHEST_LUFS = -70, 10

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from refmaster._types import Block
 from refmaster.dsp.blocks import Reblocker
 from refmaster.units import amplitude_to_db, power_to_db
-
-Block = NDArray[np.float32] | NDArray[np.float64]
 
 # Sums of this many samples keep full accuracy in pairs of float32 products.
 _BLOCK_FRAMES = 16384

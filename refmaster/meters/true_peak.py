@@ -30,16 +30,13 @@ from typing import Literal, Protocol
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from numpy.typing import NDArray
 
+from refmaster._types import Array, Array32, Block
 from refmaster.dsp.blocks import Reblocker
 from refmaster.dsp.highest import HighestPeaks
 from refmaster.dsp.interpolation import LONG_FILTER_NAME
 from refmaster.units import amplitude_to_db
 
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
-Block = NDArray[np.float32] | NDArray[np.float64]
 FilterChoice = Literal["long", "bs1770"]
 
 BS1770_FILTER_NAME = "BS.1770-4 Annex 2, 12 taps x4"
@@ -89,7 +86,7 @@ class TruePeak:
     filter_name: str
     sample_peak_dbfs: float
     channel_sample_peak_dbfs: tuple[float, ...]
-    true_peak_series_dbtp: F64
+    true_peak_series_dbtp: Array
 
 
 class _Groups(Protocol):
@@ -98,9 +95,9 @@ class _Groups(Protocol):
     @property
     def group_frames(self) -> int: ...
 
-    def push(self, block: Block) -> F32: ...
+    def push(self, block: Block) -> Array32: ...
 
-    def flush(self) -> F32: ...
+    def flush(self) -> Array32: ...
 
 
 class TruePeakMeter:
@@ -139,7 +136,7 @@ class TruePeakMeter:
         self._frames = 0
         self._groups_done = 0
         self._peak = np.zeros(channels)
-        self._hops: list[tuple[int, F32]] = []  # number of the first hop, maxima from there on
+        self._hops: list[tuple[int, Array32]] = []  # number of the first hop, maxima from there on
         self._sample_peak = np.zeros(channels)
         self._result: TruePeak | None = None
 
@@ -170,7 +167,7 @@ class TruePeakMeter:
             )
         return self._result
 
-    def _take(self, groups: F32) -> None:
+    def _take(self, groups: Array32) -> None:
         """Put groups together to hops of 100 ms by their first frames."""
         if not len(groups):
             return
@@ -182,7 +179,7 @@ class TruePeakMeter:
         self._hops.append((int(hops[0]), np.maximum.reduceat(groups.max(axis=1), starts)))
 
 
-def _sample_peaks(block: Block) -> F64:
+def _sample_peaks(block: Block) -> Array:
     """Return the largest ``|x|`` of each channel; maxima of long rows are many times faster than of short."""
     frames, channels = block.shape
     rows = frames // _ROW
@@ -215,14 +212,14 @@ class _Bs1770Peaks:
         self._to_skip = _BS1770_TAPS // 2
         self._frames_due = 0
 
-    def push(self, block: Block) -> F32:
+    def push(self, block: Block) -> Array32:
         self._frames_due += len(block)
         done = []
         for piece in self._blocks.push(block.astype(np.float32, copy=False)):
             done += self._grouped(self._points(piece))
         return np.stack(done) if done else np.empty((0, len(self._history)), np.float32)
 
-    def flush(self) -> F32:
+    def flush(self) -> Array32:
         rest = self._blocks.remainder()
         padded = np.zeros((self._blocks.block_frames, len(self._history)), np.float32)
         if rest is not None:
@@ -236,13 +233,13 @@ class _Bs1770Peaks:
             done.append(last.max(axis=0))
         return np.stack(done) if done else np.empty((0, len(self._history)), np.float32)
 
-    def _grouped(self, points: F32) -> list[F32]:
+    def _grouped(self, points: Array32) -> list[Array32]:
         points = points[self._to_skip :][: self._frames_due]
         self._to_skip = 0
         self._frames_due -= len(points)
         return [group.max(axis=0) for group in self._by_group.push(points)]
 
-    def _points(self, block: F32) -> F32:
+    def _points(self, block: Array32) -> Array32:
         """Return the largest of the four points at each frame, ``(frames, channels)``."""
         peaks = np.empty(block.shape, np.float32)
         for channel, history in enumerate(self._history):
@@ -268,7 +265,7 @@ def plr_db(true_peak_dbtp: float | None, integrated_lufs: float | None) -> float
     return float(ratio) if np.isfinite(ratio) else None
 
 
-def psr_db(true_peak_series_dbtp: F64, short_term_lufs: F64) -> float | None:
+def psr_db(true_peak_series_dbtp: Array, short_term_lufs: Array) -> float | None:
     """Return the smallest peak-to-short-term-loudness ratio of a signal, in dB.
 
     At each 3 s window (every 100 ms) the ratio is the largest true peak within the window less the window's

@@ -7,7 +7,7 @@ from typing import Any
 
 from refmaster.mastering import MasterResult
 from refmaster.matching.tone import tonal_distance_db
-from refmaster.profile import Profile
+from refmaster.profile.model import Profile
 
 Getter = Callable[[Profile], float | None]
 
@@ -61,9 +61,9 @@ def result_json(result: MasterResult) -> dict[str, Any]:
             "output": str(result.output) if result.output else None,
             "kept_promises": result.kept_promises,
             "renders": result.renders,
-            "before": measured_json(result.mix),
-            "references": [measured_json(r) for r in result.references],
-            "after": measured_json(result.master),
+            "before": result.mix.single_values(),
+            "references": [r.single_values() for r in result.references],
+            "after": result.master.single_values(),
             "tone_to_reference_db": [
                 {
                     "before": _rounded(tonal_distance_db(result.mix, r)),
@@ -75,15 +75,6 @@ def result_json(result: MasterResult) -> dict[str, Any]:
         },
         "plan": plan.model_dump(mode="json"),
         "findings": [finding.model_dump(mode="json") for finding in result.findings],
-    }
-
-
-def measured_json(profile: Profile) -> dict[str, Any]:
-    """Return the single values of a profile, without its spectra and series."""
-    return {
-        "source": profile.source.model_dump(mode="json"),
-        **profile.levels.model_dump(mode="json"),
-        **profile.stereo.model_dump(mode="json"),
     }
 
 

@@ -6,11 +6,11 @@ import soundfile as sf
 
 from refmaster.album.passes import master_album, render_album_plan
 from refmaster.album.pooled import pooled_lufs
-from refmaster.album.report import album_json, engineer_rows, loudness_lines, track_rows
-from refmaster.audio import open_audio
 from refmaster.errors import InputError, OutputError
+from refmaster.io.open import open_audio
 from refmaster.mastering import render_file
-from refmaster.measuring import measure
+from refmaster.profile.measure import measure
+from refmaster.report.album import album_json, engineer_rows, loudness_lines, track_rows
 
 ANA = {"tilt_db": 3.0, "level_db": 0.0}
 BEN = {"tilt_db": -3.0, "level_db": -6.0}
@@ -61,7 +61,7 @@ def test_the_albums_loudness_by_libebur128(mastered):
 def test_engineers_come_together_and_songs_stay(mastered, made_song):
     plain = [measure(open_audio(t.plan.mix.file)).levels.integrated_lufs for t in mastered.tracks]
     own = [made_song(number) for number, _, _ in SONGS]
-    from refmaster.audio import ArraySource
+    from refmaster.io.source import ArraySource
 
     undisturbed = [measure(ArraySource(s, 44100)).levels.integrated_lufs for s in own]
     after = [t.after.integrated_lufs for t in mastered.tracks]

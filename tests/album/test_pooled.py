@@ -6,8 +6,8 @@ import pytest
 from refmaster.album.features import TONE_HZ, features_of
 from refmaster.album.outcome import tone_gaps_db
 from refmaster.album.pooled import pooled_lufs, pooled_profile
-from refmaster.audio import ArraySource
-from refmaster.measuring import measure
+from refmaster.io.source import ArraySource
+from refmaster.profile.measure import measure
 
 
 @pytest.fixture(scope="module")

@@ -70,7 +70,7 @@ def test_a_changed_reference_is_measured_again_and_its_jobs_follow(project: Proj
 def test_another_version_does_it_again(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.run()
     before = refmaster.__version__
-    monkeypatch.setattr(refmaster, "__version__", "99.0")
+    monkeypatch.setattr("refmaster.batch.decide.__version__", "99.0")
     found = whys(project)
     assert len(found) == 3
     assert set(found.values()) <= {"was made by version " + before, "its reference is measured again"}
@@ -191,6 +191,6 @@ jobs:
     assert summary.exit_code == 0
     _, tasks = plan_batch(project.jobs_file)
     assert tasks[1].options["weights"] == [1.0, 2.0]
-    from refmaster.profile import load_profile
+    from refmaster.profile.model import load_profile
 
     assert load_profile(project.masters / "two.profile.yaml").source.file == "two.wav"

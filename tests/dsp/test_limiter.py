@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from refmaster.dsp.attenuation import AttenuationDesigner, sliding_max
 from refmaster.dsp.interpolation import PeakEnvelope
-from refmaster.dsp.limiter import Limiter, LimiterSettings
+from refmaster.dsp.limiter import Limiter
 from refmaster.errors import SettingsError
+from refmaster.settings.limiter import LimiterSettings
 
 RATE = 44100
 DEFAULT = LimiterSettings()

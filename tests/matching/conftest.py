@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from refmaster.profile import (
+from refmaster.profile.model import (
     FLOOR_DB,
     BandSpectrum,
     Evidence,

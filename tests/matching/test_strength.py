@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from refmaster.check.promises import judge_moves, judge_references
-from refmaster.matching.bands import smooth_power_db
 from refmaster.matching.derive import derive_plan
 from refmaster.matching.features import at_thirds, judged_thirds, values_at_thirds
 from refmaster.matching.tone import derive_tone
-from refmaster.profile import band_centers_hz, load_profile, save_profile
+from refmaster.profile.bands import smooth_power_db
+from refmaster.profile.model import band_centers_hz, load_profile, save_profile
 from refmaster.settings.match import MatchSettings
 
 HZ = band_centers_hz(44100)

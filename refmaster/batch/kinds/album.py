@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from refmaster._types import Progress
 from refmaster.batch import storage
-from refmaster.batch.kinds.base import Kind, Produced, Progress, Staged
+from refmaster.batch.kinds.base import Kind, Produced, Staged
 from refmaster.batch.schema import AlbumJob
 from refmaster.batch.task import Task
 from refmaster.errors import InputError

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from refmaster._types import Progress
 from refmaster.batch.schema import Job
 from refmaster.batch.task import Task
 
 if TYPE_CHECKING:
     from refmaster.batch.expand import Planner
     from refmaster.batch.loading import LoadedJob
-
-Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,15 +7,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from refmaster._types import Progress
 from refmaster.batch import storage
-from refmaster.batch.kinds.base import Kind, Produced, Progress, Staged
+from refmaster.batch.kinds.base import Kind, Produced, Staged
 from refmaster.batch.schema import CompareJob
 from refmaster.batch.task import Task
 
 if TYPE_CHECKING:
     from refmaster.batch.expand import Planner
     from refmaster.batch.loading import LoadedJob
-    from refmaster.engines.contest import Contender
+    from refmaster.compare.comparison import Contender
 
 
 class CompareKind(Kind):
@@ -51,8 +52,8 @@ class CompareKind(Kind):
 
     def run(self, task: Task, staged: Staged, progress: Progress) -> Produced:
         """Compare on one mix."""
-        from refmaster.atomic import write_text
-        from refmaster.engines.contest import compare_engines
+        from refmaster.compare.comparison import compare_engines
+        from refmaster.io.atomic import write_text
         from refmaster.settings.match import MatchSettings
 
         settings = MatchSettings.model_validate(task.options["settings"])

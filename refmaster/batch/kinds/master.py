@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from refmaster._types import Progress
 from refmaster.batch import storage
-from refmaster.batch.kinds.base import Kind, Produced, Progress, Staged
+from refmaster.batch.kinds.base import Kind, Produced, Staged
 from refmaster.batch.schema import MasterJob
 from refmaster.batch.task import Task
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from refmaster.batch.expand import Planner
     from refmaster.batch.loading import LoadedJob
     from refmaster.mastering import MasterResult
-    from refmaster.profile import Profile
+    from refmaster.profile.model import Profile
 
 OPTIONS = ("bit_depth", "sample_rate_hz", "dither_seed")
 
@@ -59,9 +60,9 @@ class MasterKind(Kind):
 
     def run(self, task: Task, staged: Staged, progress: Progress) -> Produced:
         """Master one mix."""
-        from refmaster.cache import cached_profile
         from refmaster.mastering import master_file
         from refmaster.plan import save_plan
+        from refmaster.profile.cache import cached_profile
         from refmaster.settings.match import MatchSettings
 
         options = task.options

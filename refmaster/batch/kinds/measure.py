@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from refmaster._types import Progress
 from refmaster.batch import storage
-from refmaster.batch.kinds.base import Kind, Produced, Progress, Staged
+from refmaster.batch.kinds.base import Kind, Produced, Staged
 from refmaster.batch.schema import MeasureJob
 from refmaster.batch.task import Task
 
@@ -47,8 +48,8 @@ class MeasureKind(Kind):
 
     def run(self, task: Task, staged: Staged, progress: Progress) -> Produced:
         """Measure one recording."""
-        from refmaster.cache import cached_profile
-        from refmaster.profile import save_profile
+        from refmaster.profile.cache import cached_profile
+        from refmaster.profile.model import save_profile
 
         profile = cached_profile(staged.inputs[0], progress=progress, stage="measuring")
         # A profile holds the file's name, not where it lay on this machine: the same bytes everywhere.

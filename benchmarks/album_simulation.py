@@ -1,0 +1,230 @@
+"""Albums with known engineers, made of real recordings on the level of features.
+
+A recording's third-octave segments and loudest moments are kept; an engineer's equalizer, width and level are
+applied to them, and the album's own code predicts them back. Everything is compared with the undisturbed
+album. The priors are learned without the album's tracks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from evidence import engineer_sections
+from judge import read
+from numpy.typing import NDArray
+
+from refmaster.album.features import TONE_HZ, TrackFeatures, features_of
+from refmaster.album.moves import engineer_moves, level_targets_lufs
+from refmaster.album.prior import AlbumPrior, learn_prior
+from refmaster.album.request import Album, AlbumSettings, AlbumTrack, EngineerSettings
+from refmaster.meters.kweighting import k_weighting_power_gain
+from refmaster.profile.cache import cached_profile
+from refmaster.profile.model import Profile
+
+Array = NDArray[np.float64]
+DESIGN_RATE_HZ = 44100
+WINDOW, WINDOWS = 8192, 40
+SPLITS = {"6/3/1": (6, 3, 1), "4/4/4": (4, 4, 4), "5/5": (5, 5), "1x6": (1,) * 6}
+SMALLER = {
+    6: {"6/3/1": (3, 2, 1), "4/4/4": (2, 2, 2), "5/5": (3, 3), "1x6": (1,) * 6},
+    7: {"6/3/1": (4, 2, 1), "4/4/4": (3, 2, 2), "5/5": (4, 3), "1x6": (1,) * 6},
+}
+
+
+@dataclass(frozen=True)
+class Engineer:
+    """A random engineer: shelves within 5 dB, two bells within 4 dB, width 0.6 to 1.3, level within 4 dB."""
+
+    sections: Array
+    width: float
+    level_db: float
+
+    @classmethod
+    def draw(cls, random: np.random.Generator, rate: int = DESIGN_RATE_HZ) -> Engineer:
+        """Draw one; the same generator state gives the same sound at every rate."""
+        sections = engineer_sections(rate, random)
+        return cls(sections, float(random.uniform(0.6, 1.3)), float(random.uniform(-4, 4)))
+
+    @classmethod
+    def none(cls) -> Engineer:
+        """Return one who does nothing."""
+        return cls(np.array([[1.0, 0, 0, 1, 0, 0]]), 1.0, 0.0)
+
+    def gain_db(self, hz: Array) -> Array:
+        """Return the equalizer's gain at frequencies in Hz."""
+        from scipy.signal import sosfreqz
+
+        response = sosfreqz(self.sections, np.minimum(hz, 21000.0), fs=DESIGN_RATE_HZ)[1]
+        return 20 * np.log10(np.abs(response))
+
+
+@dataclass
+class Song:
+    """A recording: its profile, and windows around its loudest samples."""
+
+    path: Path
+    profile: Profile = field(init=False)
+    features: TrackFeatures = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.profile = cached_profile(self.path)
+        self.features = features_of(self.profile)
+
+    @cached_property
+    def windows(self) -> tuple[Array, int]:
+        """The loudest moments, shape (windows, frames, 2), and the sample rate."""
+        samples, rate = read(self.path)
+        samples = np.repeat(samples, 2, axis=1) if samples.shape[1] == 1 else samples
+        half = WINDOW // 2
+        blocks = len(samples) // half
+        peaks = np.abs(samples[: blocks * half]).reshape(blocks, -1).max(axis=1)
+        starts = np.clip(np.argsort(peaks)[::-1] * half - half // 2, 0, len(samples) - WINDOW)
+        return np.array([samples[s : s + WINDOW] for s in starts[:WINDOWS]]), rate
+
+    def mixed_by(self, engineer: Engineer) -> TrackFeatures:
+        """Return the features of the mix that an engineer would have delivered."""
+        f, evidence = self.features, self.profile.evidence
+        gain = engineer.gain_db(f.segment_hz) + engineer.level_db
+        mid = 10 ** (np.array(evidence.segment_mid_db) / 10)
+        side = 10 ** (np.array(evidence.segment_side_db) / 10) if evidence.segment_side_db else 0.0 * mid
+        weight = k_weighting_power_gain(f.segment_hz, f.sample_rate_hz) * 10 ** (gain / 10)
+        segments = (mid + side * engineer.width**2) * weight
+        mixed = replace(f, segments=segments.astype(np.float32))
+        moved = {}
+        for anchor in ("loud_sections", "max_short_term", "integrated"):
+            now, then = (self._level(x, anchor) for x in (mixed, f))
+            moved[anchor] = now - then
+        return replace(
+            mixed,
+            tone_db=f.tone_db + engineer.gain_db(TONE_HZ) + engineer.level_db,
+            width_db=None if f.width_db is None else f.width_db + 20 * np.log10(engineer.width),
+            integrated_lufs=f.integrated_lufs + moved["integrated"],
+            loud_lufs=f.loud_lufs + moved["loud_sections"],
+            max_short_term_lufs=f.max_short_term_lufs + moved["max_short_term"],
+            true_peak_dbtp=f.true_peak_dbtp + self._peak_db(engineer) - self._peak_db(Engineer.none()),
+        )
+
+    @staticmethod
+    def _level(f: TrackFeatures, anchor: str) -> float:
+        """Return the level of successive segments of 0.75 s."""
+        power = f.segments.sum(axis=1, dtype=np.float64)
+        if anchor == "integrated":
+            return float(10 * np.log10(power.mean()))
+        smooth = np.convolve(power, np.full(4, 0.25), "valid") if len(power) >= 4 else power
+        found = smooth.max() if anchor == "max_short_term" else np.percentile(smooth, 95)
+        return float(10 * np.log10(found))
+
+    def _peak_db(self, engineer: Engineer) -> float:
+        windows, rate = self.windows
+        mid, side = windows.mean(axis=2), (windows[:, :, 0] - windows[:, :, 1]) / 2 * engineer.width
+        both = np.stack([mid + side, mid - side])
+        hz = np.fft.rfftfreq(WINDOW, 1 / rate)
+        response = 10 ** (engineer.gain_db(np.maximum(hz, 1.0)) / 20)
+        heard = np.fft.irfft(np.fft.rfft(both, axis=2) * response, n=WINDOW, axis=2)
+        inner = heard[:, :, WINDOW // 8 : -WINDOW // 8]
+        return float(20 * np.log10(np.abs(inner).max()) + engineer.level_db)
+
+
+@dataclass(frozen=True)
+class Case:
+    """An album: its songs, who mixed them, and a prior that was learned without them."""
+
+    songs: list[Song]
+    engineers: list[Engineer]
+    who: list[int]
+    prior: AlbumPrior
+    named: bool = True
+
+    @cached_property
+    def mixes(self) -> list[TrackFeatures]:
+        """The features of the mixes as delivered."""
+        return [song.mixed_by(self.engineers[w]) for song, w in zip(self.songs, self.who, strict=True)]
+
+    def album(self, **settings: object) -> Album:
+        """Return the album as a person would describe it."""
+        names = [f"engineer {w + 1}" if self.named else None for w in self.who]
+        tracks = tuple(
+            AlbumTrack(file=s.path.name, engineer=n) for s, n in zip(self.songs, names, strict=True)
+        )
+        asked = AlbumSettings(version=1, tracks=tracks, engineers=EngineerSettings.model_validate(settings))
+        paths = tuple(s.path for s in self.songs)
+        return Album(name="simulated", settings=asked, paths=paths, references=())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Errors against the undisturbed album, in dB RMS, of one case."""
+
+    tone: dict[str, float]
+    level: dict[str, float]
+    width: dict[str, float]
+    largest_tone_db: float
+    order_kept: bool
+
+
+def solve(case: Case) -> Outcome:
+    """Run the album's model and the naive alternatives on one case."""
+    album = case.album(width=True)
+    mixes, who = case.mixes, np.array(case.who)
+    moves = engineer_moves(album, mixes, case.prior)
+    applied = np.array([case.engineers[w].gain_db(TONE_HZ) for w in who])
+    tone = {"before": tone_error(applied), "refmaster": tone_error(applied + moves.tone_db)}
+    found = np.array([f.tone_db - f.tone_db.mean() for f in mixes])
+    tone["every track to the mean"] = tone_error(applied - found)
+    tone["engineers' means removed"] = tone_error(applied - _means(found, who))
+    own = np.array([s.features.loud_lufs for s in case.songs])
+    loud = np.array([f.loud_lufs for f in mixes])
+    after = level_targets_lufs(album, mixes, moves)
+    level = {
+        "before": float(np.std(loud - own)),
+        "refmaster": float(np.std(after - own)),
+        "all equally loud": float(np.std(own)),
+        "engineers' means removed": float(np.std(loud - _means(loud[:, None], who)[:, 0] - own)),
+    }
+    width = 20 * np.log10([case.engineers[w].width for w in who])
+    return Outcome(
+        tone=tone,
+        level=level,
+        width={"before": float(np.std(width)), "refmaster": float(np.std(width + moves.width_db))},
+        largest_tone_db=float(_rms(moves.tone_db).max()),
+        order_kept=bool((np.argsort(after) == np.argsort(loud)).all()),
+    )
+
+
+def tone_error(moved_db: Array) -> float:
+    """Return the RMS over tracks and third octaves, each track's level and the album's mean removed."""
+    rest = moved_db - moved_db.mean(axis=1, keepdims=True)
+    rest = rest - rest.mean(axis=0)
+    return float(np.sqrt(np.mean(rest**2)))
+
+
+def _rms(curves: Array) -> Array:
+    return np.sqrt(np.mean((curves - curves.mean(axis=1, keepdims=True)) ** 2, axis=1))
+
+
+def _means(values: Array, who: NDArray[np.int_]) -> Array:
+    return np.array([values[who == w].mean(axis=0) for w in who]) - values.mean(axis=0)
+
+
+def cases(pool: Sequence[Song], every: Sequence[Song], split: str, seeds: Sequence[int]) -> list[Case]:
+    """Return one album for each seed; the prior is learned from what is not of `pool`, or not drawn."""
+    sizes = SMALLER.get(len(pool), SPLITS)[split]
+    made = []
+    for seed in seeds:
+        random = np.random.default_rng([seed, len(pool), *map(ord, split)])
+        chosen = [pool[i] for i in random.permutation(len(pool))[: sum(sizes)]]
+        who = [number for number, size in enumerate(sizes) for _ in range(size)]
+        engineers = [Engineer.draw(random) for _ in sizes]
+        made.append(Case(chosen, engineers, who, prior_without(chosen, pool, every)))
+    return made
+
+
+def prior_without(chosen: Sequence[Song], pool: Sequence[Song], every: Sequence[Song]) -> AlbumPrior:
+    """Return the prior learned without the album: without all its record's songs where it is a record."""
+    left_out = {s.path for s in (pool if len(pool) in SMALLER else chosen)}
+    rest = [s for s in every if s.path not in left_out]
+    return learn_prior([s.features for s in rest], [s.path.stem for s in rest])

@@ -1,0 +1,19 @@
+"""Type aliases that stand once: what passes between rooms without a class of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Block: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+"""Audio of shape (frames, channels), full scale 1.0."""
+
+Array: TypeAlias = NDArray[np.float64]
+Array32: TypeAlias = NDArray[np.float32]
+Mask: TypeAlias = NDArray[np.bool_]
+
+Progress: TypeAlias = Callable[[str, int, int | None], None]
+"""Called as ``progress(stage, frames_done, frames_in_all)``."""

@@ -1,1 +1,0 @@
-"""Where masters go: targets as dated data."""

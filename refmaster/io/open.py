@@ -1,0 +1,190 @@
+"""Opening audio files: libsndfile first, then ffmpeg, whatever the name's extension says.
+
+Nothing is repaired in silence: a truncated or damaged file raises `AudioError`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import soundfile as sf
+
+from refmaster._types import Block
+from refmaster.errors import AudioError
+from refmaster.io import completeness, ffmpeg, mp3, wave
+from refmaster.io.source import BLOCK_FRAMES, AudioFormat, AudioSource, check_finite, valid_block_frames
+
+_WIDE_SUBTYPES = frozenset({"PCM_32", "DOUBLE", "ALAC_32"})
+
+
+class FileSource:
+    """A file that libsndfile reads. Made by `open_audio`."""
+
+    def __init__(
+        self, path: Path, name: str, audio_format: AudioFormat, *, mp3_extent: mp3.Mp3Extent | None
+    ) -> None:
+        self.path = path
+        self.name = name
+        self.format = audio_format
+        self._mp3_extent = mp3_extent  # of an MP3 that does not state its length
+        wide = audio_format.subtype in _WIDE_SUBTYPES
+        self._dtype = "float64" if wide else "float32"
+        self._finite_by_format = not audio_format.lossy and audio_format.subtype not in ("FLOAT", "DOUBLE")
+        self._pcm_start = _pcm_start(path, audio_format)
+
+    def blocks(self, block_frames: int = BLOCK_FRAMES) -> Iterator[Block]:
+        """Yield the file's audio; see `AudioSource.blocks`."""
+        delivered = 0
+        decoded = self._decoded(valid_block_frames(block_frames))
+        with _translated(self.name), contextlib.closing(decoded) as blocks:
+            while True:
+                try:
+                    block = next(blocks, None)
+                except sf.LibsndfileError as error:
+                    raise AudioError(self._damage(delivered, error.error_string)) from error
+                if block is None:
+                    break
+                if not self._finite_by_format:
+                    check_finite(block, delivered, self.name, self.format.sample_rate_hz)
+                delivered += len(block)
+                yield block
+        if delivered == 0:
+            raise AudioError(f"{self.name}: there is no audio in it (0 frames)")
+        if self.format.frames is not None and delivered < self.format.frames:
+            raise AudioError(self._damage(delivered, "the data end early"))
+
+    def _decoded(self, block_frames: int) -> Generator[Block, None, None]:
+        held = self.format
+        if self._pcm_start is not None and held.frames is not None and held.bits is not None:
+            yield from wave.read_pcm(
+                self.path, self._pcm_start, held.frames, held.channels, held.bits, block_frames
+            )
+            return
+        extent = self._mp3_extent
+        with _opened(self.path) if extent is None else mp3.opened_as_pipe(self.path, extent) as file:
+            while len(block := file.read(block_frames, dtype=self._dtype, always_2d=True)):
+                yield block
+
+    def _damage(self, delivered: int, reason: str) -> str:
+        promised = "" if self.format.frames is None else f" of the {self.format.frames} its header promises"
+        return (
+            f"{self.name}: truncated or damaged: {delivered} frames{promised} could be read "
+            f"({reason.strip()}); export or copy the file again"
+        )
+
+
+def open_audio(path: str | Path, *, name: str | None = None) -> AudioSource:
+    """Open an audio file for reading in blocks.
+
+    Parameters
+    ----------
+    path : str or Path
+        Any file that libsndfile reads (WAV, RF64, W64, AIFF, FLAC, CAF, MP3, Ogg Vorbis and Opus, ...) or, if
+        ffmpeg and ffprobe are on the PATH, that ffmpeg decodes (M4A and others).
+    name : str, optional
+        What messages call it; the path unless given.
+
+    Returns
+    -------
+    AudioSource
+        The header has been read and checked; the samples are checked as they are read.
+
+    Raises
+    ------
+    AudioError
+        If the file is missing, unreadable, not audio, empty or truncated as far as its header shows, or
+        needs ffmpeg where there is none.
+    """
+    path = Path(path)
+    name = str(path) if name is None else name
+    _check_readable(path, name)
+    with _translated(name):
+        completeness.check_complete(path, name)
+        try:
+            with _opened(path) as file:
+                channels, rate = int(file.channels), int(file.samplerate)
+                frames, container, subtype = int(file.frames), str(file.format), str(file.subtype)
+        except sf.LibsndfileError as error:
+            return _open_with_ffmpeg(path, name, error)
+        extent = mp3.extent_if_length_unstated(path, name) if container == "MP3" else None
+        wave_header = completeness.read_wave_header(path)
+    known = extent is None and frames < 2**62  # libsndfile's "unknown" is the largest count there is
+    if known and frames == 0:
+        raise AudioError(f"{name}: there is no audio in it (0 frames)")
+    audio_format = AudioFormat(
+        sample_rate_hz=rate,
+        channels=channels,
+        frames=frames if known else None,
+        container=container,
+        subtype=subtype,
+        channel_mask=wave_header.channel_mask if wave_header else None,
+    )
+    return FileSource(path, name, audio_format, mp3_extent=extent)
+
+
+def _pcm_start(path: Path, audio_format: AudioFormat) -> int | None:
+    """Return where the samples start in a WAVE file that `wave.read_pcm` can take, else None."""
+    if audio_format.subtype not in ("PCM_16", "PCM_24"):
+        return None
+    header = completeness.read_wave_header(path)
+    if header is None or header.data_bytes is None:
+        return None
+    frame_bytes = audio_format.channels * wave.SAMPLE_BYTES[audio_format.subtype]
+    # libsndfile's count has to agree: it knows the odd headers
+    return header.data_start if header.data_bytes // frame_bytes == audio_format.frames else None
+
+
+def _check_readable(path: Path, name: str) -> None:
+    try:
+        if path.is_dir():
+            raise AudioError(f"{name}: is a directory; expected an audio file")
+        if not path.exists():
+            raise AudioError(f"{name}: no such file; check the spelling and the directory")
+        if not path.is_file():
+            raise AudioError(f"{name}: is not a regular file; pipes and devices cannot be read twice")
+        with path.open("rb"):
+            pass
+        if path.stat().st_size == 0:
+            raise AudioError(f"{name}: is empty (0 bytes); expected an audio file")
+    except PermissionError as error:
+        raise AudioError(f"{name}: may not be read (permission denied); check its permissions") from error
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise AudioError(f"{name}: cannot be opened: {error}") from error
+
+
+@contextlib.contextmanager
+def _translated(name: str) -> Iterator[None]:
+    """Turn errors of the operating system while reading into `AudioError`."""
+    try:
+        yield
+    except OSError as error:
+        raise AudioError(f"{name}: cannot be read: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open by file descriptor: given a name, libsndfile and soundfile would believe its extension."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        with sf.SoundFile(descriptor, closefd=False) as file:
+            yield file
+    finally:
+        os.close(descriptor)
+
+
+def _open_with_ffmpeg(path: Path, name: str, error: sf.LibsndfileError) -> AudioSource:
+    if error.code == 3:  # SF_ERR_MALFORMED_FILE: a format libsndfile knows; ffmpeg would decode the torso
+        raise AudioError(
+            f"{name}: truncated or damaged ({error.error_string.strip()}); export or copy the file again"
+        ) from error
+    if not ffmpeg.available():
+        raise AudioError(
+            f"{name}: not an audio file that libsndfile can read ({error.error_string.strip()}). If it is "
+            "M4A, AAC or another such format, ffmpeg is needed for this format: install ffmpeg (with "
+            "ffprobe), or convert the file to WAV or FLAC"
+        ) from error
+    return ffmpeg.FfmpegSource(path, name)

@@ -1,0 +1,195 @@
+"""Reading audio: files of every kind and arrays, as streams of blocks.
+
+Conventions: a block has the shape ``(frames, channels)``, its dtype is float32, or float64 where the
+source holds more than float32 can (32-bit integers, doubles); full scale is 1.0. A source can be read
+any number of times, each call of `AudioSource.blocks` starts anew, and memory does not grow with length.
+
+Nothing is repaired in silence. A truncated file, a sample that is not a number or a file without a
+single frame raises `AudioError`. The name's extension is never trusted: libsndfile looks at the
+content first, then ffmpeg, when it is installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy import typing as npt
+
+from refmaster._types import Block
+from refmaster.errors import AudioError
+
+BLOCK_FRAMES = 65536
+MAX_CHANNELS = 64
+"""More channels than this mean that an array was passed as (channels, frames)."""
+
+_PCM_BITS = {
+    "PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32, "FLOAT": 32, "DOUBLE": 64,
+    "ALAC_16": 16, "ALAC_20": 20, "ALAC_24": 24, "ALAC_32": 32, "DWVW_12": 12, "DWVW_16": 16, "DWVW_24": 24,
+}  # fmt: skip
+_LOSSLESS_CODECS = frozenset({"alac", "flac", "wavpack", "ape", "tta", "tak", "mlp", "truehd", "shorten",
+                              "mp4als", "wmalossless", "ralf", "s302m"})  # fmt: skip
+_LOSSY_PCM_CODECS = frozenset({"pcm_alaw", "pcm_mulaw", "pcm_vidc"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioFormat:
+    """What a source holds and how it is stored.
+
+    Attributes
+    ----------
+    sample_rate_hz : int
+        Sample rate in Hz.
+    channels : int
+        Number of channels.
+    frames : int or None
+        Length in frames, exact; None while it is unknown (decoder pipes, some MP3 files).
+    container : str
+        libsndfile's name of the container ("WAV", "FLAC", "OGG", ...), "ARRAY" for arrays, "FFMPEG" for
+        what only ffmpeg reads.
+    subtype : str
+        libsndfile's name of the coding ("PCM_24", "FLOAT", "VORBIS", ...); for FFMPEG the codec's name.
+    decoder_bits : int or None
+        Word length as ffprobe reports it, for lossless codecs that only ffmpeg reads.
+    channel_mask : int or None
+        Speaker positions of a WAVE file that states them (WAVE_FORMAT_EXTENSIBLE).
+    """
+
+    sample_rate_hz: int
+    channels: int
+    frames: int | None
+    container: str
+    subtype: str
+    decoder_bits: int | None = None
+    channel_mask: int | None = None
+
+    @property
+    def lossy(self) -> bool:
+        """Whether the coding loses information."""
+        if self.container == "FFMPEG":
+            if self.subtype.startswith("pcm_"):
+                return self.subtype in _LOSSY_PCM_CODECS
+            return self.subtype not in _LOSSLESS_CODECS
+        return self.subtype not in _PCM_BITS
+
+    @property
+    def bits(self) -> int | None:
+        """Bits per sample; None where the coding has no word length."""
+        return self.decoder_bits if self.container == "FFMPEG" else _PCM_BITS.get(self.subtype)
+
+    @property
+    def duration_s(self) -> float | None:
+        """Length in seconds; None while it is unknown."""
+        return None if self.frames is None else self.frames / self.sample_rate_hz
+
+
+class AudioSource(Protocol):
+    """Anything that yields audio in blocks, as often as it is asked."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        ...
+
+    @property
+    def format(self) -> AudioFormat:
+        """What it holds."""
+        ...
+
+    def blocks(self, block_frames: int = BLOCK_FRAMES) -> Iterator[Block]:
+        """Yield the audio from its beginning, every block but the last of exactly `block_frames` frames.
+
+        Raises
+        ------
+        AudioError
+            If the audio is truncated or damaged, or has a sample that is not finite.
+        """
+        ...
+
+
+class ArraySource:
+    """An array as a source.
+
+    Parameters
+    ----------
+    samples : array, shape (frames, channels) or (frames,)
+        float32 or float64, full scale 1.0; one dimension is one channel. It is not copied.
+    sample_rate_hz : int
+        Sample rate in Hz.
+    name : str
+        What messages call it.
+
+    Raises
+    ------
+    AudioError
+        If the array cannot be audio: wrong type or shape, empty, or with samples that are not finite.
+    """
+
+    def __init__(self, samples: npt.ArrayLike, sample_rate_hz: int, *, name: str = "array") -> None:
+        array = np.asarray(samples)
+        if array.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
+            raise AudioError(
+                f"{name}: samples must be float32 or float64 with full scale 1.0, got {array.dtype}; "
+                "integers have to be divided by their full scale first"
+            )
+        if array.ndim == 1:
+            array = array[:, np.newaxis]
+        if array.ndim != 2 or not 1 <= array.shape[1] <= MAX_CHANNELS:
+            raise AudioError(
+                f"{name}: samples must have the shape (frames, channels) with 1 to {MAX_CHANNELS} channels, "
+                f"got {np.shape(samples)}; a (channels, frames) array needs .T"
+            )
+        if len(array) == 0:
+            raise AudioError(f"{name}: there is no audio in it (0 frames)")
+        if isinstance(sample_rate_hz, bool) or int(sample_rate_hz) != sample_rate_hz or sample_rate_hz < 1:
+            raise AudioError(f"{name}: the sample rate must be a whole number of Hz, got {sample_rate_hz!r}")
+        self._samples: Block = array.view()
+        self._samples.flags.writeable = False  # the blocks are views: nobody downstream may change the input
+        self.name = name
+        self.format = AudioFormat(
+            sample_rate_hz=int(sample_rate_hz),
+            channels=array.shape[1],
+            frames=len(array),
+            container="ARRAY",
+            subtype="FLOAT" if array.dtype == np.float32 else "DOUBLE",
+        )
+        for number, block in enumerate(self.blocks()):
+            check_finite(block, number * BLOCK_FRAMES, self.name, self.format.sample_rate_hz)
+
+    def blocks(self, block_frames: int = BLOCK_FRAMES) -> Iterator[Block]:
+        """Yield read-only views of the array; see `AudioSource.blocks`."""
+        for start in range(0, len(self._samples), valid_block_frames(block_frames)):
+            yield self._samples[start : start + block_frames]
+
+
+def check_finite(block: Block, first_frame: int, name: str, sample_rate_hz: int) -> None:
+    """Raise if a sample of the block is NaN or infinite.
+
+    Raises
+    ------
+    AudioError
+        Naming the first bad frame (counted from 0 at the start of the stream), its channel and the value.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(block.sum()):  # one NaN or Inf spoils the sum; one that overflows is looked at closely
+            return
+    finite = np.isfinite(block)
+    if finite.all():
+        return
+    frame = int(np.argmin(finite.all(axis=1)))
+    channel = int(np.argmin(finite[frame]))
+    at = first_frame + frame
+    raise AudioError(
+        f"{name}: the sample at frame {at} ({at / sample_rate_hz:.3f} s), channel {channel + 1} of "
+        f"{block.shape[1]}, is {block[frame, channel]}; every sample must be a finite number, so render or "
+        "export the file again"
+    )
+
+
+def valid_block_frames(block_frames: int) -> int:
+    """Return `block_frames`; ValueError where it is below 1."""
+    if block_frames < 1:
+        raise ValueError(f"block_frames must be at least 1, got {block_frames}")
+    return block_frames

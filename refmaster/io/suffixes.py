@@ -1,0 +1,33 @@
+"""The one list of file name suffixes, in lower case. It imports nothing, so that planning a batch stays light."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+CONTAINERS = {
+    ".wav": "WAV", ".wave": "WAV", ".bwf": "WAV", ".rf64": "RF64", ".w64": "W64",
+    ".aif": "AIFF", ".aiff": "AIFF", ".aifc": "AIFF", ".caf": "CAF", ".flac": "FLAC",
+    ".mp3": "MP3", ".ogg": "OGG", ".oga": "OGG", ".opus": "OPUS",
+}  # fmt: skip
+"""The container that a written file gets by its suffix."""
+
+LOSSY_CONTAINERS = frozenset({"MP3", "OGG", "OPUS"})
+
+AUDIO_SUFFIXES = frozenset(CONTAINERS) | {".au", ".m4a", ".mp4", ".aac", ".wma", ".wv", ".ape", ".alac"}
+"""Files taken from a folder as recordings; a file that is named outright is opened whatever its suffix."""
+
+MIX_SUFFIXES = frozenset(s for s, kind in CONTAINERS.items() if kind not in LOSSY_CONTAINERS) | {".au"}
+"""Files taken from an album's folder as mixes: the lossless ones."""
+
+YAML_SUFFIXES = (".yaml", ".yml")
+
+
+def is_yaml(name: str | PurePath) -> bool:
+    """Return whether a name has the suffix of a YAML file (a saved profile, a plan, an album)."""
+    return PurePath(name).suffix.lower() in YAML_SUFFIXES
+
+
+def is_recording(name: str | PurePath) -> bool:
+    """Return whether a file found in a folder counts as a recording: by its suffix, hidden files never."""
+    path = PurePath(name)
+    return path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")

@@ -1,0 +1,191 @@
+"""Measure a recording: one pass over its blocks, every meter at once, one profile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refmaster._types import Block, Progress
+from refmaster.io.source import AudioSource
+from refmaster.meters.loudness import Loudness, LoudnessMeter
+from refmaster.meters.spectrum import Spectrum, SpectrumMeter, band_power
+from refmaster.meters.stereo import Stereo, StereoMeter
+from refmaster.meters.true_peak import TruePeak, TruePeakMeter, plr_db, psr_db
+from refmaster.profile.model import (
+    BANDS_PER_OCTAVE,
+    FLOOR_DB,
+    BandSpectrum,
+    Evidence,
+    Levels,
+    Profile,
+    SourceFacts,
+    StereoFacts,
+    TimeSeries,
+    band_centers_hz,
+)
+from refmaster.threads import feed
+from refmaster.units import power_to_db
+from refmaster.version import made_by
+
+if TYPE_CHECKING:
+    from refmaster.io.sink import FileDigest
+
+DECIMALS = 3
+
+
+def measure(
+    source: AudioSource,
+    *,
+    progress: Progress | None = None,
+    stage: str = "measuring the mix",
+    identify: bool = True,
+) -> Profile:
+    """Measure a recording.
+
+    Parameters
+    ----------
+    source : AudioSource
+        Read once, in blocks; memory does not grow with its length.
+    progress : callable, optional
+        Called as ``progress(stage, frames_done, frames_in_all)``.
+    stage : str
+        What the progress calls this.
+    identify : bool
+        Also take the file's SHA-256 (arrays have none).
+
+    Returns
+    -------
+    Profile
+
+    Raises
+    ------
+    AudioError
+        The source cannot be read to its end, or a sample is not finite.
+    """
+    rate, channels = source.format.sample_rate_hz, source.format.channels
+    loudness = LoudnessMeter(rate, channels)
+    peak = TruePeakMeter(rate, channels)
+    spectrum = SpectrumMeter(rate, channels)
+    stereo = StereoMeter(channels)
+    digest = _digest(source) if identify else None
+    frames = 0
+
+    def here(block: Block) -> None:
+        nonlocal frames
+        for meter in (loudness, peak, stereo):
+            meter.update(block)
+        frames += len(block)
+        if progress is not None:
+            progress(stage, frames, source.format.frames)
+
+    def beside(block: Block) -> None:
+        spectrum.update(block)
+        if digest is not None:
+            digest.advance()
+
+    feed(source.blocks(), here, beside)
+    heard, image = loudness.result(), stereo.result()
+    tone = spectrum.result()
+    return Profile(
+        version=1,
+        made_by=made_by(),
+        source=_source_facts(source, frames, digest),
+        levels=_levels(heard, peak.result(), image),
+        stereo=StereoFacts(
+            correlation=_rounded(image.correlation),
+            balance_db=_rounded(image.balance_db),
+            side_to_mid_db=_rounded(image.side_to_mid_db),
+            dc=tuple(round(v, 7) for v in image.dc),
+        ),
+        spectrum=_band_spectrum(tone, rate),
+        evidence=_evidence(tone),
+        series=TimeSeries(
+            hop_s=0.1,
+            momentary_lufs=_series(heard.momentary_lufs, 2),
+            short_term_lufs=_series(heard.short_term_lufs, 2),
+        ),
+    )
+
+
+def _digest(source: AudioSource) -> FileDigest | None:
+    from refmaster.io.sink import FileDigest
+
+    path = getattr(source, "path", None)
+    return None if path is None else FileDigest(path)
+
+
+def _source_facts(source: AudioSource, frames: int, digest: FileDigest | None) -> SourceFacts:
+    found = source.format
+    return SourceFacts(
+        file=source.name,
+        sha256=None if digest is None else digest.sha256(),
+        container=found.container,
+        subtype=found.subtype,
+        lossy=found.lossy,
+        sample_rate_hz=found.sample_rate_hz,
+        channels=found.channels,
+        frames=frames,
+        duration_s=round(frames / found.sample_rate_hz, 6),
+    )
+
+
+def _levels(heard: Loudness, peak: TruePeak, image: Stereo) -> Levels:
+    integrated = _rounded(heard.integrated_lufs)
+    true_peak = _rounded(peak.true_peak_dbtp)
+    return Levels(
+        integrated_lufs=integrated,
+        max_momentary_lufs=_rounded(heard.max_momentary_lufs),
+        max_short_term_lufs=_rounded(heard.max_short_term_lufs),
+        loudness_range_lu=_rounded(heard.loudness_range_lu),
+        loudness_range_stable=heard.loudness_range_stable,
+        true_peak_dbtp=true_peak,
+        true_peak_filter=peak.filter_name,
+        sample_peak_dbfs=_rounded(peak.sample_peak_dbfs),
+        plr_db=_rounded(plr_db(true_peak, integrated)),
+        psr_db=_rounded(psr_db(peak.true_peak_series_dbtp, heard.short_term_lufs)),
+        crest_factor_db=_rounded(image.crest_factor_db),
+        clipped_runs=image.clipped_runs,
+        gate_passed_share=round(heard.gated_share, 4),
+    )
+
+
+def _band_spectrum(tone: Spectrum, sample_rate_hz: int) -> BandSpectrum:
+    centers = band_centers_hz(sample_rate_hz)
+    half = 2.0 ** (0.5 / BANDS_PER_OCTAVE)
+    edges = np.concatenate([centers / half, centers[-1:] * half])
+    return BandSpectrum(
+        frequencies_hz=tuple(float(f) for f in np.round(centers, 3)),
+        mid_db=_series(power_to_db(band_power(tone.frequencies_hz, tone.mid_power, edges)), DECIMALS),
+        side_db=()
+        if tone.side_power is None
+        else _series(power_to_db(band_power(tone.frequencies_hz, tone.side_power, edges)), DECIMALS),
+        frames_passed_share=round(tone.frames_passed_share, 4),
+    )
+
+
+def _evidence(tone: Spectrum) -> Evidence:
+    mid = np.maximum(power_to_db(tone.segment_mid_power), FLOOR_DB)
+    side = (
+        None
+        if tone.segment_side_power is None
+        else np.maximum(power_to_db(tone.segment_side_power), FLOOR_DB)
+    )
+    return Evidence(
+        segment_s=round(tone.segment_s, 3),
+        frequencies_hz=tuple(float(f) for f in np.round(tone.third_octave_hz, 1)),
+        mid_std_db=_series(mid.std(axis=0), 2) if len(mid) else (),
+        side_std_db=_series(side.std(axis=0), 2) if side is not None and len(side) else (),
+        segment_mid_db=tuple(_series(row, 1) for row in mid),
+        segment_side_db=() if side is None else tuple(_series(row, 1) for row in side),
+    )
+
+
+def _series(values: NDArray[np.float64], decimals: int) -> tuple[float, ...]:
+    return tuple(np.round(np.maximum(values, FLOOR_DB), decimals).tolist())
+
+
+def _rounded(value: float | None) -> float | None:
+    """Return a value to 0.001; None for what does not exist, silence's infinite level included."""
+    return None if value is None or not np.isfinite(value) else round(float(value), DECIMALS)

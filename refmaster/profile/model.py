@@ -1,0 +1,163 @@
+"""A profile: what one recording measures, with the evidence behind it.
+
+A profile is data. It holds no audio, can be saved as YAML and stands wherever a reference file can. Values
+are rounded when they are measured (levels to 0.001 dB), so that a saved profile and a fresh one are the
+same and lead to the same plan. Levels that do not exist (silence, a recording that is too short) are None
+in single values and `FLOOR_DB` in series and spectra.
+
+Spectra are band powers in bands of 1/24 octave around ``1000 * 2**(k/24)`` Hz, in dB, scaled so that a
+full-scale sine reads -3.01 dB; mid is (L+R)/2, side is (L-R)/2, and a mono recording is all mid.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from refmaster.settings.document import read_document
+from refmaster.settings.emit import emit_model
+from refmaster.settings.model import Model, validate_document
+
+FLOOR_DB = -200.0
+SILENT_BELOW_DB = -110.0
+BANDS_PER_OCTAVE = 24
+_LOWEST_BAND, _HIGHEST_BAND = -135, 104  # 20.3 Hz to 20.16 kHz
+PROFILE_SUFFIXES = (".yaml", ".yml")
+
+Series = tuple[float, ...]
+
+
+def band_centers_hz(sample_rate_hz: int) -> NDArray[np.float64]:
+    """Return the band centres in Hz that fit below 0.49 of the sample rate, shape (bands,)."""
+    k = np.arange(_LOWEST_BAND, _HIGHEST_BAND + 1)
+    centers = 1000.0 * 2.0 ** (k / BANDS_PER_OCTAVE)
+    return centers[centers * 2 ** (0.5 / BANDS_PER_OCTAVE) < 0.49 * sample_rate_hz]
+
+
+class SourceFacts(Model):
+    """What was measured."""
+
+    file: str = Field(description="path as given")
+    sha256: str | None = Field(description="of the file; null for an array")
+    container: str
+    subtype: str
+    lossy: bool = Field(description="the codec is lossy")
+    sample_rate_hz: int
+    channels: int
+    frames: int
+    duration_s: float = Field(description="s")
+
+
+class Levels(Model):
+    """Loudness and peaks, ITU-R BS.1770-5, EBU Tech 3341 and 3342."""
+
+    integrated_lufs: float | None = Field(description="LUFS, gated; null: silence or under 0.4 s")
+    max_momentary_lufs: float | None = Field(description="LUFS, 400 ms")
+    max_short_term_lufs: float | None = Field(description="LUFS, 3 s")
+    loudness_range_lu: float | None = Field(description="LU")
+    loudness_range_stable: bool = Field(description="false under 60 s, where it may still move")
+    true_peak_dbtp: float | None = Field(description="dBTP")
+    true_peak_filter: str = Field(description="the interpolation filter of the true peak")
+    sample_peak_dbfs: float | None = Field(description="dBFS")
+    plr_db: float | None = Field(description="dB, true peak over integrated loudness")
+    psr_db: float | None = Field(description="dB, smallest true peak over short-term loudness")
+    crest_factor_db: float | None = Field(description="dB, sample peak over RMS")
+    clipped_runs: int = Field(description="flat tops of 3 and more samples at the peak")
+    gate_passed_share: float = Field(description="share of 400 ms blocks that passed the loudness gates")
+
+
+class StereoFacts(Model):
+    """The stereo image."""
+
+    correlation: float | None = Field(description="-1 to 1; null for mono or silence")
+    balance_db: float | None = Field(description="dB, left over right")
+    side_to_mid_db: float | None = Field(description="dB; null for mono or silence")
+    dc: Series = Field(description="mean sample value of each channel, full scale is 1")
+
+
+class BandSpectrum(Model):
+    """Long-term average spectrum in bands of 1/24 octave, frames gated at -70 LUFS and 20 LU."""
+
+    frequencies_hz: Series = Field(description="Hz, band centres")
+    mid_db: Series = Field(description="dB, mid")
+    side_db: Series = Field(description="dB, side; empty for mono")
+    frames_passed_share: float = Field(description="share of frames that passed the gate")
+
+
+class Evidence(Model):
+    """How the spectrum varies within the recording: third-octave levels of its segments.
+
+    Segments are gated as the spectrum is and stand in order of time; of a recording beyond 6 minutes every
+    second (fourth, ...) one is kept. Matching pairs segments that play the same.
+    """
+
+    segment_s: float = Field(description="s, length of a segment: 0.75 to the nearest half frame")
+    frequencies_hz: Series = Field(description="Hz, third-octave centres")
+    mid_std_db: Series = Field(description="dB, standard deviation of the mid over the segments")
+    side_std_db: Series = Field(description="dB, of the side; empty for mono")
+    segment_mid_db: tuple[Series, ...] = Field(description="dB, a row per segment")
+    segment_side_db: tuple[Series, ...] = Field(description="dB, a row per segment")
+
+
+class TimeSeries(Model):
+    """Loudness over time; momentary values are the 400 ms gating blocks of the integrated loudness."""
+
+    hop_s: float = Field(description="s")
+    momentary_lufs: Series = Field(description="LUFS; -200 is silence")
+    short_term_lufs: Series = Field(description="LUFS; -200 is silence")
+
+
+class Profile(Model):
+    """What one recording measures."""
+
+    version: int = Field(ge=1, le=1)
+    made_by: str
+    source: SourceFacts
+    levels: Levels
+    stereo: StereoFacts
+    spectrum: BandSpectrum
+    evidence: Evidence
+    series: TimeSeries
+
+    @property
+    def name(self) -> str:
+        """The file's name without its folder."""
+        return Path(self.source.file).name
+
+    def single_values(self) -> dict[str, Any]:
+        """Return what a profile says in single values, as JSON data: no spectra, no series."""
+        return {
+            "source": self.source.model_dump(mode="json"),
+            **self.levels.model_dump(mode="json"),
+            **self.stereo.model_dump(mode="json"),
+        }
+
+    @property
+    def is_silent(self) -> bool:
+        """True where no band from 20 Hz up holds anything: digital silence, or a constant."""
+        return max((*self.spectrum.mid_db, *self.spectrum.side_db), default=FLOOR_DB) < SILENT_BELOW_DB
+
+
+def save_profile(profile: Profile, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write a profile as YAML (the destination is replaced only when the text is complete)."""
+    from refmaster.io.atomic import write_text
+
+    header = (
+        f"refmaster profile of {profile.name}.\n"
+        f"Stands wherever a reference file can: --reference {Path(path).name}"
+    )
+    write_text(path, emit_model(profile, header=header), overwrite=overwrite)
+
+
+def load_profile(path: str | Path) -> Profile:
+    """Read a saved profile; SettingsError names every problem with its line."""
+    return validate_document(Profile, read_document(path))
+
+
+def is_profile_path(path: str | Path) -> bool:
+    """Tell by its suffix whether `path` names a saved profile rather than audio."""
+    return Path(path).suffix.lower() in PROFILE_SUFFIXES

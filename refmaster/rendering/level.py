@@ -1,0 +1,38 @@
+"""The level stage: the gain into the limiter that meets the promised loudness, or what forbids it."""
+
+from __future__ import annotations
+
+from refmaster.plan import Level, MasteringPlan
+from refmaster.rendering.drive import DriveAnalyzer, DriveSolution
+from refmaster.settings.limiter import LimiterSettings
+
+
+def level_solved(
+    plan: MasteringPlan, analyzer: DriveAnalyzer, limiter: LimiterSettings
+) -> tuple[MasteringPlan, float]:
+    """Return the plan with its gain solved, and the slope there in LU per dB of gain."""
+    target = plan.promise.integrated_lufs
+    if target is None:
+        return plan, 1.0
+    limit = plan.requested.max_reduction_db
+    solution = analyzer.solve(target, limiter, max_reduction_db=limit)
+    level = Level(why=_why(solution, target, limit), gain_db=round(solution.gain_db, 3) + 0.0)
+    promise = plan.promise.model_copy(update={"limited_by": solution.limited_by})
+    return plan.model_copy(update={"level": level, "promise": promise}), solution.slope_lu_per_db
+
+
+def _why(solution: DriveSolution, target: float, limit: float) -> str:
+    if solution.limited_by == "max_reduction":
+        return (
+            f"{target:.1f} LUFS would cost {solution.cost_db:.1f} dB of limiting; stopped at the allowed "
+            f"{limit:g} dB (--max-reduction)"
+        )
+    if solution.limited_by == "saturation":
+        return (
+            f"more gain hardly makes this mix louder: {target:.1f} LUFS is out of reach, and the next dB of "
+            f"gain would bring {solution.slope_lu_per_db:.2f} LU"
+        )
+    reduction = solution.predicted_max_reduction_db
+    if reduction < 0.05:
+        return f"brings the mix to {target:.1f} LUFS without limiting"
+    return f"brings the mix to {target:.1f} LUFS with at most {reduction:.1f} dB of limiting"

@@ -1,0 +1,203 @@
+"""Where a render goes: a file, a spool that is thrown away, or an array.
+
+An outlet can be written several times, each time anew, and what was written can be read back and measured.
+It is kept only by `keep`; leaving its context without that leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refmaster._types import Block
+from refmaster.check.findings import Finding, info, warning
+from refmaster.io.atomic import atomic_destination, check_destination
+from refmaster.io.formats import OutputFormat, output_format_for
+from refmaster.io.open import open_audio
+from refmaster.io.sink import AudioSink
+from refmaster.io.source import ArraySource, AudioSource
+from refmaster.plan import MasteringPlan
+from refmaster.profile.model import Profile
+
+
+class Outlet(Protocol):
+    """Where a render goes."""
+
+    @property
+    def path(self) -> Path | None:
+        """The file that `keep` leaves, if any."""
+        ...
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """What could not be kept of the mix (tags, say)."""
+        ...
+
+    def write(self, blocks: Iterator[Block], source: AudioSource, plan: MasteringPlan, /) -> AudioSource:
+        """Write all blocks, replacing what was written before, and return it as a source."""
+        ...
+
+    def keep(self, source: AudioSource, master: Profile, /) -> None:
+        """Keep what was written last."""
+        ...
+
+
+class FileOutlet:
+    """A file, written beside its place and moved there by `keep`.
+
+    Parameters
+    ----------
+    path : str or Path
+        The destination; its extension names the container.
+    overwrite : bool
+        Replace an existing file.
+    inputs : sequence of Path
+        Files that must not be written over.
+
+    Raises
+    ------
+    OutputError
+        The destination cannot be written, exists, or is one of the inputs.
+    """
+
+    def __init__(self, path: str | Path, *, overwrite: bool, inputs: Sequence[Path]) -> None:
+        self.path = Path(path)
+        self.findings: list[Finding] = []
+        self._overwrite = overwrite
+        self._inputs = list(inputs)
+        self._stack = ExitStack()
+        check_destination(self.path, overwrite=overwrite, inputs=self._inputs)
+
+    def __enter__(self) -> Self:
+        self._destination = self._stack.enter_context(
+            atomic_destination(self.path, overwrite=self._overwrite, inputs=self._inputs)
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def write(self, blocks: Iterator[Block], source: AudioSource, plan: MasteringPlan) -> AudioSource:
+        """Write the file beside its place; see `Outlet.write`."""
+        output_format = format_of(self.path, source, plan)
+        frames = _frames_to_come(source, output_format)
+        clipped = write_blocks(self._destination.path, output_format, blocks, frames, name=str(self.path))
+        self.findings = []
+        if clipped:
+            self.findings.append(
+                warning(
+                    "clipped", f"{clipped} samples were beyond full scale and clipped", "enable the limiter"
+                )
+            )
+        return open_audio(self._destination.path, name=str(self.path))
+
+    def keep(self, source: AudioSource, master: Profile) -> None:
+        """Copy tags and chunks from the mix and move the file into place."""
+        from refmaster.io.metadata.copy import BextLoudness, copy_metadata
+
+        levels = master.levels
+        loudness = BextLoudness(
+            integrated_lufs=levels.integrated_lufs,
+            loudness_range_lu=levels.loudness_range_lu,
+            max_true_peak_dbtp=levels.true_peak_dbtp,
+            max_momentary_lufs=levels.max_momentary_lufs,
+            max_short_term_lufs=levels.max_short_term_lufs,
+        )
+        notes = copy_metadata(
+            Path(source.name), self._destination.path, loudness=loudness, name=str(self.path)
+        )
+        self.findings += [info("metadata", note) for note in notes]
+        self._destination.commit()
+
+
+class SpoolOutlet:
+    """A 24-bit file in the temporary folder, for a trial render that is measured and thrown away."""
+
+    path = None
+    findings: Sequence[Finding] = ()
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="refmaster-")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._folder.cleanup()
+
+    def write(self, blocks: Iterator[Block], source: AudioSource, plan: MasteringPlan) -> AudioSource:
+        """Write the trial; see `Outlet.write`."""
+        spool = Path(self._folder.name) / "trial.rf64"
+        output_format = format_of(spool, source, plan)
+        write_blocks(
+            spool, output_format, blocks, _frames_to_come(source, output_format), name="trial render"
+        )
+        return open_audio(spool)
+
+    def keep(self, _source: AudioSource, _master: Profile) -> None:
+        """Keep nothing."""
+
+
+class ArrayOutlet:
+    """An array in memory, in the precision of the source."""
+
+    path = None
+    findings: Sequence[Finding] = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def write(self, blocks: Iterator[Block], _source: AudioSource, plan: MasteringPlan) -> AudioSource:
+        """Collect the blocks; see `Outlet.write`."""
+        self.samples: NDArray[np.floating] = np.concatenate(list(blocks))
+        return ArraySource(self.samples, plan.output.sample_rate_hz, name="master")
+
+    def keep(self, _source: AudioSource, _master: Profile) -> None:
+        """Nothing to do: `samples` holds the master."""
+
+
+def format_of(path: Path, source: AudioSource, plan: MasteringPlan) -> OutputFormat:
+    """Return how a plan's output is written at `path`; an identity plan copies the samples undithered."""
+    output = plan.output
+    chosen = output_format_for(
+        path,
+        source.format,
+        bit_depth=output.bit_depth,
+        sample_rate_hz=output.sample_rate_hz,
+        dither_seed=output.dither_seed,
+    )
+    kept_bits = (chosen.integer_bits or 0) >= (source.format.bits or 0) and not source.format.lossy
+    if not output.dither or (plan.is_identity and kept_bits):
+        return replace(chosen, dither=False)
+    return chosen
+
+
+def _frames_to_come(source: AudioSource, output_format: OutputFormat) -> int | None:
+    if source.format.frames is None:
+        return None
+    return round(source.format.frames * output_format.sample_rate_hz / source.format.sample_rate_hz)
+
+
+def write_blocks(
+    path: Path, output_format: OutputFormat, blocks: Iterator[Block], frames: int | None, *, name: str
+) -> int:
+    """Write blocks (`frames` in all, where that is known) and return how many samples were clipped."""
+    with AudioSink(path, output_format, frames=frames, name=name) as sink:
+        for block in blocks:
+            sink.write(block)
+    return sink.clipped_samples
