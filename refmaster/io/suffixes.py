@@ -1,4 +1,4 @@
-"""The one list of file name suffixes, in lower case. It imports nothing, so that planning a batch stays light."""
+"""The one list of file name suffixes, in lower case; light, because planning a batch imports it."""
 
 from __future__ import annotations
 
