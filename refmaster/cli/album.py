@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
     """Add the verb to `app`."""
     app.command(
         "album",
-        help="Master ALBUM: album.yaml, a folder of mixes, or an album-plan.yaml to render again.",
+        help="Master an album from album.yaml, a folder, or an album plan.",
         epilog="Example: refmaster album album.yaml -o Masters/ --dry-run",
     )(run)
 
