@@ -136,11 +136,10 @@ def master_file(
     outlet = FileOutlet(output, overwrite=overwrite, inputs=inputs)
     source = _open_mix(mix)
     asked = _output_settings(bit_depth, sample_rate_hz, dither_seed)
-    output_format_for(output, source.format, bit_depth=asked.bit_depth, sample_rate_hz=asked.sample_rate_hz)
-    measured = Path(mix) if use_cache else source
-    ready = _prepare(source, measured, weighted, settings, asked, progress, use_cache=use_cache)
+    output_format_for(output, source.format, **asked.model_dump())
+    prepared = _prepare(source, mix if use_cache else source, weighted, settings, asked, progress)
     with outlet:
-        return close_loop(*ready, outlet, progress)
+        return close_loop(*prepared, outlet, progress)
 
 
 def plan_file(
@@ -155,13 +154,12 @@ def plan_file(
     progress: Progress | None = None,
 ) -> MasterResult:
     """Derive the plan that `master_file` would render; the trial render is measured and thrown away."""
-    weighted = list(_weighted(references))
     source = _open_mix(mix)
     asked = _output_settings(bit_depth, sample_rate_hz, dither_seed)
-    measured = Path(mix) if use_cache else source
-    ready = _prepare(source, measured, weighted, settings, asked, progress, use_cache=use_cache)
+    recording = mix if use_cache else source
+    prepared = _prepare(source, recording, list(_weighted(references)), settings, asked, progress)
     with SpoolOutlet() as outlet:
-        return close_loop(*ready, outlet, progress)
+        return close_loop(*prepared, outlet, progress)
 
 
 def master_array(
