@@ -16,13 +16,13 @@ from typing import Any
 
 from pydantic import Field
 
+from refmaster.io.suffixes import is_yaml
 from refmaster.settings.document import read_document
 from refmaster.settings.emit import emit_model
 from refmaster.settings.model import Model, validate_document
 
 FLOOR_DB = -200.0
 SILENT_BELOW_DB = -110.0
-PROFILE_SUFFIXES = (".yaml", ".yml")
 
 Series = tuple[float, ...]
 
@@ -148,5 +148,5 @@ def load_profile(path: str | Path) -> Profile:
 
 
 def is_profile_path(path: str | Path) -> bool:
-    """Tell by its suffix whether `path` names a saved profile rather than audio."""
-    return Path(path).suffix.lower() in PROFILE_SUFFIXES
+    """Return whether a path has the suffix of a saved profile rather than of audio."""
+    return is_yaml(path)
