@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from refmaster._types import Array, Mask
 from refmaster.meters.kweighting import k_weighting_power_gain
 from refmaster.meters.loudness import gate_block_powers
-from refmaster.profile.bands import spectrum_of
-from refmaster.profile.model import BANDS_PER_OCTAVE, FLOOR_DB, Profile, band_centers_hz
+from refmaster.profile.bands import BANDS_PER_OCTAVE, JUDGED_THIRDS, THIRDS_HZ, band_centers_hz, band_levels
+from refmaster.profile.model import FLOOR_DB, Profile
 
-# Third octaves of the model, 40 Hz to 16 kHz, as the meter has them: 1000 * 2**(k/3) Hz.
-TONE_HZ: Array = 1000.0 * 2.0 ** (np.arange(-14, 13) / 3)
+# Third octaves of the model, 40 Hz to 16 kHz.
+TONE_HZ: Array = THIRDS_HZ[JUDGED_THIRDS]
 WIDTH_FROM_HZ = 100.0
 LOUD_PERCENTILE = 95.0
 LOUD_GATE_LU = -20.0
@@ -154,14 +154,14 @@ def tone_of(profile: Profile) -> tuple[Array, Mask]:
 def _third_present(profile: Profile) -> Mask:
     """Tell of which third octaves at least half carries music."""
     grid = band_centers_hz(profile.source.sample_rate_hz)
-    spectrum = spectrum_of(profile, grid)
+    spectrum = band_levels(profile, grid)
     half = BANDS_PER_OCTAVE / 3 / 2
     return np.array([spectrum.mid_present[_inside(grid, f)].sum() >= half for f in TONE_HZ])
 
 
 def _width_db(profile: Profile) -> float | None:
     grid = band_centers_hz(profile.source.sample_rate_hz)
-    spectrum = spectrum_of(profile, grid)
+    spectrum = band_levels(profile, grid)
     if spectrum.side_db is None:
         return None
     ratios = []

@@ -34,7 +34,7 @@ from refmaster.plan import (
     format_plan,
     relocated,
 )
-from refmaster.profile.model import band_centers_hz
+from refmaster.profile.bands import band_centers_hz
 from refmaster.settings.document import Document, read_document
 from refmaster.settings.emit import emit_model
 from refmaster.settings.match import MatchSettings

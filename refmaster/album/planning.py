@@ -42,8 +42,9 @@ from refmaster.io.open import open_audio
 from refmaster.matching.curves import tone_points
 from refmaster.matching.derive import derive_plan, target_lufs
 from refmaster.plan import CurvePoint, LimiterStage, MasteringPlan, MixRecord
+from refmaster.profile.bands import band_centers_hz
 from refmaster.profile.cache import cached_profile
-from refmaster.profile.model import Profile, band_centers_hz
+from refmaster.profile.model import Profile
 from refmaster.rendering.drive import DriveAnalyzer, DriveSolution
 from refmaster.rendering.renderer import Renderer, limiter_settings
 from refmaster.settings.limiter import LimiterSettings

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from refmaster._types import Array
 from refmaster.album.features import TONE_HZ
 from refmaster.meters.loudness import integrated_lufs_from_block_powers
-from refmaster.profile.model import FLOOR_DB, BandSpectrum, Evidence, Profile, TimeSeries, band_centers_hz
+from refmaster.profile.bands import band_centers_hz
+from refmaster.profile.model import FLOOR_DB, BandSpectrum, Profile, SegmentLevels, TimeSeries
 
 # As many segments as one recording has at most; more would add nothing but time.
 MAX_SEGMENTS = 1024
@@ -116,7 +117,7 @@ def _mean_db(levels: list[Array], gains: list[Array], weights: Array) -> tuple[f
     return tuple(np.round(np.maximum(mean, FLOOR_DB), 3).tolist())
 
 
-def _evidence(profiles: Sequence[Profile], tone_db: Array, shifts: Sequence[float]) -> Evidence:
+def _evidence(profiles: Sequence[Profile], tone_db: Array, shifts: Sequence[float]) -> SegmentLevels:
     count = min(len(p.evidence.frequencies_hz) for p in profiles)
     hz = np.asarray(profiles[0].evidence.frequencies_hz[:count])
     total = sum(len(p.evidence.segment_mid_db) for p in profiles)
@@ -126,7 +127,7 @@ def _evidence(profiles: Sequence[Profile], tone_db: Array, shifts: Sequence[floa
         gain = _at(hz, tone) + shift
         mids += _shifted(profile.evidence.segment_mid_db[::step], gain)
         sides += _shifted(profile.evidence.segment_side_db[::step], gain)
-    return Evidence(
+    return SegmentLevels(
         segment_s=profiles[0].evidence.segment_s,
         frequencies_hz=profiles[0].evidence.frequencies_hz[:count],
         mid_std_db=_std(mids),
