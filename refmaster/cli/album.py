@@ -10,7 +10,7 @@ import typer
 from refmaster.cli import options
 
 if TYPE_CHECKING:
-    from refmaster.album.outcome import AlbumResult
+    from refmaster.album.result import AlbumResult
 
 References = Annotated[
     list[str] | None,
