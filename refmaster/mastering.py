@@ -34,7 +34,7 @@ from refmaster.rendering.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOu
 from refmaster.rendering.renderer import KeptBlocks, Renderer, limiter_settings
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import settings_from
-from refmaster.settings.output import OutputSettings
+from refmaster.settings.output import MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ, OutputSettings
 
 # Each attempt costs a whole render; the first is right in most cases, the second in nearly all.
 MAX_ATTEMPTS = 4
@@ -330,6 +330,12 @@ def _output_settings(bit_depth: str | None, sample_rate_hz: int | None, dither_s
 def _open_mix(mix: PathLike) -> AudioSource:
     source = open_audio(mix)
     require_stereo(source)
+    rate = source.format.sample_rate_hz
+    if not MIN_SAMPLE_RATE_HZ <= rate <= MAX_SAMPLE_RATE_HZ:
+        raise AudioError(
+            f"{source.name}: expected a sample rate from {MIN_SAMPLE_RATE_HZ} to {MAX_SAMPLE_RATE_HZ} Hz, "
+            f"found {rate}; convert the mix first"
+        )
     return source
 
 

@@ -16,12 +16,19 @@ from numpy.typing import NDArray
 from refmaster._types import Array, Mask
 from refmaster.meters.kweighting import k_weighting_power_gain
 from refmaster.meters.loudness import RANGE_PERCENTILES, RANGE_RELATIVE_GATE_LU, gate_block_powers
-from refmaster.profile.bands import Spectrum, spectrum_of
-from refmaster.profile.model import BANDS_PER_OCTAVE, FLOOR_DB, Profile, band_centers_hz
+from refmaster.profile.bands import (
+    BANDS_PER_OCTAVE,
+    JUDGED_THIRDS,
+    THIRDS_HZ,
+    BandLevels,
+    band_centers_hz,
+    band_levels,
+)
+from refmaster.profile.model import FLOOR_DB, Profile
 from refmaster.units import db_to_power, lufs_to_power, power_to_db, power_to_lufs
 
-# Third octaves of the model, 40 Hz to 16 kHz, as the meter has them: 1000 * 2**(k/3) Hz.
-TONE_HZ: Array = 1000.0 * 2.0 ** (np.arange(-14, 13) / 3)
+# Third octaves of the model, 40 Hz to 16 kHz.
+TONE_HZ: Array = THIRDS_HZ[JUDGED_THIRDS]
 WIDTH_FROM_HZ = 100.0
 LOUD_PERCENTILE = RANGE_PERCENTILES[1]
 _POWER_MEAN = 2.0
@@ -96,7 +103,7 @@ def track_features(profile: Profile) -> TrackFeatures:
     integrated = levels.integrated_lufs if levels.integrated_lufs is not None else FLOOR_DB
     short_term = np.asarray(profile.series.short_term_lufs)
     maximum = levels.max_short_term_lufs
-    spectrum = spectrum_of(profile, band_centers_hz(source.sample_rate_hz))
+    spectrum = band_levels(profile, band_centers_hz(source.sample_rate_hz))
     tone, present = _tone(profile, spectrum)
     hz, segments = _weighted_segments(profile)
     return TrackFeatures(
@@ -132,7 +139,7 @@ def tone_at(tone_db: Array, frequencies_hz: Array) -> Array:
     return np.asarray(np.interp(np.log2(frequencies_hz), np.log2(TONE_HZ), tone_db))
 
 
-def _tone(profile: Profile, spectrum: Spectrum) -> tuple[Array, Mask]:
+def _tone(profile: Profile, spectrum: BandLevels) -> tuple[Array, Mask]:
     """Return third-octave levels of the mid at `TONE_HZ`, and where they carry music."""
     mid = np.asarray(profile.evidence.segment_mid_db, dtype=np.float64)
     if not len(mid):
@@ -147,7 +154,7 @@ def _tone(profile: Profile, spectrum: Spectrum) -> tuple[Array, Mask]:
     return tone, np.array(present) & (distance.min(axis=0) < 0.1)
 
 
-def _width_db(spectrum: Spectrum) -> float | None:
+def _width_db(spectrum: BandLevels) -> float | None:
     if spectrum.side_db is None:
         return None
     ratios = []
@@ -159,7 +166,7 @@ def _width_db(spectrum: Spectrum) -> float | None:
     return float(np.mean(ratios)) if ratios else None
 
 
-def _inside(spectrum: Spectrum, center_hz: float) -> Mask:
+def _inside(spectrum: BandLevels, center_hz: float) -> Mask:
     return np.asarray(np.abs(np.log2(spectrum.frequencies_hz / center_hz)) < 1 / 6)
 
 

@@ -33,9 +33,10 @@ from refmaster.plan import (
     format_plan,
     relocated,
 )
-from refmaster.profile.model import band_centers_hz
+from refmaster.profile.bands import band_centers_hz
 from refmaster.settings.document import Document, read_document
 from refmaster.settings.emit import emit_model
+from refmaster.settings.limiter import LimiterCeilingDbtp
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import Model, validate_document
 from refmaster.version import made_by
@@ -91,8 +92,8 @@ class TrackStage(Model):
     mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] besides")
     side: tuple[CurvePoint, ...] = Field(description="[Hz, dB] besides")
     gain_db: Gain = Field(description="dB besides")
-    ceiling_dbtp: float | None = Field(
-        default=None, ge=-40.0, le=0.0, description="dBTP, its own limiter ceiling; null: the album's"
+    ceiling_dbtp: LimiterCeilingDbtp | None = Field(
+        default=None, description="dBTP, its own limiter ceiling; null: the album's"
     )
     promise: TrackPromise
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -42,8 +42,8 @@ from refmaster.io.open import open_audio
 from refmaster.matching.curves import tone_points
 from refmaster.matching.derive import WeightedProfile, derive_plan, target_lufs
 from refmaster.plan import CurvePoint, LimiterStage, MasteringPlan, MixRecord
+from refmaster.profile.bands import band_centers_hz
 from refmaster.profile.cache import cached_profile
-from refmaster.profile.model import band_centers_hz
 from refmaster.rendering.drive import DriveSolution
 from refmaster.rendering.level import drive_analyzed
 from refmaster.rendering.renderer import limiter_settings
@@ -157,7 +157,7 @@ def _unlevelled(
         limiter=LimiterStage(
             why=f"holds {match.ceiling_dbtp:g} dBTP on every track; only peaks above it are touched",
             enabled=True,
-            **asdict(LimiterSettings(ceiling_dbtp=match.ceiling_dbtp)),
+            **LimiterSettings(ceiling_dbtp=match.ceiling_dbtp).model_dump(),
         ),
         output=album.settings.output,
         promise=AlbumPromise(
@@ -178,7 +178,7 @@ def _engineer_stages(album: Album, moves: EngineerMoves) -> list[EngineerStage]:
         if not tracks:  # a track without a named engineer
             continue
         count = f"{len(tracks)} track{'s' if len(tracks) > 1 else ''}"
-        why = f"{count}: {tone.reliability[place]:.0%} of the habit in tone is known, and that much is taken back"
+        why = f"{count}: {tone.reliability[place]:.0%} of the habit in tone is known and taken back"
         if len(tone.engineers) == 1:
             why = f"{count}; the album has no other engineer to compare with"
         if album.anchor == name:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from refmaster._types import Array
 from refmaster.album.features import TrackFeatures, tone_at
 from refmaster.meters.loudness import integrated_lufs_from_block_powers
-from refmaster.profile.model import FLOOR_DB, BandSpectrum, Evidence, Profile, TimeSeries, band_centers_hz
+from refmaster.profile.bands import band_centers_hz
+from refmaster.profile.model import FLOOR_DB, BandSpectrum, Profile, SegmentLevels, TimeSeries
 from refmaster.units import db_to_power, lufs_to_power, power_to_db
 
 # The pooled profile has at most about as many segments; more would cost time and change nothing.
@@ -110,7 +111,7 @@ def _mean_db(spectra: Sequence[Sequence[float]], gains: list[Array], weights: Ar
     return tuple(np.round(np.maximum(mean, FLOOR_DB), 3).tolist())
 
 
-def _evidence(profiles: Sequence[Profile], tone_db: Array, shifts: Sequence[float]) -> Evidence:
+def _evidence(profiles: Sequence[Profile], tone_db: Array, shifts: Sequence[float]) -> SegmentLevels:
     count = min(len(p.evidence.frequencies_hz) for p in profiles)
     hz = profiles[0].evidence.frequencies_hz[:count]
     total = sum(len(p.evidence.segment_mid_db) for p in profiles)
@@ -120,7 +121,7 @@ def _evidence(profiles: Sequence[Profile], tone_db: Array, shifts: Sequence[floa
         gain = tone_at(tone, np.asarray(hz)) + shift
         mids += _moved(profile.evidence.segment_mid_db[::step], gain)
         sides += _moved(profile.evidence.segment_side_db[::step], gain)
-    return Evidence(
+    return SegmentLevels(
         segment_s=profiles[0].evidence.segment_s,
         frequencies_hz=hz,
         mid_std_db=_std(mids),

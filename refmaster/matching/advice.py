@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from refmaster._types import Array
-from refmaster.matching.features import Features, features_of, judged_thirds
-from refmaster.matching.prior import thirds_hz
+from refmaster.matching.features import Features, features_of
 from refmaster.matching.wanted import Wanted
+from refmaster.profile.bands import JUDGED_THIRDS, THIRDS_HZ
 from refmaster.profile.model import Profile
 
 MIN_TO_BE_ODD = 3
@@ -46,14 +46,14 @@ def advise(mix: Profile, references: Sequence[Profile], wanted: Wanted | None) -
         return Advice(fits=none, oddness=none, frequencies_hz=nothing, lowest_db=nothing, highest_db=nothing)
     likelihoods = wanted.posterior.log_likelihoods
     own, others = features_of(mix), [features_of(reference) for reference in references]
-    known = own.mid_present & judged_thirds()
+    known = own.mid_present & JUDGED_THIRDS
     for other in others:
         known = known & other.mid_present
     above = np.array([_level_free(other, known) - _level_free(own, known) for other in others])
     return Advice(
         fits=tuple((likelihoods - likelihoods.max()).tolist()),
         oddness=tuple(wanted.posterior.oddness.tolist()) if count >= MIN_TO_BE_ODD else (None,) * count,
-        frequencies_hz=thirds_hz()[known],
+        frequencies_hz=THIRDS_HZ[known],
         lowest_db=above.min(axis=0),
         highest_db=above.max(axis=0),
     )

@@ -7,11 +7,11 @@ import numpy as np
 from refmaster._types import Array, Mask
 from refmaster.matching.advice import Advice
 from refmaster.matching.curves import tone_points
-from refmaster.matching.features import judged_thirds
-from refmaster.matching.prior import Prior, thirds_hz
+from refmaster.matching.prior import Prior
 from refmaster.matching.tone import ToneMatch, third_octave_rms_db
 from refmaster.matching.wanted import Wanted
 from refmaster.plan import BandEstimate, Region, Tone
+from refmaster.profile.bands import JUDGED_THIRDS, THIRDS_HZ
 from refmaster.settings.match import FULL_PERCENT, MatchSettings
 
 REGIONS = (
@@ -107,7 +107,7 @@ def _estimates(wanted: Wanted | None) -> tuple[BandEstimate, ...]:
     at = np.flatnonzero(wanted.known)
     return tuple(
         (round(float(f), 1), round(float(gain), 2) + 0.0, round(float(std), 2))
-        for f, gain, std in zip(thirds_hz()[at], wanted.gain_db[at], spread[at], strict=True)
+        for f, gain, std in zip(THIRDS_HZ[at], wanted.gain_db[at], spread[at], strict=True)
     )
 
 
@@ -142,7 +142,7 @@ def _region_likely(wanted: Wanted | None, low_hz: float, high_hz: float) -> tupl
     """Return the mean of what is likely mastering in a region, and its standard deviation."""
     if wanted is None:
         return None, None
-    share = _region_share(wanted.known & judged_thirds(), low_hz, high_hz)
+    share = _region_share(wanted.known & JUDGED_THIRDS, low_hz, high_hz)
     if share is None:
         return None, None
     variance = float(share @ wanted.covariance @ share)
@@ -150,8 +150,7 @@ def _region_likely(wanted: Wanted | None, low_hz: float, high_hz: float) -> tupl
 
 
 def _region_share(counts: Mask, low_hz: float, high_hz: float) -> Array | None:
-    hz = thirds_hz()
-    inside = counts & (hz >= low_hz) & (hz < high_hz)
+    inside = counts & (low_hz <= THIRDS_HZ) & (high_hz > THIRDS_HZ)
     return inside / inside.sum() if inside.any() else None
 
 

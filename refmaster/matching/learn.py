@@ -22,10 +22,9 @@ from refmaster.matching.prior import (
     LearnedTrack,
     Prior,
     gain_covariance,
-    learned_bands,
-    learned_frequencies_hz,
     lower_triangle,
 )
+from refmaster.profile.bands import LEARNED_THIRDS, THIRDS_HZ
 from refmaster.profile.model import Profile
 from refmaster.version import made_by
 
@@ -39,8 +38,6 @@ SHARES = {"same": 0.5, "album": 0.25, "other": 0.25}
 # Of a large collection a fixed random choice of pairs is matched.
 MAX_PAIRS = {"album": 300, "other": 600}
 MIN_HALF_SEGMENTS = 8
-
-_LEARNED = learned_bands()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +85,7 @@ def match_residuals(
     """Match the halves and pairs of the tracks; what is left of each."""
     features = [features_of(track.profile) for track in tracks]
     chooser = np.random.default_rng(0)
-    root = np.linalg.cholesky(_gain() + 1e-6 * np.eye(int(_LEARNED.sum())))
+    root = np.linalg.cholesky(_gain() + 1e-6 * np.eye(int(LEARNED_THIRDS.sum())))
     jobs: list[tuple[str, int, int, Features, Features]] = []
     for i, whole in enumerate(features):
         halves = _halves(whole)
@@ -122,10 +119,10 @@ def fit_prior(
         )
     rows = [row for row in residuals if leave_out not in row.albums]
     features = [features_of(track.profile) for track in kept]
-    mid_levels = [f.mid_db[_LEARNED] for f in features]
+    mid_levels = [f.mid_db[LEARNED_THIRDS] for f in features]
     mid = _fit(rows, [row.mid_db for row in rows], [level - level.mean() for level in mid_levels])
     stereo = [row for row in rows if row.width_db is not None]
-    widths = [f.width_db[_LEARNED] for f in features if f.width_db is not None]
+    widths = [f.width_db[LEARNED_THIRDS] for f in features if f.width_db is not None]
     if len(widths) < MIN_TRACKS:
         raise InputError(
             f"expected at least {MIN_TRACKS} stereo recordings to learn from, found {len(widths)}"
@@ -135,7 +132,7 @@ def fit_prior(
         version=1,
         made_by=made_by(),
         segment_s=kept[0].profile.evidence.segment_s,
-        frequencies_hz=tuple(np.round(learned_frequencies_hz(), 2).tolist()),
+        frequencies_hz=tuple(np.round(THIRDS_HZ[LEARNED_THIRDS], 2).tolist()),
         tracks=tuple(
             LearnedTrack(file=t.profile.name, sha256=t.profile.source.sha256, album=t.album) for t in kept
         ),
@@ -173,12 +170,14 @@ def _fit(rows: Sequence[Residual], left: Sequence[Array], levels: Sequence[Array
 
 
 def _residual(kind: str, albums: tuple[str, str], own: Features, its: Features, gain: Array) -> Residual:
-    hidden, reference = own.segment_mid_db[:, _LEARNED], its.segment_mid_db[:, _LEARNED]
+    hidden, reference = own.segment_mid_db[:, LEARNED_THIRDS], its.segment_mid_db[:, LEARNED_THIRDS]
     match = match_segments(hidden - gain, reference, np.zeros(len(gain)), _gain())
     mid = match.difference(hidden, reference)
     width = None
     if own.segment_width_db is not None and its.segment_width_db is not None:
-        width = match.difference(own.segment_width_db[:, _LEARNED], its.segment_width_db[:, _LEARNED])
+        width = match.difference(
+            own.segment_width_db[:, LEARNED_THIRDS], its.segment_width_db[:, LEARNED_THIRDS]
+        )
     return Residual(
         kind=kind, albums=albums, quality_db2=match.quality_db2, mid_db=mid - mid.mean(), width_db=width
     )
@@ -206,7 +205,7 @@ def _halves(whole: Features) -> list[Features]:
 
 
 def _gain() -> Array:
-    return gain_covariance(learned_frequencies_hz())
+    return gain_covariance(THIRDS_HZ[LEARNED_THIRDS])
 
 
 def _shrunk(covariance: Array, floor: float) -> Array:

@@ -13,15 +13,12 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, model_validator
 
-from refmaster._types import Array, Mask
+from refmaster._types import Array
 from refmaster.matching.posterior import ContentPrior
+from refmaster.profile.bands import LEARNED_THIRDS, THIRDS_HZ
 from refmaster.settings.document import read_document
 from refmaster.settings.model import Model, validate_document
 
-# Third octaves from 1 kHz that the curves are made of (20 Hz to 20 kHz), and those that content is learned
-# in (40 Hz to 12.6 kHz: beyond, codecs and rumble filters say more than the music does).
-THIRDS = np.arange(-17, 14)
-LEARNED_THIRDS = np.arange(-14, 12)
 SHIPPED_PRIOR = Path(__file__).with_name("prior_shipped.yaml")
 
 FAR_SCALES = (2.0, 4.0, 8.0)
@@ -57,8 +54,8 @@ class LearnedContent(Model):
     def _usable(self) -> LearnedContent:
         for name in ("near_shape", "far_covariance"):
             rows = getattr(self, name)
-            if [len(row) for row in rows] != list(range(1, len(LEARNED_THIRDS) + 1)):
-                raise ValueError(f"{name}: expected a lower triangle of {len(LEARNED_THIRDS)} rows")
+            if [len(row) for row in rows] != list(range(1, int(LEARNED_THIRDS.sum()) + 1)):
+                raise ValueError(f"{name}: expected a lower triangle of {int(LEARNED_THIRDS.sum())} rows")
             if np.linalg.eigvalsh(_symmetric(rows)).min() <= 0.0:
                 raise ValueError(f"{name}: expected a positive definite matrix; learn the prior again")
         return self
@@ -77,7 +74,7 @@ class Prior(Model):
 
     @model_validator(mode="after")
     def _bands(self) -> Prior:
-        expected = learned_frequencies_hz()
+        expected = THIRDS_HZ[LEARNED_THIRDS]
         if len(self.frequencies_hz) != len(expected) or not np.allclose(
             self.frequencies_hz, expected, rtol=1e-3
         ):
@@ -86,21 +83,6 @@ class Prior(Model):
                 f"{expected[-1]:.0f} Hz; learn the prior again"
             )
         return self
-
-
-def thirds_hz() -> Array:
-    """Return the centres of the third octaves in Hz, shape (31,)."""
-    return np.asarray(1000.0 * 2.0 ** (THIRDS / 3))
-
-
-def learned_frequencies_hz() -> Array:
-    """Return the centres of the third octaves that content is learned in, shape (26,)."""
-    return np.asarray(1000.0 * 2.0 ** (LEARNED_THIRDS / 3))
-
-
-def learned_bands() -> Mask:
-    """Return which of the third octaves those are, shape (31,)."""
-    return np.isin(THIRDS, LEARNED_THIRDS)
 
 
 def load_prior(path: str | Path | None = None) -> Prior:
@@ -121,14 +103,14 @@ def _shipped() -> Prior:
 
 def mid_prior(prior: Prior) -> ContentPrior:
     """Return the prior of the mid's spectrum, whose level is free."""
-    broad = gain_covariance(thirds_hz(), sd_db=FAR_BROAD_SD_DB, octaves=FAR_BROAD_OCTAVES, shelf_sd_db=0.0)
-    return content_prior(prior.mid, gain_covariance(thirds_hz()), broad, level_is_free=True)
+    broad = gain_covariance(THIRDS_HZ, sd_db=FAR_BROAD_SD_DB, octaves=FAR_BROAD_OCTAVES, shelf_sd_db=0.0)
+    return content_prior(prior.mid, gain_covariance(THIRDS_HZ), broad, level_is_free=True)
 
 
 def side_prior(prior: Prior) -> ContentPrior:
     """Return the prior of side-to-mid, whose level is part of the width."""
-    nothing = np.zeros((len(THIRDS), len(THIRDS)))
-    return content_prior(prior.side, side_gain_covariance(thirds_hz()), nothing, level_is_free=False)
+    nothing = np.zeros((len(THIRDS_HZ), len(THIRDS_HZ)))
+    return content_prior(prior.side, side_gain_covariance(THIRDS_HZ), nothing, level_is_free=False)
 
 
 def content_prior(
@@ -148,7 +130,7 @@ def content_prior(
         Level is no part of the gain.
     """
     return ContentPrior(
-        learned=learned_bands(),
+        learned=LEARNED_THIRDS,
         gain=gain,
         near_shape=_set_in(_symmetric(content.near_shape)),
         near_log_rms=content.near_log_rms,
@@ -214,7 +196,7 @@ def _symmetric(rows: Triangle) -> Array:
 
 def _set_in(matrix: Array) -> Array:
     """Return a matrix of the learned bands within all bands (the others are never read)."""
-    whole: Any = np.eye(len(THIRDS))
-    at = np.flatnonzero(learned_bands())
+    whole: Any = np.eye(len(THIRDS_HZ))
+    at = np.flatnonzero(LEARNED_THIRDS)
     whole[np.ix_(at, at)] = matrix
     return np.asarray(whole, dtype=np.float64)

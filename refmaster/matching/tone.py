@@ -15,26 +15,26 @@ import numpy as np
 
 from refmaster._types import Array, Mask
 from refmaster.matching.dial import Stops, balanced_curve, dial
-from refmaster.matching.features import (
-    at_thirds,
-    features_of,
-    judged_thirds,
-    long_term_thirds_db,
-    on_grid,
-    values_at_thirds,
-)
-from refmaster.matching.prior import Prior, load_prior, thirds_hz
+from refmaster.matching.features import features_of, long_term_thirds_db
+from refmaster.matching.prior import Prior, load_prior
 from refmaster.matching.wanted import Wanted, wanted_gains
 from refmaster.profile.bands import (
+    BANDS_PER_OCTAVE,
     JUDGED_HIGH_HZ,
     JUDGED_LOW_HZ,
-    Spectrum,
+    JUDGED_THIRDS,
+    THIRDS_HZ,
+    BandLevels,
+    band_centers_hz,
+    band_levels,
     judged,
+    mask_at_thirds,
     smooth,
     smooth_power_db,
-    spectrum_of,
+    thirds_at_bands,
+    values_at_thirds,
 )
-from refmaster.profile.model import BANDS_PER_OCTAVE, Profile, band_centers_hz
+from refmaster.profile.model import Profile
 from refmaster.settings.match import FULL_RESOLUTION_OCTAVES, MatchSettings
 
 RUN_OUT_OCTAVES = 1 / 6
@@ -100,8 +100,8 @@ def derive_tone(mix: Profile, references: list[tuple[Profile, float]], settings:
         How far, in which range, within which bounds.
     """
     frequencies = band_centers_hz(mix.source.sample_rate_hz)
-    spectrum = spectrum_of(mix, frequencies)
-    others = [(spectrum_of(profile, frequencies), weight) for profile, weight in references]
+    spectrum = band_levels(mix, frequencies)
+    others = [(band_levels(profile, frequencies), weight) for profile, weight in references]
     difference, known = _mid_difference(spectrum, others)
     width_difference, width_known = _width_difference(spectrum, others)
 
@@ -109,7 +109,7 @@ def derive_tone(mix: Profile, references: list[tuple[Profile, float]], settings:
     features = [(features_of(profile), weight) for profile, weight in references]
     wanted, width_wanted = wanted_gains(features_of(mix), features, prior)
 
-    at_bands = _thirds_difference(mix, references, values_at_thirds(difference), at_thirds(known))
+    at_bands = _thirds_difference(mix, references, values_at_thirds(difference), mask_at_thirds(known))
     mid = np.zeros(len(frequencies))
     if settings.tone and known.any():
         mid = _mid_curve(spectrum, difference, known, wanted, settings, at_bands)
@@ -117,7 +117,7 @@ def derive_tone(mix: Profile, references: list[tuple[Profile, float]], settings:
     if settings.side and width_known.any():
         near = wanted.posterior.near_weight if wanted is not None else 0.0
         width = _width_curve(frequencies, width_difference, width_known, width_wanted, near, settings)
-    likely = np.zeros(len(frequencies)) if wanted is None else on_grid(wanted.gain_db, frequencies)
+    likely = np.zeros(len(frequencies)) if wanted is None else thirds_at_bands(wanted.gain_db, frequencies)
     return ToneMatch(
         frequencies_hz=frequencies,
         mid_db=mid,
@@ -134,7 +134,7 @@ def derive_tone(mix: Profile, references: list[tuple[Profile, float]], settings:
     )
 
 
-def _mid_difference(mix: Spectrum, references: list[tuple[Spectrum, float]]) -> tuple[Array, Mask]:
+def _mid_difference(mix: BandLevels, references: list[tuple[BandLevels, float]]) -> tuple[Array, Mask]:
     """Return the weighted mean difference to the references, level removed, and where it is known."""
     mix_db = smooth_power_db(mix.mid_db, 1 / 3)
     total = np.zeros(len(mix_db))
@@ -150,7 +150,7 @@ def _mid_difference(mix: Spectrum, references: list[tuple[Spectrum, float]]) -> 
     return np.divide(total, weights, out=np.zeros_like(total), where=known), known
 
 
-def _width_difference(mix: Spectrum, references: list[tuple[Spectrum, float]]) -> tuple[Array, Mask]:
+def _width_difference(mix: BandLevels, references: list[tuple[BandLevels, float]]) -> tuple[Array, Mask]:
     total = np.zeros(len(mix.mid_db))
     weights = np.zeros(len(mix.mid_db))
     if mix.side_db is not None:
@@ -167,7 +167,7 @@ def _width_difference(mix: Spectrum, references: list[tuple[Spectrum, float]]) -
 
 
 def _mid_curve(
-    mix: Spectrum,
+    mix: BandLevels,
     difference: Array,
     known: Mask,
     wanted: Wanted | None,
@@ -181,7 +181,7 @@ def _mid_curve(
         curve = np.clip(asked, -settings.cut_bound_db(full=full), settings.boost_bound_db(full=full))
         return shaped(curve, frequencies, known, settings)
 
-    likely = np.zeros(len(thirds_hz())) if wanted is None else wanted.gain_db
+    likely = np.zeros(len(THIRDS_HZ)) if wanted is None else wanted.gain_db
     near = 0.0 if wanted is None else wanted.posterior.near_weight
     stops = Stops(
         evidence=bounded(_broad_stop(likely, frequencies, settings), full=False),
@@ -210,7 +210,7 @@ def _thirds_difference(
 
 
 def _full_curve(
-    mix: Spectrum,
+    mix: BandLevels,
     difference: Array,
     known: Mask,
     bounded: Callable[..., Array],
@@ -220,14 +220,14 @@ def _full_curve(
     octaves = settings.resolution_octaves or FULL_RESOLUTION_OCTAVES
     asked = smooth(difference, known, octaves)
     # A band that is known in part (a codec's cut-off runs through it) tells nothing to correct by.
-    bands = at_thirds(known) & (
+    bands = mask_at_thirds(known) & (
         values_at_thirds(smooth(known.astype(np.float64), np.ones(len(known)), 1 / 3)) > 0.99
     )
     if octaves > FULL_RESOLUTION_OCTAVES + 1e-9 or not bands.any():
         return bounded(asked, full=True)
     # Gains within a band act on its loudest part: the third octaves' gains, straight between their centres,
     # are corrected by what they miss when applied, until every band is where the reference has it.
-    octave, center = np.log2(mix.frequencies_hz), np.log2(thirds_hz())
+    octave, center = np.log2(mix.frequencies_hz), np.log2(THIRDS_HZ)
     corrections = np.zeros(int(bands.sum()))
     before = smooth_power_db(mix.mid_db, 1 / 3)
     curve = bounded(asked, full=True)
@@ -257,7 +257,7 @@ def _width_curve(
         curve = np.where(curve > 0.0, curve * allowed, curve)
         return shaped(curve, frequencies, known, settings)
 
-    likely = np.zeros(len(thirds_hz())) if wanted is None else wanted.gain_db
+    likely = np.zeros(len(THIRDS_HZ)) if wanted is None else wanted.gain_db
     balanced = _balanced(likely, difference, known, near_weight, level_is_free=False)
     full = smooth(difference, known, max(settings.resolution_octaves or 0.0, FULL_RESOLUTION_OCTAVES))
     stops = Stops(
@@ -272,7 +272,7 @@ def _balanced(
     likely_db: Array, difference: Array, known: Mask, near_weight: float, *, level_is_free: bool
 ) -> Array:
     """Return the `balanced` stop on third octaves; beyond what is known its end values are held."""
-    at = np.flatnonzero(at_thirds(known) & judged_thirds())
+    at = np.flatnonzero(mask_at_thirds(known) & JUDGED_THIRDS)
     if not len(at):
         return likely_db
     found = balanced_curve(
@@ -283,7 +283,7 @@ def _balanced(
 
 def _broad_stop(thirds: Array, frequencies: Array, settings: MatchSettings) -> Array:
     """Return a curve of third octaves on the band grid, smoothed where the settings ask for more."""
-    curve = on_grid(thirds, frequencies)
+    curve = thirds_at_bands(thirds, frequencies)
     if settings.resolution_octaves is not None and settings.resolution_octaves > FULL_RESOLUTION_OCTAVES:
         curve = smooth(curve, np.ones(len(curve), dtype=bool), settings.resolution_octaves)
     return curve
@@ -364,6 +364,6 @@ def tonal_distance_db(profile: Profile, reference: Profile) -> float | None:
     Only bands in which both have energy count; None where there are none.
     """
     frequencies = band_centers_hz(min(profile.source.sample_rate_hz, reference.source.sample_rate_hz))
-    own, its = spectrum_of(profile, frequencies), spectrum_of(reference, frequencies)
+    own, its = band_levels(profile, frequencies), band_levels(reference, frequencies)
     difference, known = _mid_difference(own, [(its, 1.0)])
     return third_octave_rms_db(difference, frequencies, known)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from refmaster._types import Array, Mask
-from refmaster.matching.features import Features, judged_thirds
+from refmaster.matching.features import Features
 from refmaster.matching.posterior import ContentPrior, Posterior, SegmentMatch, match_references, posterior
 from refmaster.matching.prior import Prior, mid_prior, side_prior
+from refmaster.profile.bands import JUDGED_THIRDS
 
 # Of fewer third octaves nothing can be said.
 MIN_BANDS = 4
@@ -53,7 +54,7 @@ class Wanted:
 
     @property
     def _counts(self) -> Mask:
-        return np.asarray(self.known & judged_thirds())
+        return np.asarray(self.known & JUDGED_THIRDS)
 
 
 def wanted_gains(

@@ -1,6 +1,6 @@
-"""What a person asks of a match: the settings of one master, every default once.
+"""The settings of a match: how far to follow the reference, in which aspects, and how loud.
 
-Levels are dB, LUFS or dBTP, frequencies Hz, as the names say.
+Levels are dB, LUFS or dBTP, frequencies Hz, as the names say. Every range and default stands here once.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from refmaster.settings.limiter import DEFAULT_CEILING_DBTP, CeilingDbtp
 from refmaster.settings.model import Model
 
 # `full` promises the reference's balance itself, so its bounds only stop what no recording needs.
@@ -29,6 +30,9 @@ STRENGTH_NAMES = tuple(STRENGTH_PERCENT)
 ENGINE_FREE_FIELDS = ("engine", "loudness", "target_lufs", "ceiling_dbtp", "max_reduction_db")
 
 Percent = Annotated[float, Field(ge=0.0, le=100.0)]
+TargetLufs = Annotated[float, Field(ge=-60.0, le=-1.0)]
+GainBoundDb = Annotated[float, Field(ge=0.0, le=40.0)]
+Phase = Literal["linear", "minimum"]
 
 
 class MatchSettings(Model):
@@ -52,8 +56,8 @@ class MatchSettings(Model):
     )
     low_hz: float = Field(default=25.0, ge=5.0, le=1000.0, description="Hz; no tone change is asked below")
     high_hz: float = Field(default=20000.0, ge=1000.0, le=96000.0, description="Hz; and none above")
-    max_boost_db: float | None = Field(default=None, ge=0.0, le=40.0, description="dB; null: by strength")
-    max_cut_db: float | None = Field(default=None, ge=0.0, le=40.0, description="dB; null: by strength")
+    max_boost_db: GainBoundDb | None = Field(default=None, description="dB; null: by strength")
+    max_cut_db: GainBoundDb | None = Field(default=None, description="dB; null: by strength")
     max_width_db: float | None = Field(
         default=None, ge=0.0, le=24.0, description="dB; most that side moves against mid; null: by strength"
     )
@@ -64,14 +68,16 @@ class MatchSettings(Model):
     side: bool = Field(default=True, description="match the side spectrum (width) against the mid")
     balance: bool = Field(default=True, description="match the left/right balance")
     loudness: bool = Field(default=True, description="match the loudness; false keeps the mix's own")
-    target_lufs: float | None = Field(
-        default=None, ge=-60.0, le=-1.0, description="LUFS; null: the reference's integrated loudness"
+    target_lufs: TargetLufs | None = Field(
+        default=None, description="LUFS; null: the reference's integrated loudness"
     )
-    ceiling_dbtp: float = Field(default=-1.0, ge=-20.0, le=0.0, description="dBTP; the master stays below")
+    ceiling_dbtp: CeilingDbtp = Field(
+        default=DEFAULT_CEILING_DBTP, description="dBTP; the master stays below"
+    )
     max_reduction_db: float = Field(
         default=8.0, ge=0.0, le=30.0, description="dB; the deepest limiting that loudness may cost"
     )
-    phase: Literal["linear", "minimum"] = Field(default="linear", description="of the equalizer")
+    phase: Phase = Field(default="linear", description="of the equalizer")
 
     @model_validator(mode="after")
     def _ordered(self) -> MatchSettings:

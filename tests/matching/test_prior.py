@@ -5,7 +5,8 @@ import pytest
 
 from refmaster.errors import InputError, SettingsError
 from refmaster.matching.learn import Track, fit_prior, learn_prior, match_residuals
-from refmaster.matching.prior import load_prior, mid_prior, side_prior, thirds_hz
+from refmaster.matching.prior import load_prior, mid_prior, side_prior
+from refmaster.profile.bands import THIRDS_HZ
 from refmaster.settings.emit import emit_model
 
 
@@ -21,7 +22,7 @@ def test_the_shipped_prior_says_where_it_comes_from():
     assert prior.segment_s == pytest.approx(0.75, abs=0.08)
     for content in (mid_prior(prior), side_prior(prior)):
         assert np.linalg.eigvalsh(content.gain).min() > -1e-9
-        assert content.gain.shape == content.far_covariance.shape == (len(thirds_hz()),) * 2
+        assert content.gain.shape == content.far_covariance.shape == (len(THIRDS_HZ),) * 2
         assert content.near_log_rms[1] > 0.5  # the better the match, the less content is left
 
 

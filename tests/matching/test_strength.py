@@ -5,10 +5,15 @@ import pytest
 
 from refmaster.check.promises import judge_moves, judge_references
 from refmaster.matching.derive import derive_plan
-from refmaster.matching.features import at_thirds, judged_thirds, values_at_thirds
 from refmaster.matching.tone import derive_tone
-from refmaster.profile.bands import smooth_power_db
-from refmaster.profile.model import band_centers_hz, load_profile, save_profile
+from refmaster.profile.bands import (
+    JUDGED_THIRDS,
+    band_centers_hz,
+    mask_at_thirds,
+    smooth_power_db,
+    values_at_thirds,
+)
+from refmaster.profile.model import load_profile, save_profile
 from refmaster.settings.match import MatchSettings
 
 HZ = band_centers_hz(44100)
@@ -20,8 +25,8 @@ def distance_left(mix, reference, **options):
     match = derive_tone(mix, [(reference, 1.0)], MatchSettings(**options))
     own = np.asarray(mix.spectrum.mid_db)
     moved = smooth_power_db(own + match.mid_db, 1 / 3) - smooth_power_db(own, 1 / 3)
-    missed = (match.thirds_difference_db - values_at_thirds(moved))[at_thirds(match.known) & judged_thirds()]
-    return float(np.std(missed))
+    missed = match.thirds_difference_db - values_at_thirds(moved)
+    return float(np.std(missed[mask_at_thirds(match.known) & JUDGED_THIRDS]))
 
 
 @pytest.mark.parametrize("seed", [1, 3])

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from refmaster.matching.tone import derive_tone, third_octave_rms_db, tonal_distance_db
-from refmaster.profile.bands import cutoff_hz, energy_mask, smooth, smooth_power_db
-from refmaster.profile.model import band_centers_hz
+from refmaster.profile.bands import band_centers_hz, cutoff_hz, energy_mask, smooth, smooth_power_db
 from refmaster.settings.match import MatchSettings
 
 HZ = band_centers_hz(44100)

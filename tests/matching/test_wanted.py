@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from refmaster.matching.features import features_of, judged_thirds
+from refmaster.matching.features import features_of
 from refmaster.matching.posterior import match_segments
-from refmaster.matching.prior import load_prior, thirds_hz
+from refmaster.matching.prior import load_prior
 from refmaster.matching.wanted import wanted_gains
+from refmaster.profile.bands import JUDGED_THIRDS, THIRDS_HZ
 
 FIRST, SECOND = slice(0, 60), slice(60, None)
 
@@ -17,7 +18,7 @@ def gains(mix, *references):
 
 def off(wanted, gain):
     """RMS of what the likely gain misses, level removed."""
-    counts = wanted.known & judged_thirds()
+    counts = wanted.known & JUDGED_THIRDS
     missed = (wanted.gain_db - gain)[counts]
     return float(np.sqrt(np.mean((missed - missed.mean()) ** 2)))
 
@@ -28,7 +29,7 @@ def test_a_master_is_found_again_from_its_other_half(make_song, broad_curve):
         gain = broad_curve(seed)
         mid, _ = gains(make_song(seed, mastering_db=-gain, part=FIRST), make_song(seed, part=SECOND))
         assert mid.posterior.near_weight > 0.9
-        counts = mid.known & judged_thirds()
+        counts = mid.known & JUDGED_THIRDS
         ratios.append(off(mid, gain) / (gain[counts] - gain[counts].mean()).std())
     assert np.mean(ratios) < 0.4
 
@@ -38,7 +39,7 @@ def test_another_song_is_not_copied(make_song, broad_curve):
         mix, other = make_song(seed), make_song(seed + 100)
         mid, _ = gains(mix, other)
         difference = features_of(other).mid_db - features_of(mix).mid_db
-        counts = mid.known & judged_thirds()
+        counts = mid.known & JUDGED_THIRDS
         apart = (difference[counts] - difference[counts].mean()).std()
         assert mid.posterior.near_weight < 0.1
         assert mid.gain_db[counts].std() < 0.5 * apart
@@ -75,7 +76,7 @@ def test_three_references_are_surer_than_one(make_song):
 
 
 def test_the_odd_one_out(make_song, broad_curve):
-    tilted = 14.0 * np.tanh(np.log2(thirds_hz() / 1000.0))
+    tilted = 14.0 * np.tanh(np.log2(THIRDS_HZ / 1000.0))
     friends = [make_song(21, mastering_db=broad_curve(seed)) for seed in (1, 2)]
     mid, _ = gains(make_song(20), *friends, make_song(21, mastering_db=tilted))
     assert mid.posterior.oddness.argmax() == 2
@@ -94,7 +95,7 @@ def test_profiles_without_segments_or_width(make_profile, make_song, pink_db):
 def test_low_rates_and_nothing_in_common(make_profile, pink_db):
     low, high = make_profile(pink_db, rate=8000), make_profile(pink_db, rate=96000)
     mid, _ = gains(low, high)
-    assert thirds_hz()[mid.known].max() < 4000
+    assert THIRDS_HZ[mid.known].max() < 4000
     assert np.all(np.isfinite(mid.gain_db))
     bass = make_profile(lambda hz: np.where(hz < 100, pink_db(hz), -150.0))
     treble = make_profile(lambda hz: np.where(hz > 5000, pink_db(hz), -150.0))
