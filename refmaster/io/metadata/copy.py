@@ -139,7 +139,9 @@ def _read(path: Path) -> _Source:
     elif kind == "VCFLACDict" or kind.endswith("VComment") or kind in ("OggVCommentDict", "APEv2"):
         source.comments = held
         _take_embedded_pictures(source.tags, held)
-        add_comments(source.tags, {key: held[key] for key in held.keys() if not _is_picture_key(key)})  # noqa: SIM118
+        # Vorbis comments are a list of pairs in the file's order; their keys() come out of a set.
+        pairs = list(held) if isinstance(held, list) else list(held.items())
+        add_comments(source.tags, [(key, value) for key, value in pairs if not _is_picture_key(key)])
     else:
         source.tags.notes.append(f"the mix's tags ({kind}) are of a kind that is not read, and were not kept")
     return source

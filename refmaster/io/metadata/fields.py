@@ -8,6 +8,7 @@ R128, Sound Check) or the length of an encoder's padding would lie about the mas
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -149,15 +150,14 @@ def add_mp4(tags: Tags, source: Any) -> None:
         tags.notes.append(f"MP4 tags that the new format cannot hold were not kept: {listed}")
 
 
-def add_comments(tags: Tags, source: Any) -> None:
+def add_comments(tags: Tags, pairs: Iterable[tuple[str, Any]]) -> None:
     """Add Vorbis comments, or APEv2 items, that are texts."""
-    for key, value in source.items():
-        for text in value if isinstance(value, list) else [value]:
-            if isinstance(text, str):
-                tags.add(key, text)
-            elif getattr(text, "kind", None) == 0:  # an APEv2 text, several separated by null bytes
-                for part in str(text).split("\0"):
-                    tags.add(key, part)
+    for key, value in pairs:
+        if isinstance(value, str):
+            tags.add(key, value)
+        elif getattr(value, "kind", None) == 0:  # an APEv2 text, several separated by null bytes
+            for part in str(value).split("\0"):
+                tags.add(key, part)
 
 
 def add_info(tags: Tags, content: bytes) -> None:
