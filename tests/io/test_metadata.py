@@ -21,7 +21,8 @@ from mutagen.mp4 import MP4, MP4Cover
 
 from refmaster.errors import AudioError, OutputError
 from refmaster.io import chunks, ffmpeg, wave
-from refmaster.io.metadata.copy import BextLoudness, copy_metadata
+from refmaster.io.metadata.broadcast import BextLoudness
+from refmaster.io.metadata.copy import copy_metadata
 from refmaster.io.open import open_audio
 from refmaster.io.sink import AudioSink, OutputFormat, sha256_of
 
