@@ -22,7 +22,7 @@ CASES_OF = {
 
 def codes_made() -> dict[str, set[str]]:
     """Collect the codes that each room of the package makes findings with."""
-    made = defaultdict(set)
+    made: dict[str, set[str]] = defaultdict(set)
     for path in PACKAGE.rglob("*.py"):
         tree = ast.parse(path.read_text("utf-8"))
         makers = {
@@ -43,7 +43,7 @@ def codes_made() -> dict[str, set[str]]:
             if isinstance(code, ast.Attribute) and code.attr == "code":
                 continue  # another finding, told in other words
             assert isinstance(code, ast.Constant), f"{place}: a code is written out where it is used"
-            made[path.relative_to(PACKAGE).parts[0]].add(code.value)
+            made[path.relative_to(PACKAGE).parts[0]].add(str(code.value))
     return made
 
 

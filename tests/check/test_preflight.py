@@ -63,7 +63,7 @@ def profile(samples: Samples, name: str = "made.wav") -> Profile:
     return measure(ArraySource(samples, RATE_HZ, name=name))
 
 
-def coded(folder: Path, name: str, samples: Samples | None = None) -> Profile:
+def coded(folder: Path, name: str, samples: NDArray[np.generic] | None = None) -> Profile:
     """Measure a file of the given name, whose suffix decides how it is coded."""
     lossy = {"compression_level": 0.0} if name.endswith("ogg") else {}
     sf.write(folder / name, noise() if samples is None else samples, RATE_HZ, **lossy)
