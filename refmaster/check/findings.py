@@ -1,4 +1,4 @@
-"""Findings: what a person should know of a recording, a plan or a master, and the advice that goes with it."""
+"""Findings: what a person should know of a recording, a plan or a master, with advice where there is any."""
 
 from __future__ import annotations
 
