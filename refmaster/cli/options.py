@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -77,90 +77,50 @@ def output_option(help_text: str) -> Any:
     return typer.Option("-o", "--output", help=help_text, rich_help_panel=FILE)
 
 
-def _value(kind: type, name: str, heading: str, help_text: str, **more: Any) -> Any:
+def _value(kind: type, name: str, heading: str, help_text: str) -> Any:
     """Return the type of an option that is None unless given; its help states the default."""
-    return Annotated[kind | None, typer.Option(name, help=help_text, rich_help_panel=heading, **more)]
-
-
-def _flag(name: str, help_text: str) -> Any:
-    """Return the type of an aspect that is matched unless switched off."""
-    return Annotated[bool, typer.Option(f"--{name}/--no-{name}", help=help_text, rich_help_panel=MATCHING)]
-
-
-class _Group(NamedTuple):
-    """Options that reach a verb as one parameter: type and default of each, and what they become."""
-
-    options: dict[str, tuple[Any, Any]]
-    made_by: Callable[..., Any]
+    return Annotated[kind | None, typer.Option(name, help=help_text, rich_help_panel=heading)]
 
 
 # Under the names of the fields of `MatchSettings`, and `target`.
-MATCH_OPTIONS: dict[str, tuple[Any, Any]] = {
-    "engine": (
-        _value(str, "--engine", MATCHING, "Whose curves: refmaster's, or those of matchering.  [refmaster]"),
-        None,
+MATCH_OPTIONS: dict[str, Any] = {
+    "engine": _value(
+        str, "--engine", MATCHING, "Whose curves: refmaster's, or those of matchering.  [refmaster]"
     ),
-    "strength": (Strength, None),
-    "prior": (
-        _value(
-            str, "--prior", MATCHING, "How songs differ, from refmaster learn.  [shipped]", metavar="FILE"
-        ),
-        None,
+    "strength": Strength,
+    "prior": _value(str, "--prior", MATCHING, "A file of refmaster learn: how songs differ.  [shipped]"),
+    "tone": _value(bool, "--tone/--no-tone", MATCHING, "Match the spectrum.  [tone]"),
+    "side": _value(bool, "--side/--no-side", MATCHING, "Match the width.  [side]"),
+    "balance": _value(bool, "--balance/--no-balance", MATCHING, "Match left against right.  [balance]"),
+    "loudness": _value(bool, "--loudness/--no-loudness", MATCHING, "Match the loudness.  [loudness]"),
+    "low_hz": _value(float, "--low-hz", EQUALIZER, "No tone change below, Hz.  [25.0]"),
+    "high_hz": _value(float, "--high-hz", EQUALIZER, "No tone change above, Hz.  [20000.0]"),
+    "max_boost_db": _value(float, "--max-boost", EQUALIZER, "Largest boost, dB.  [12; full: 40]"),
+    "max_cut_db": _value(float, "--max-cut", EQUALIZER, "Largest cut, dB.  [12; full: 40]"),
+    "max_width_db": _value(
+        float, "--max-width", EQUALIZER, "Most that side moves against mid, dB.  [3; full: 12]"
     ),
-    "tone": (_flag("tone", "Match the spectrum."), True),
-    "side": (_flag("side", "Match the width."), True),
-    "balance": (_flag("balance", "Match left against right."), True),
-    "loudness": (_flag("loudness", "Match the loudness."), True),
-    "low_hz": (_value(float, "--low-hz", EQUALIZER, "No tone change below, Hz.  [25.0]"), None),
-    "high_hz": (_value(float, "--high-hz", EQUALIZER, "No tone change above, Hz.  [20000.0]"), None),
-    "max_boost_db": (_value(float, "--max-boost", EQUALIZER, "Largest boost, dB.  [12; full: 40]"), None),
-    "max_cut_db": (_value(float, "--max-cut", EQUALIZER, "Largest cut, dB.  [12; full: 40]"), None),
-    "max_width_db": (
-        _value(float, "--max-width", EQUALIZER, "Most that side moves against mid, dB.  [3; full: 12]"),
-        None,
+    "resolution_octaves": _value(
+        float, "--resolution", EQUALIZER, "Smoothing of the curve, octaves.  [1; full: 1/3]"
     ),
-    "resolution_octaves": (
-        _value(float, "--resolution", EQUALIZER, "Smoothing of the curve, octaves.  [1; full: 1/3]"),
-        None,
-    ),
-    "phase": (_value(str, "--phase", EQUALIZER, "linear or minimum.  [linear]"), None),
-    "target_lufs": (
-        _value(float, "--lufs", LEVELS, "Integrated loudness to reach, LUFS.  [the reference's]"),
-        None,
-    ),
-    "target": (Target, None),
-    "ceiling_dbtp": (Ceiling, None),
-    "max_reduction_db": (MaxReduction, None),
+    "phase": _value(str, "--phase", EQUALIZER, "linear or minimum.  [linear]"),
+    "target_lufs": _value(float, "--lufs", LEVELS, "Integrated loudness to reach, LUFS.  [the reference's]"),
+    "target": Target,
+    "ceiling_dbtp": Ceiling,
+    "max_reduction_db": MaxReduction,
 }
-RENDER_OPTIONS: dict[str, tuple[Any, Any]] = {
-    "bit_depth": (_value(str, "--bit-depth", FILE, "16, 24, 32f or 64f.  [the mix's]"), None),
-    "sample_rate_hz": (_value(int, "--sample-rate", FILE, "Of the master, Hz.  [the mix's]"), None),
-    "dither_seed": (
-        Annotated[int, typer.Option("--seed", help="Seed of the dither.", min=0, rich_help_panel=FILE)],
-        0,
-    ),
-    "no_cache": (
-        Annotated[
-            bool,
-            typer.Option(
-                "--no-cache",
-                help="Measure mix and references anew, and keep no profile of them.",
-                rich_help_panel=MATCHING,
-            ),
-        ],
-        False,
-    ),
+RENDER_OPTIONS: dict[str, Any] = {
+    "bit_depth": _value(str, "--bit-depth", FILE, "16, 24, 32f or 64f.  [the mix's]"),
+    "sample_rate_hz": _value(int, "--sample-rate", FILE, "Of the master, Hz.  [the mix's]"),
+    "dither_seed": _value(int, "--seed", FILE, "Seed of the dither.  [0]"),
+    "no_cache": _value(bool, "--no-cache", MATCHING, "Measure mix and references anew, keep no profiles."),
 }
-PRINT_OPTIONS: dict[str, tuple[Any, Any]] = {
-    "as_json": (Json, False),
-    "quiet": (Quiet, False),
-    "verbose": (Verbose, False),
-}
+PRINT_OPTIONS: dict[str, Any] = {"as_json": Json, "quiet": Quiet, "verbose": Verbose}
 
 
 @dataclass(frozen=True)
 class Printing:
-    """How much a verb prints."""
+    """The options that say how much a verb prints."""
 
     as_json: bool
     quiet: bool
@@ -174,26 +134,29 @@ class Printing:
 
 def grouped(verb: Callable[..., None]) -> Callable[..., None]:
     """Give a verb the options behind its parameters `settings`, `render_options` and `printing`."""
-    groups = {
-        "settings": _Group(MATCH_OPTIONS, match_settings),
-        "render_options": _Group(RENDER_OPTIONS, _render_options),
-        "printing": _Group(PRINT_OPTIONS, Printing),
+    groups: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
+        "settings": (MATCH_OPTIONS, match_settings),
+        "render_options": (RENDER_OPTIONS, _render_options),
+        "printing": (PRINT_OPTIONS, Printing),
     }
     # `settings` is made here, so its (heavy) type need not be importable when the hints are resolved.
     hints = get_type_hints(verb, localns={"MatchSettings": Any}, include_extras=True)
-    taken = {name: group for name, group in groups.items() if name in hints}
     parameters = []
     for name, own in inspect.signature(verb).parameters.items():
-        options = taken[name].options if name in taken else {name: (hints[name], own.default)}
-        parameters += [
-            inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-            for option, (kind, default) in options.items()
-        ]
+        if name in groups:
+            options, _ = groups[name]
+            parameters += [
+                _keyword(option, kind, False if kind.__origin__ is bool else None)
+                for option, kind in options.items()
+            ]
+        else:
+            parameters.append(_keyword(name, hints[name], own.default))
 
     @functools.wraps(verb)
     def with_groups(**values: Any) -> None:
-        for name, group in taken.items():
-            values[name] = group.made_by(**{option: values.pop(option) for option in group.options})
+        for name in groups.keys() & hints.keys():
+            options, made_by = groups[name]
+            values[name] = made_by(**{option: values.pop(option) for option in options})
         verb(**values)
 
     del with_groups.__wrapped__  # its signature would be read instead
@@ -202,9 +165,14 @@ def grouped(verb: Callable[..., None]) -> Callable[..., None]:
     return with_groups
 
 
-def _render_options(*, no_cache: bool, **values: Any) -> dict[str, Any]:
+def _keyword(name: str, kind: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+
+
+def _render_options(*, no_cache: bool | None, **values: Any) -> dict[str, Any]:
     """Return keyword arguments of `refmaster.mastering.master_file` and `plan_file`."""
-    return {**values, "use_cache": not no_cache}
+    given = {name: value for name, value in values.items() if value is not None}
+    return {**given, "use_cache": not no_cache}
 
 
 def match_settings(*, strength: str | None, target: str | None, **values: Any) -> MatchSettings:
@@ -217,20 +185,20 @@ def match_settings(*, strength: str | None, target: str | None, **values: Any) -
     """
     from refmaster.settings.match import MatchSettings
     from refmaster.settings.model import settings_from
+    from refmaster.settings.targets import delivery_target
 
     given = {name: value for name, value in values.items() if value is not None}
     if strength is not None:
         given["strength"] = parse_strength(strength)
     _refuse_ignored(given)
     if target is not None:
-        given = {**_delivery(target), **given}
+        given = {**delivery_target(target).match_values, **given}
     return settings_from(MatchSettings, given, names={name: option_name(name) for name in MATCH_OPTIONS})
 
 
 def option_name(field: str) -> str:
     """Return what a field of the settings is called on the command line; of a flag, its negative."""
-    kind, _ = MATCH_OPTIONS[field]
-    names: str = kind.__metadata__[0].default  # inside Annotated the first name stands there
+    names: str = MATCH_OPTIONS[field].__metadata__[0].default  # typer keeps the first name there
     return names.rpartition("/")[2]
 
 
@@ -238,7 +206,7 @@ def _refuse_ignored(given: dict[str, Any]) -> None:
     """Refuse options that the engine does not honour, even where they ask for the default."""
     from refmaster.settings.match import ignored_by
 
-    asked = [name for name, value in given.items() if value is not True]  # flags are on unless switched off
+    asked = [name for name, value in given.items() if value is not True]  # flags are on by default
     ignored = [option_name(name) for name in ignored_by(given.get("engine", ""), asked)]
     if ignored:
         raise SettingsError(
@@ -275,13 +243,3 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-
-def _delivery(name: str) -> dict[str, float]:
-    from refmaster.settings.targets import delivery_target
-
-    target = delivery_target(name)
-    values = {"ceiling_dbtp": target.true_peak_dbtp}
-    if target.integrated_lufs is not None:
-        values["target_lufs"] = target.integrated_lufs
-    return values

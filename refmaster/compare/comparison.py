@@ -11,7 +11,7 @@ import numpy as np
 
 from refmaster._types import Progress
 from refmaster.check.findings import Finding, kept_promises, warning
-from refmaster.check.preflight import require_stereo, require_usable
+from refmaster.check.preflight import require_supported, require_usable
 from refmaster.compare.process import RenderJob, RenderReport, render_in_own_process
 from refmaster.engines.registry import engine_named
 from refmaster.io.atomic import atomic_destination, check_destination
@@ -108,7 +108,7 @@ def compare_engines(
     settings = settings or MatchSettings()
     engine_named("matchering").check([reference])
     mix_source, reference_source = open_audio(mix), open_audio(reference)
-    require_stereo(mix_source)
+    require_supported(mix_source)
     kept = _destinations(Path(mix), keep, overwrite=overwrite, inputs=[Path(mix), Path(reference)])
     mix_profile = measure(mix_source, progress=progress)
     require_usable(mix_profile, "mix")

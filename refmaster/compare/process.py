@@ -32,7 +32,7 @@ class RenderJob(Model):
 
 
 class RenderReport(Model):
-    """How a render ended, and what it cost."""
+    """A render's outcome and cost."""
 
     error: str | None = Field(description="why it was refused; null: it was rendered")
     findings: tuple[Finding, ...]

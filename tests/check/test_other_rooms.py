@@ -10,11 +10,11 @@ import pytest
 import soundfile as sf
 from mutagen.flac import FLAC
 from numpy.typing import NDArray
+from refmaster.engines.findings import engine_findings
 
 from refmaster import MasteringPlan, MatchSettings, Profile, measure, open_audio, render_file
 from refmaster.check.findings import Finding
 from refmaster.compare.comparison import compare_engines
-from refmaster.engines.findings import engine_findings
 from refmaster.matching.derive import derive_plan
 
 Case = Callable[[Path], list[Finding]]
