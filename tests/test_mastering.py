@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,14 +29,9 @@ def codes(result):
 
 
 @pytest.fixture
-def short_example(tmp_path, example_mix, example_reference):
-    """Five seconds of the example, mix and reference, to change as a test likes."""
-    paths = []
-    for path in (example_mix, example_reference):
-        samples, rate = sf.read(path, frames=5 * 48000, dtype="int16")
-        sf.write(tmp_path / f"{path.stem}.wav", samples, rate, "PCM_16")
-        paths.append(tmp_path / f"{path.stem}.wav")
-    return paths
+def pair(tmp_path, short_example):
+    """Copies of the short example's mix and reference, to change as a test likes."""
+    return [Path(shutil.copy(short_example / f"{name}.wav", tmp_path)) for name in ("mix", "reference")]
 
 
 @pytest.fixture(scope="module")
@@ -286,8 +282,8 @@ class TestCachedProfiles:
         result = plan_file(mix, reference, progress=lambda stage, *_: heard.add(stage), **options)
         return result.plan, {stage for stage in heard if stage.startswith("measuring the")}
 
-    def test_the_second_time_only_the_master_is_measured(self, tmp_path, short_example):
-        mix, reference = short_example
+    def test_the_second_time_only_the_master_is_measured(self, tmp_path, pair):
+        mix, reference = pair
         plain, measured = self.stages(mix, reference)
         assert "measuring the mix" in measured
         assert not (tmp_path / "cache").exists()
@@ -296,8 +292,8 @@ class TestCachedProfiles:
         assert again == plain
         assert measured == {"measuring the master"}
 
-    def test_a_changed_mix_is_measured_again(self, short_example):
-        mix, reference = short_example
+    def test_a_changed_mix_is_measured_again(self, pair):
+        mix, reference = pair
         self.stages(mix, reference, use_cache=True)
         samples, rate = sf.read(mix)
         sf.write(mix, 0.5 * samples, rate, "PCM_24")
@@ -305,8 +301,8 @@ class TestCachedProfiles:
         assert measured == {"measuring the mix", "measuring the master"}
         assert plan.mix.sha256 == hashlib.sha256(mix.read_bytes()).hexdigest()
 
-    def test_a_saved_profile_is_a_reference_too(self, tmp_path, short_example):
-        mix, reference = short_example
+    def test_a_saved_profile_is_a_reference_too(self, tmp_path, pair):
+        mix, reference = pair
         save_profile(refmaster.measure(refmaster.open_audio(reference)), tmp_path / "ref.yaml")
         plan = plan_file(mix, tmp_path / "ref.yaml", use_cache=True).plan
         assert plan == plan_file(mix, tmp_path / "ref.yaml").plan
@@ -315,23 +311,23 @@ class TestCachedProfiles:
 class TestSideBySide:
     """Mix and references are measured on two threads; errors and interrupts end both."""
 
-    def test_one_thread_gives_the_same_plan(self, short_example, monkeypatch):
-        two = plan_file(*short_example).plan
+    def test_one_thread_gives_the_same_plan(self, pair, monkeypatch):
+        two = plan_file(*pair).plan
         monkeypatch.setenv("REFMASTER_THREADS", "1")
-        assert plan_file(*short_example).plan == two
+        assert plan_file(*pair).plan == two
 
-    def test_progress_comes_from_the_calling_thread(self, short_example):
+    def test_progress_comes_from_the_calling_thread(self, pair):
         seen = set()
-        plan_file(*short_example, progress=lambda *_: seen.add(threading.current_thread()))
+        plan_file(*pair, progress=lambda *_: seen.add(threading.current_thread()))
         assert seen == {threading.current_thread()}
 
-    def test_a_broken_reference_is_named(self, tmp_path, short_example):
+    def test_a_broken_reference_is_named(self, tmp_path, pair):
         broken = tmp_path / "broken.wav"
-        broken.write_bytes(short_example[1].read_bytes()[:50000])
+        broken.write_bytes(pair[1].read_bytes()[:50000])
         with pytest.raises(AudioError, match=r"broken\.wav"):
-            plan_file(short_example[0], broken)
+            plan_file(pair[0], broken)
 
-    def test_an_interrupt_stops_the_references_too(self, tmp_path, short_example, example_reference):
+    def test_an_interrupt_stops_the_references_too(self, tmp_path, pair, example_reference):
         samples, rate = sf.read(example_reference)
         sf.write(tmp_path / "long.wav", np.tile(samples, (20, 1)), rate, "PCM_24")
 
@@ -340,6 +336,6 @@ class TestSideBySide:
 
         started = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
-            plan_file(short_example[0], tmp_path / "long.wav", progress=interrupt)
+            plan_file(pair[0], tmp_path / "long.wav", progress=interrupt)
         assert time.monotonic() - started < 2.0
         assert not [t for t in threading.enumerate() if t.name.startswith("refmaster")]

@@ -1,5 +1,8 @@
 """Plans as files: complete, readable, strict."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile as sf
@@ -10,13 +13,9 @@ from refmaster.plan import format_plan, load_plan, save_plan
 
 
 @pytest.fixture(scope="module")
-def short(tmp_path_factory, example_mix, example_reference):
-    """Six seconds of the example, mix and reference."""
-    folder = tmp_path_factory.mktemp("short")
-    for path in (example_mix, example_reference):
-        samples, rate = sf.read(path, frames=6 * 48000, dtype="int16")
-        sf.write(folder / f"{path.stem}.wav", samples, rate, "PCM_16")
-    return folder
+def short(tmp_path_factory, short_example):
+    """A copy of the short example, to write into."""
+    return Path(shutil.copytree(short_example, tmp_path_factory.mktemp("plan") / "short"))
 
 
 @pytest.fixture(scope="module")

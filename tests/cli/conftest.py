@@ -1,22 +1,17 @@
-"""Short music, the command line in this process, and a profile cache of the session's own."""
+"""The command line in this process, and a profile cache of the session's own."""
 
 import signal
 import sys
 
 import pytest
-import soundfile as sf
 
 from refmaster.cli.main import run
 
 
-@pytest.fixture(scope="session")
-def music(tmp_path_factory, example_mix, example_reference):
-    """Five seconds of the example, mix and reference."""
-    folder = tmp_path_factory.mktemp("music")
-    for path in (example_mix, example_reference):
-        samples, rate = sf.read(path, frames=5 * 48000, dtype="int16")
-        sf.write(folder / f"{path.stem}.wav", samples, rate, "PCM_16")
-    return folder
+@pytest.fixture
+def music(short_example):
+    """Return a folder with five seconds of the example, ``mix.wav`` and ``reference.wav``."""
+    return short_example
 
 
 @pytest.fixture(autouse=True)
