@@ -2,7 +2,7 @@
 
 Run it from the checkout; the tables are Markdown::
 
-    python tests/benchmarks/evidence.py --music FOLDER [--quick]
+    python benchmarks/evidence.py --music FOLDER [--quick]
 
 Each track is hidden behind random shelves, bells and width, written as a mix with its peak at -8 dBFS,
 mastered to -30 LUFS (so that no limiter acts) and read back from the written file by an independent judge.
