@@ -20,7 +20,9 @@ from refmaster.settings.match import MatchSettings, Phase
 from refmaster.settings.model import Model, validate_document
 from refmaster.settings.output import BitDepth, DitherSeed, SampleRateHz
 
-Gain = Annotated[float, Field(ge=-60.0, le=60.0)]
+MAX_GAIN_DB = 60.0
+
+Gain = Annotated[float, Field(ge=-MAX_GAIN_DB, le=MAX_GAIN_DB)]
 Hertz = Annotated[float, Field(gt=0.0, le=384000.0)]
 CurvePoint = tuple[Hertz, Gain]
 BandEstimate = tuple[Hertz, float, float]

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator
 
 from refmaster._types import Mask
 from refmaster.album.effects import engineer_names
+from refmaster.engines.registry import engine_named
 from refmaster.errors import SettingsError
 from refmaster.io.suffixes import is_recording
 from refmaster.settings.document import Document, KeyPath, Problem, problems_error, read_document
@@ -184,7 +185,7 @@ def load_album(path: str | Path, **overrides: Any) -> Album:
     path = Path(path)
     album = _album_of_folder(path) if path.is_dir() else _album_of_file(path, overrides)
     album = _with_overrides(album, overrides)
-    if album.settings.match.engine != "refmaster":
+    if not engine_named(album.settings.match.engine).matches_albums:
         raise SettingsError(f"engine: {NO_ENGINES}")
     return album
 
@@ -194,7 +195,7 @@ def _album_of_file(path: Path, overrides: dict[str, Any]) -> Album:
     settings = validate_document(AlbumSettings, document)
     problems = [*_anchor_problems(settings, document)]
     problems += _idle_keys(settings, document, more_references=bool(overrides.get("references")))
-    if settings.match.engine != "refmaster" and not overrides.get("engine"):
+    if not overrides.get("engine") and not engine_named(settings.match.engine).matches_albums:
         problems.append(document.problem(("match", "engine"), NO_ENGINES))
     if problems:
         raise problems_error(str(path), problems)

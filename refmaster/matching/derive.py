@@ -1,4 +1,4 @@
-"""From profiles and settings to a plan: every stage but the level, which needs the audio's peaks."""
+"""Derive a plan from profiles and settings: every stage but the level, which needs the audio's peaks."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from refmaster.matching.advice import Advice, advise
 from refmaster.matching.curves import curve_at
 from refmaster.matching.explain import explained_tone
-from refmaster.matching.tone import derive_tone
+from refmaster.matching.tone import ToneMatch, derive_tone
 from refmaster.plan import (
     Balance,
     Level,
@@ -24,6 +23,7 @@ from refmaster.plan import (
 from refmaster.profile.model import Profile
 from refmaster.settings.limiter import LimiterSettings
 from refmaster.settings.match import MatchSettings
+from refmaster.units import db_to_power, power_to_db
 from refmaster.version import made_by
 
 MAX_BALANCE_DB = 2.0
@@ -63,7 +63,10 @@ def derive_plan(
     -------
     MasteringPlan
     """
-    tone, advice = _tone_stage(mix, references, settings)
+    match = None
+    if references and (settings.tone or settings.side):
+        match = derive_tone(mix, references, settings)
+    tone = _tone_stage(match, mix, references, settings)
     limiter = LimiterSettings(ceiling_dbtp=settings.ceiling_dbtp)
     target = target_lufs(mix, references, settings)
     return MasteringPlan(
@@ -76,7 +79,7 @@ def derive_plan(
             channels=mix.source.channels,
             frames=mix.source.frames,
         ),
-        references=_reference_records(references, advice),
+        references=_reference_records(references, match),
         requested=settings,
         tone=tone,
         balance=_balance_stage(mix, references, settings, tone),
@@ -117,22 +120,20 @@ def target_lufs(mix: Profile, references: Sequence[WeightedProfile], settings: M
 
 
 def _tone_stage(
-    mix: Profile, references: Sequence[WeightedProfile], settings: MatchSettings
-) -> tuple[Tone, Advice | None]:
-    if not references or not (settings.tone or settings.side):
-        why = "no reference was given" if not references else "tone and width are switched off"
-        return Tone(why=why, phase=settings.phase, mid=(), side=(), regions=()), None
-    match = derive_tone(mix, list(references), settings)
-    advice = advise(mix, [profile for profile, _ in references], match.wanted)
-    return explained_tone(match, advice, settings, stereo=mix.source.channels == 2), advice
+    match: ToneMatch | None, mix: Profile, references: Sequence[WeightedProfile], settings: MatchSettings
+) -> Tone:
+    if match is not None:
+        return explained_tone(match, settings, stereo=mix.source.channels == 2)
+    why = "tone and width are switched off" if references else "no reference was given"
+    return Tone(why=why, phase=settings.phase, mid=(), side=(), regions=())
 
 
 def _reference_records(
-    references: Sequence[WeightedProfile], advice: Advice | None
+    references: Sequence[WeightedProfile], match: ToneMatch | None
 ) -> tuple[ReferenceRecord, ...]:
     nothing = (None,) * len(references)
-    fits = advice.fits if advice is not None else nothing
-    oddness = advice.oddness if advice is not None else nothing
+    fits = nothing if match is None else match.likely.fits
+    oddness = nothing if match is None else match.likely.oddness
     return tuple(
         ReferenceRecord(
             file=profile.source.file,
@@ -173,12 +174,12 @@ def _balance_after(mix: Profile, tone: Tone) -> float:
     both its gains; the gains are taken as broadband, weighted by power.
     """
     frequencies = np.asarray(mix.spectrum.frequencies_hz)
-    mid, side = (10.0 ** (np.asarray(level) / 10.0) for level in (mix.spectrum.mid_db, mix.spectrum.side_db))
-    mid_after = float(np.sum(mid * 10.0 ** (curve_at(tone.mid, frequencies) / 10.0)))
-    side_after = float(np.sum(side * 10.0 ** (curve_at(tone.side, frequencies) / 10.0)))
+    mid, side = db_to_power(np.asarray(mix.spectrum.mid_db)), db_to_power(np.asarray(mix.spectrum.side_db))
+    mid_after = float(np.sum(mid * db_to_power(curve_at(tone.mid, frequencies))))
+    side_after = float(np.sum(side * db_to_power(curve_at(tone.side, frequencies))))
     before, after = float(mid.sum() + side.sum()), mid_after + side_after
-    ratio = 10.0 ** ((mix.stereo.balance_db or 0.0) / 10.0)
+    ratio = db_to_power(mix.stereo.balance_db or 0.0)
     shared = before * (ratio - 1.0) / (ratio + 1.0)
     gains = np.sqrt(mid_after / max(float(mid.sum()), 1e-20) * side_after / max(float(side.sum()), 1e-20))
     shared = float(np.clip(shared * gains, -0.9 * after, 0.9 * after))
-    return float(10.0 * np.log10((after + shared) / (after - shared)))
+    return power_to_db((after + shared) / (after - shared))

@@ -1,6 +1,6 @@
-"""What of a profile the separation of mastering from content looks at: third octaves, long-term and segments.
+"""The third-octave levels of a recording that matching compares: long-term and segment by segment.
 
-Arrays have the third octaves of `THIRDS_HZ` as their last axis; levels are dB.
+Arrays have the bands of `THIRDS_HZ` as their last axis; levels are dB.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from refmaster.profile.bands import (
 from refmaster.profile.model import FLOOR_DB, Profile
 from refmaster.units import db_to_power, power_to_db
 
-# What lies further below the loudest band (or, of the side, below the mid) is noise: it is all the same.
+# What lies further below the loudest band (or, of the side, below the mid) is noise and is held there. Set by
+# hand: below the noise of a 16-bit master, and below the side of any image that is heard.
 FLOOR_BELOW_LOUDEST_DB = 90.0
 LOWEST_SIDE_TO_MID_DB = -40.0
 # Profiles whose segments are longer than this were made otherwise and cannot be matched.
@@ -29,8 +30,8 @@ LONGEST_SEGMENT_S = 1.2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Features:
-    """One recording.
+class MatchFeatures:
+    """One recording's levels.
 
     Attributes
     ----------
@@ -53,29 +54,28 @@ class Features:
     side_present: Mask
 
 
-def features_of(profile: Profile) -> Features:
-    """Return what a profile holds for the separation."""
-    spectrum = band_levels(profile, BANDS_HZ)
-    mid = values_at_thirds(smooth_power_db(spectrum.mid_db, 1 / 3))
+def match_features(profile: Profile) -> MatchFeatures:
+    """Return the levels of a profile that matching compares."""
+    levels = band_levels(profile, BANDS_HZ)
+    mid = values_at_thirds(smooth_power_db(levels.mid_db, 1 / 3))
     mid = np.maximum(mid, mid.max() - FLOOR_BELOW_LOUDEST_DB)
     segments = _segments(profile, profile.evidence.segment_mid_db)
     if len(segments):
-        loudest = float(power_to_db(db_to_power(segments).mean(axis=0)).max())
-        segments = np.maximum(segments, loudest - FLOOR_BELOW_LOUDEST_DB)
+        segments = np.maximum(segments, power_mean_db(segments).max() - FLOOR_BELOW_LOUDEST_DB)
     width = segment_width = None
-    if spectrum.side_db is not None:
-        side = values_at_thirds(smooth_power_db(spectrum.side_db, 1 / 3))
+    if levels.side_db is not None:
+        side = values_at_thirds(smooth_power_db(levels.side_db, 1 / 3))
         width = np.maximum(side - mid, LOWEST_SIDE_TO_MID_DB)
         side_segments = _segments(profile, profile.evidence.segment_side_db)
         if len(side_segments) == len(segments):
             segment_width = np.maximum(side_segments - segments, LOWEST_SIDE_TO_MID_DB)
-    return Features(
+    return MatchFeatures(
         mid_db=mid,
         width_db=width,
         segment_mid_db=segments,
         segment_width_db=segment_width,
-        mid_present=mask_at_thirds(spectrum.mid_present),
-        side_present=mask_at_thirds(spectrum.side_present),
+        mid_present=mask_at_thirds(levels.mid_present),
+        side_present=mask_at_thirds(levels.side_present),
     )
 
 
@@ -85,8 +85,11 @@ def long_term_thirds_db(profile: Profile) -> Array | None:
     The profile's 1/24 octaves cannot tell on which side of an edge a partial lies; its segments can.
     """
     rows = _segments(profile, profile.evidence.segment_mid_db)
-    if not len(rows):
-        return None
+    return power_mean_db(rows) if len(rows) else None
+
+
+def power_mean_db(rows: Array) -> Array:
+    """Return the mean power of the rows of a matrix, in dB."""
     return power_to_db(db_to_power(rows).mean(axis=0))
 
 

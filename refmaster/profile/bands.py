@@ -157,6 +157,22 @@ def thirds_at_bands(values: Array, frequencies_hz: Array) -> Array:
     return smooth(fine, np.ones(len(fine)), 1 / 3)
 
 
+def third_octave_rms_db(values: Array, known: Mask) -> float | None:
+    """Return the RMS of a difference over the third octaves from 40 Hz to 16 kHz, its mean removed, or None.
+
+    Parameters
+    ----------
+    values : ndarray, shape (bands,)
+        Differences of third-octave readings on the profile's grid, in dB.
+    known : ndarray of bool, shape (bands,)
+        Where they count.
+    """
+    places = _THIRD_PLACES[(THIRDS_HZ >= JUDGED_LOW_HZ) & JUDGED_THIRDS]
+    places = places[places < len(values)]
+    chosen = values[places[known[places]]]
+    return float(chosen.std()) if len(chosen) else None
+
+
 def _fitting(centers_hz: Array, bands_per_octave: int, sample_rate_hz: int) -> Array:
     return centers_hz[centers_hz * 2.0 ** (0.5 / bands_per_octave) < 0.49 * sample_rate_hz]
 

@@ -46,7 +46,8 @@ def measuring_sources(package: Path) -> dict[str, bytes]:
 
 def _files_of(package: Path, dotted: str) -> list[str]:
     """Return the files that importing a dotted name runs; its last part may name a function of a module."""
-    found, folder = [], ""
+    found: list[str] = []
+    folder = ""
     for part in dotted.split("."):
         if (package / folder / f"{part}.py").is_file():
             return [*found, f"{folder}{part}.py"]

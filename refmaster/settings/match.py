@@ -5,6 +5,7 @@ Levels are dB, LUFS or dBTP, frequencies Hz, as the names say. Every range and d
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -25,9 +26,11 @@ EVIDENCE_PERCENT, BALANCED_PERCENT, FULL_PERCENT = 25.0, 60.0, 100.0
 STRENGTH_PERCENT = {"evidence": EVIDENCE_PERCENT, "balanced": BALANCED_PERCENT, "full": FULL_PERCENT}
 STRENGTH_NAMES = tuple(STRENGTH_PERCENT)
 
-# What the rest of the job honours whichever engine makes the curves; with another engine than refmaster's
-# own nothing else may be asked.
-ENGINE_FREE_FIELDS = ("engine", "loudness", "target_lufs", "ceiling_dbtp", "max_reduction_db")
+EngineName = Literal["refmaster", "matchering"]
+# The settings that an engine honours, where that is not all of them: matchering makes its own curves.
+_HONOURED: dict[str, frozenset[str]] = {
+    "matchering": frozenset({"engine", "loudness", "target_lufs", "ceiling_dbtp", "max_reduction_db"})
+}
 
 Percent = Annotated[float, Field(ge=0.0, le=100.0)]
 TargetLufs = Annotated[float, Field(ge=-60.0, le=-1.0)]
@@ -45,7 +48,7 @@ class MatchSettings(Model):
     octaves within 40 dB (width 12 dB), and between the two they are mixed.
     """
 
-    engine: Literal["refmaster", "matchering"] = Field(
+    engine: EngineName = Field(
         default="refmaster", description="whose curves: refmaster's, or those that matchering 2.0 makes"
     )
     strength: Percent | Literal["evidence", "balanced", "full"] = Field(
@@ -89,18 +92,13 @@ class MatchSettings(Model):
 
     @model_validator(mode="after")
     def _honoured(self) -> MatchSettings:
-        if self.engine == "refmaster":
-            return self
         fields = type(self).model_fields
-        asked = [
-            name
-            for name in fields
-            if name not in ENGINE_FREE_FIELDS and getattr(self, name) != fields[name].default
-        ]
-        if asked:
+        changed = [name for name in fields if getattr(self, name) != fields[name].default]
+        ignored = ignored_by(self.engine, changed)
+        if ignored:
             raise ValueError(
-                f"engine {self.engine} makes its own curves and cannot honour {', '.join(asked)}; drop that, "
-                "or use the engine refmaster"
+                f"engine {self.engine} makes its own curves and cannot honour {', '.join(ignored)}; drop "
+                "that, or use the engine refmaster"
             )
         return self
 
@@ -132,6 +130,12 @@ class MatchSettings(Model):
     def width_bound_db(self, *, full: bool) -> float:
         """Return the largest move of side against mid in dB."""
         return _bound(self.max_width_db, FULL_MAX_WIDTH_DB if full else DEFAULT_MAX_WIDTH_DB)
+
+
+def ignored_by(engine: str, names: Iterable[str]) -> list[str]:
+    """Return which of the settings named an engine does not honour."""
+    honoured = _HONOURED.get(engine)
+    return [] if honoured is None else [name for name in names if name not in honoured]
 
 
 def _bound(chosen: float | None, default: float) -> float:

@@ -5,6 +5,7 @@ import pytest
 
 from refmaster.check.promises import judge_moves, judge_references
 from refmaster.matching.derive import derive_plan
+from refmaster.matching.features import long_term_thirds_db
 from refmaster.matching.tone import derive_tone
 from refmaster.profile.bands import (
     JUDGED_THIRDS,
@@ -25,7 +26,8 @@ def distance_left(mix, reference, **options):
     match = derive_tone(mix, [(reference, 1.0)], MatchSettings(**options))
     own = np.asarray(mix.spectrum.mid_db)
     moved = smooth_power_db(own + match.mid_db, 1 / 3) - smooth_power_db(own, 1 / 3)
-    missed = match.thirds_difference_db - values_at_thirds(moved)
+    wanted = long_term_thirds_db(reference) - long_term_thirds_db(mix)
+    missed = wanted - values_at_thirds(moved)
     return float(np.std(missed[mask_at_thirds(match.known) & JUDGED_THIRDS]))
 
 
@@ -141,7 +143,7 @@ def test_no_broad_move_goes_unsaid(make_profile, pink_db):
 
 
 def test_an_own_prior_is_named_in_the_plan(make_song, tmp_path):
-    from refmaster.matching.prior import load_prior
+    from refmaster.matching.content_prior import load_prior
     from refmaster.settings.emit import emit_model
 
     path = tmp_path / "mine.yaml"
