@@ -59,7 +59,7 @@ class AlbumReference(Model):
 
 
 class EngineerSettings(Model):
-    """How far the engineers' habits are removed."""
+    """Bounds and strength of the engineers' corrections."""
 
     strength: Percent = Field(default=100.0, description="percent of each engineer's predicted offset")
     anchor: str | None = Field(default=None, min_length=1, description="engineer to follow; null: the mean")
@@ -69,7 +69,7 @@ class EngineerSettings(Model):
 
 
 class LevelSettings(Model):
-    """How the tracks' levels are set against each other."""
+    """Settings of the tracks' levels against each other."""
 
     anchor: LevelAnchor = Field(
         default="loud_sections",
