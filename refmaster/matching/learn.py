@@ -26,7 +26,7 @@ from refmaster.matching.content_prior import (
     gain_covariance,
     lower_triangle,
 )
-from refmaster.matching.features import MatchFeatures, match_features
+from refmaster.matching.features import MatchFeatures, ThirdLevels, match_features
 from refmaster.matching.posterior import match_segments
 from refmaster.profile.bands import LEARNED_THIRDS
 from refmaster.profile.model import Profile
@@ -92,7 +92,7 @@ def match_residuals(tracks: Sequence[Track], progress: Progress | None = None) -
     rows = []
     for number, (kind, i, j, own, its) in enumerate(jobs):
         hidden_by = root @ chooser.standard_normal(len(root))
-        if len(own.segment_mid_db) and len(its.segment_mid_db):
+        if len(own.mid.segments_db) and len(its.mid.segments_db):
             rows.append(_residual(kind, (tracks[i].album, tracks[j].album), own, its, hidden_by, gain))
         if progress is not None:
             progress("comparing", number + 1, len(jobs))
@@ -120,8 +120,8 @@ def fit_prior(
     """
     kept = [track for track in tracks if track.album != leave_out]
     features = [match_features(track.profile) for track in kept]
-    mids = [f.mid_db[LEARNED_THIRDS] for f in features]
-    widths = [f.width_db[LEARNED_THIRDS] for f in features if f.width_db is not None]
+    mids = [f.mid.long_term_db[LEARNED_THIRDS] for f in features]
+    widths = [f.width.long_term_db[LEARNED_THIRDS] for f in features if f.width is not None]
     for kind, found in (("finished", mids), ("stereo", widths)):
         if len(found) < MIN_TRACKS:
             raise InputError(
@@ -179,12 +179,12 @@ def _residual(
     gain_covariance_db2: Array,
 ) -> Residual:
     """Hide the mix behind a gain, match it with the reference, and return what differs without the gain."""
-    mix, reference = own.segment_mid_db[:, LEARNED_THIRDS], its.segment_mid_db[:, LEARNED_THIRDS]
+    mix, reference = own.mid.segments_db[:, LEARNED_THIRDS], its.mid.segments_db[:, LEARNED_THIRDS]
     match = match_segments(mix - hidden_by, reference, np.zeros(len(hidden_by)), gain_covariance_db2)
     mid = match.difference(mix, reference)
     width = None
-    if own.segment_width_db is not None and its.segment_width_db is not None:
-        width = match.difference(own.segment_width_db, its.segment_width_db)[LEARNED_THIRDS]
+    if own.width and its.width and len(own.width.segments_db) and len(its.width.segments_db):
+        width = match.difference(own.width.segments_db, its.width.segments_db)[LEARNED_THIRDS]
     return Residual(
         kind=kind, albums=albums, quality_db2=match.quality_db2, mid_db=mid - mid.mean(), width_db=width
     )
@@ -192,16 +192,15 @@ def _residual(
 
 def _halves(whole: MatchFeatures) -> list[MatchFeatures]:
     """Return the first and the second half, as far as their segments go; nothing of a short recording."""
-    count = len(whole.segment_mid_db) // 2
+    count = len(whole.mid.segments_db) // 2
     if count < MIN_HALF_SEGMENTS:
         return []
-    width = whole.segment_width_db
+
+    def cut(levels: ThirdLevels, part: slice) -> ThirdLevels:
+        return replace(levels, segments_db=levels.segments_db[part])
+
     return [
-        replace(
-            whole,
-            segment_mid_db=whole.segment_mid_db[part],
-            segment_width_db=None if width is None else width[part],
-        )
+        replace(whole, mid=cut(whole.mid, part), width=whole.width and cut(whole.width, part))
         for part in (slice(0, count), slice(count, None))
     ]
 

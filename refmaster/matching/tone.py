@@ -306,7 +306,7 @@ def _corridor(
     known = mix.mid_present & JUDGED_THIRDS
     for reference in references:
         known = known & reference.mid_present
-    above = np.array([(reference.mid_db - mix.mid_db)[known] for reference in references])
+    above = np.array([(reference.mid.long_term_db - mix.mid.long_term_db)[known] for reference in references])
     above -= above.mean(axis=1, keepdims=True)
     rows = zip(THIRDS_HZ[known], above.min(axis=0), above.max(axis=0), strict=True)
     return tuple((float(hz), float(low), float(high)) for hz, low, high in rows)

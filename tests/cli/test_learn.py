@@ -39,7 +39,9 @@ def catalogue(tmp_path_factory):
 
 
 @pytest.fixture
-def command(monkeypatch, capsys):
+def command(monkeypatch, capsys, tmp_path_factory):
+    monkeypatch.setenv("REFMASTER_CACHE", str(tmp_path_factory.getbasetemp() / "profiles"))
+
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["refmaster", *map(str, arguments)])
         before = signal.getsignal(signal.SIGTERM)
