@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from refmaster.engines.registry import engine_named
 from refmaster.errors import SettingsError
 from refmaster.settings.document import Document, Problem, problems_error, read_document
 from refmaster.settings.match import MatchSettings
@@ -204,9 +205,6 @@ def load_album(path: str | Path, **overrides: Any) -> Album:
         document=document,
     )
     problems = [*_anchor_problems(album), *_idle_keys(album, bool(overrides.get("references")))]
-    if settings.match.engine != "refmaster":
-        message = "an album is matched as a whole, which only refmaster's own engine does"
-        problems.append(document.problem(("match", "engine"), message))
     if problems:
         raise problems_error(album.name, problems)
     return _with_target(album, overrides)
@@ -250,6 +248,11 @@ def _with_target(album: Album, overrides: dict[str, Any]) -> Album:
         own = values if overrides.get("target") is None else {}
         values = {**values, **{k: v for k, v in from_target.items() if k not in own}}
     match = settings_from(MatchSettings, {**values, **given}, names=MATCH_NAMES)
+    if not engine_named(match.engine).matches_albums:
+        message = "an album is matched as a whole, which only refmaster's own engine does"
+        if album.document is None or "engine" in given:
+            raise SettingsError(f"{album.name}: engine {match.engine}: {message}")
+        raise problems_error(album.name, [album.document.problem(("match", "engine"), message)])
     references: Sequence[tuple[Path, float]] = overrides.get("references") or album.references
     return Album(
         name=album.name,

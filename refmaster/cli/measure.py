@@ -35,13 +35,13 @@ def run(
         raise SettingsError(f"--save: expected one FILE to save the profile of, found {len(files)}")
     from refmaster.cli import screen
     from refmaster.io.atomic import check_destination
-    from refmaster.mastering import load_reference
     from refmaster.profile.model import save_profile
+    from refmaster.profile.obtain import profile_of
 
     if save is not None:
         check_destination(save, overwrite=overwrite, inputs=files)
     with screen.progress_bar(not (quiet or as_json)) as progress:
-        profiles = [load_reference(path, progress) for path in files]
+        profiles = [profile_of(path, progress, stage="measuring") for path in files]
     if save is not None:
         save_profile(profiles[0], save, overwrite=overwrite)
     if as_json:

@@ -165,8 +165,7 @@ def match_settings(*, strength: str | None, target: str | None, **values: Any) -
     from refmaster.settings.model import settings_from
 
     given = {name: value for name, value in values.items() if value is not None}
-    if given.get("engine", "refmaster") != "refmaster":
-        _refuse_what_engines_ignore(given, strength)
+    _refuse_ignored(given, strength)
     if strength is not None:
         given["strength"] = parse_strength(strength)
     if target is not None:
@@ -174,17 +173,16 @@ def match_settings(*, strength: str | None, target: str | None, **values: Any) -
     return settings_from(MatchSettings, given, names=OPTION_NAMES)
 
 
-def _refuse_what_engines_ignore(given: dict[str, Any], strength: str | None) -> None:
-    """Refuse options of refmaster's own match beside another engine, their default values included."""
-    from refmaster.settings.match import ENGINE_FREE_FIELDS
+def _refuse_ignored(given: dict[str, Any], strength: str | None) -> None:
+    """Refuse options that the engine does not honour, even where they ask for the default."""
+    from refmaster.settings.match import ignored_by
 
-    asked = ["--strength"] if strength is not None else []
-    for name, value in given.items():
-        if name not in ENGINE_FREE_FIELDS and value is not True:  # flags are on unless switched off
-            asked.append(OPTION_NAMES.get(name, f"--no-{name}" if value is False else f"--{name}"))
-    if asked:
+    asked = [name for name, value in given.items() if value is not True]  # flags are on unless switched off
+    asked += [] if strength is None else ["strength"]
+    ignored = [OPTION_NAMES.get(name, f"--no-{name}") for name in ignored_by(given.get("engine", ""), asked)]
+    if ignored:
         raise SettingsError(
-            f"--engine {given['engine']} makes its own curves and cannot honour {', '.join(asked)}: "
+            f"--engine {given['engine']} makes its own curves and cannot honour {', '.join(ignored)}: "
             "drop that, or use the engine refmaster"
         )
 

@@ -17,7 +17,7 @@ from refmaster._types import Progress
 from refmaster.check.findings import Finding, warning
 from refmaster.check.preflight import require_stereo, require_usable
 from refmaster.compare.process import Job, Outcome
-from refmaster.engines.matchering import require_audio_reference
+from refmaster.engines.registry import engine_named
 from refmaster.io.atomic import atomic_destination, check_destination
 from refmaster.io.open import open_audio
 from refmaster.io.source import AudioSource
@@ -111,11 +111,12 @@ def compare_engines(
         Bad input or destination. Where matchering alone refuses, that is a finding instead.
     """
     settings = settings or MatchSettings()
-    sources = (open_audio(mix), require_audio_reference([reference]))
+    engine_named("matchering").check([reference])
+    sources = (open_audio(mix), open_audio(reference))
     require_stereo(sources[0])
     kept = _destinations(Path(mix), keep, overwrite=overwrite, inputs=[Path(mix), Path(reference)])
     profiles = _measured(sources, progress)
-    ours = "refmaster" if settings.engine == "refmaster" else "matchering, our limiter"
+    ours = engine_named(settings.engine).label
     entries: tuple[Entry, ...] = (
         (ours, "shell", settings),
         ("matchering", "matchering", settings),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +12,7 @@ from refmaster.dsp.interpolation import PeakEnvelope
 from refmaster.dsp.limiter import Limiter
 from refmaster.errors import SettingsError
 from refmaster.settings.limiter import LimiterSettings
+from refmaster.settings.model import settings_from
 
 RATE = 44100
 DEFAULT = LimiterSettings()
@@ -269,7 +268,7 @@ def test_attenuation_covers_every_group_and_its_neighbours(required, cuts, hold_
 )  # fmt: skip
 def test_settings_out_of_range_are_refused_by_name(wrong):
     with pytest.raises(SettingsError, match=next(iter(wrong))):
-        replace(DEFAULT, **wrong)
+        settings_from(LimiterSettings, wrong)
 
 
 def test_a_wrong_shape_is_refused():

@@ -11,12 +11,13 @@ from refmaster.batch import storage
 from refmaster.batch.kinds.base import Kind, Produced, Staged
 from refmaster.batch.schema import MasterJob
 from refmaster.batch.task import Task
+from refmaster.engines.registry import engine_named
+from refmaster.errors import SettingsError
 
 if TYPE_CHECKING:
     from refmaster.batch.expand import Planner
     from refmaster.batch.loading import LoadedJob
     from refmaster.mastering import MasterResult
-    from refmaster.profile.model import Profile
 
 OPTIONS = ("bit_depth", "sample_rate_hz", "dither_seed")
 
@@ -29,8 +30,14 @@ class MasterKind(Kind):
 
     def plan(self, loaded_job: LoadedJob, planner: Planner) -> Iterable[Task]:
         """Return a task for each mix."""
-        references, after, reference_names = planner.references(loaded_job)
         settings = planner.match_settings(loaded_job)
+        engine = engine_named(settings.get("engine", "refmaster"))
+        references, after, reference_names = planner.references(loaded_job, as_audio=engine.needs_recordings)
+        try:
+            engine.check([location for location, _ in references])
+        except SettingsError as error:
+            planner.problems.add(loaded_job.place, ("reference",), str(error))
+            return
         options: dict[str, Any] = {name: planner.inherited(loaded_job, name)[0] for name in OPTIONS}
         options |= {"settings": settings, "weights": [weight for _, weight in references]}
         save_plan = bool(planner.inherited(loaded_job, "save_plan")[0])
@@ -62,24 +69,19 @@ class MasterKind(Kind):
         """Master one mix."""
         from refmaster.mastering import master_file
         from refmaster.plan import save_plan
-        from refmaster.profile.cache import cached_profile
         from refmaster.settings.match import MatchSettings
 
         options = task.options
-        references: list[tuple[str | Path | Profile, float]] = [
-            (cached_profile(path, progress=progress, stage="measuring the reference"), weight)
-            for path, weight in zip(staged.inputs[1:], options["weights"], strict=True)
-        ]
         result = master_file(
             staged.inputs[0],
-            references,
+            list(zip(staged.inputs[1:], options["weights"], strict=True)),
             staged.outputs[0],
             MatchSettings.model_validate(options["settings"]),
             bit_depth=options["bit_depth"],
             sample_rate_hz=options["sample_rate_hz"],
             dither_seed=options["dither_seed"],
             overwrite=True,
-            mix_profile=cached_profile(staged.inputs[0], progress=progress),
+            use_cache=True,
             progress=progress,
         )
         if len(staged.outputs) > 1:
