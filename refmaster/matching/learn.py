@@ -11,6 +11,7 @@ fit, set by hand; their effect on held-out music is stated by `benchmarks/choose
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -81,12 +82,12 @@ def match_residuals(tracks: Sequence[Track], progress: Progress | None = None) -
     for i, whole in enumerate(features):
         halves = _halves(whole)
         jobs += [("same", i, i, halves[h], halves[1 - h]) for h in (0, 1, 0, 1) if halves]
-    pairs: dict[str, list[tuple[int, int]]] = {"album": [], "other": []}
-    for i, one in enumerate(tracks):
-        for j, other in enumerate(tracks):
-            if i != j:
-                pairs["album" if one.album == other.album else "other"].append((i, j))
-    for kind, found in pairs.items():
+    for kind in ("album", "other"):
+        found = [
+            (i, j)
+            for i, j in itertools.permutations(range(len(tracks)), 2)
+            if (tracks[i].album == tracks[j].album) == (kind == "album")
+        ]
         chosen = np.sort(chooser.permutation(len(found))[: MAX_PAIRS[kind]])
         jobs += [(kind, i, j, features[i], features[j]) for i, j in (found[k] for k in chosen)]
     rows = []
