@@ -24,8 +24,8 @@ from refmaster.matching.content_prior import (
     LearnedContent,
     LearnedTrack,
     Prior,
-    gain_covariance,
     lower_triangle,
+    mid_gain_covariance,
 )
 from refmaster.matching.features import MatchFeatures, ThirdLevels, match_features
 from refmaster.matching.posterior import match_segments
@@ -76,7 +76,7 @@ def match_residuals(tracks: Sequence[Track], progress: Progress | None = None) -
     """
     features = [match_features(track.profile) for track in tracks]
     chooser = np.random.default_rng(0)
-    gain = gain_covariance(LEARNED_HZ)
+    gain = mid_gain_covariance(LEARNED_HZ)
     root = np.linalg.cholesky(gain + 1e-6 * np.eye(len(gain)))
     jobs: list[tuple[str, int, int, MatchFeatures, MatchFeatures]] = []
     for i, whole in enumerate(features):
@@ -177,11 +177,11 @@ def _residual(
     own: MatchFeatures,
     its: MatchFeatures,
     hidden_by: Array,
-    gain_covariance_db2: Array,
+    gain_covariance: Array,
 ) -> Residual:
     """Hide the mix behind a gain, match it with the reference, and return what differs without the gain."""
     mix, reference = own.mid.segments_db[:, LEARNED_THIRDS], its.mid.segments_db[:, LEARNED_THIRDS]
-    match = match_segments(mix - hidden_by, reference, np.zeros(len(hidden_by)), gain_covariance_db2)
+    match = match_segments(mix - hidden_by, reference, np.zeros(len(hidden_by)), gain_covariance)
     mid = match.difference(mix, reference)
     width = None
     if own.width and its.width and len(own.width.segments_db) and len(its.width.segments_db):
