@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 from refmaster.version import __version__
 
 if TYPE_CHECKING:
-    from refmaster.album.outcome import AlbumResult as AlbumResult
     from refmaster.album.passes import master_album as master_album
     from refmaster.album.passes import render_album_plan as render_album_plan
+    from refmaster.album.result import AlbumResult as AlbumResult
     from refmaster.errors import AudioError as AudioError
     from refmaster.errors import InputError as InputError
     from refmaster.errors import OutputError as OutputError
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from refmaster.settings.match import MatchSettings as MatchSettings
 
 _HOMES = {
-    "AlbumResult": "album.outcome",
+    "AlbumResult": "album.result",
     "master_album": "album.passes",
     "render_album_plan": "album.passes",
     "ArraySource": "io.source",

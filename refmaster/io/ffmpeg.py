@@ -1,8 +1,8 @@
 """Reading what only ffmpeg decodes, as a stream from its standard output.
 
-ffmpeg is a program on the PATH, never linked. It is asked for a WAV stream of floats at the stream's own
-sample rate and channel count; the header it sends is checked, so that a conversion nobody asked for cannot
-pass unseen.
+ffmpeg is a program on the PATH, never linked. It is asked for floats at the stream's own sample rate and
+channel count, as Sun/NeXT audio ("au"), whose short header fits a pipe. The header is checked, so that a
+conversion nobody asked for cannot pass unseen.
 """
 
 from __future__ import annotations
@@ -83,11 +83,11 @@ class FfmpegSource:
         """Yield the decoded audio; see `refmaster.io.source.AudioSource.blocks`."""
         if block_frames < 1:
             raise ValueError(f"block_frames must be at least 1, got {block_frames}")
-        dtype = np.dtype("<f8" if self._wide else "<f4")
+        dtype = np.dtype(">f8" if self._wide else ">f4")
         frame_bytes = dtype.itemsize * self.format.channels
         delivered = 0
         with _decoder(self._command()) as (output, finish):
-            header = _read_wav_header(output)
+            header = _read_au_header(output)
             expected = (self.format.sample_rate_hz, self.format.channels)
             if header is not None and header != expected:
                 raise AudioError(
@@ -96,7 +96,8 @@ class FfmpegSource:
                 )
             while header is not None and (data := output.read(block_frames * frame_bytes)):
                 whole = len(data) - len(data) % frame_bytes
-                block: Block = np.frombuffer(data[:whole], dtype=dtype).reshape(-1, self.format.channels)
+                samples = np.frombuffer(data[:whole], dtype=dtype).astype(dtype.newbyteorder("="))
+                block: Block = samples.reshape(-1, self.format.channels)
                 check_finite(block, delivered, self.name, self.format.sample_rate_hz)
                 delivered += len(block)
                 if len(block):
@@ -110,7 +111,7 @@ class FfmpegSource:
             "ffmpeg", "-nostdin", "-v", "error", "-xerror", "-protocol_whitelist", "file,pipe",
             *self._options, "-i", f"file:{self.path}", "-map", "0:a:0", "-vn", "-sn", "-dn",
             "-map_metadata", "-1",
-            "-c:a", "pcm_f64le" if self._wide else "pcm_f32le", "-bitexact", "-f", "wav", "pipe:1",
+            "-c:a", "pcm_f64be" if self._wide else "pcm_f32be", "-bitexact", "-f", "au", "pipe:1",
         ]  # fmt: skip
 
     def _check_end(self, delivered: int, status: int, complaint: str) -> None:
@@ -182,20 +183,14 @@ def _decoder(command: list[str]) -> Iterator[tuple[IO[bytes], Any]]:
             process.wait()
 
 
-def _read_wav_header(stream: IO[bytes]) -> tuple[int, int] | None:
-    """Return (sample rate in Hz, channels) and leave the stream at the first sample; None if it is no WAV."""
-    if len(stream.read(12)) < 12:
+def _read_au_header(stream: IO[bytes]) -> tuple[int, int] | None:
+    """Return (sample rate in Hz, channels) and leave the stream at the first sample; None if it is empty."""
+    head = stream.read(24)
+    if len(head) < 24:
         return None
-    found: tuple[int, int] | None = None
-    while len(chunk := stream.read(8)) == 8:
-        if chunk[:4] == b"data":
-            return found
-        size = int.from_bytes(chunk[4:], "little")
-        body = stream.read(size + (size & 1))
-        if chunk[:4] == b"fmt " and len(body) >= 16:
-            channels, rate = struct.unpack("<HI", body[2:8])
-            found = (int(rate), int(channels))
-    return None
+    start, _, _, rate_hz, channels = struct.unpack(">4x5I", head)
+    stream.read(start - 24)
+    return rate_hz, channels
 
 
 def _short(message: str, path: Path) -> str:

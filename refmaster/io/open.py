@@ -25,7 +25,13 @@ class FileSource:
     """A file that libsndfile reads. Made by `open_audio`."""
 
     def __init__(
-        self, path: Path, name: str, audio_format: AudioFormat, *, mp3_extent: mp3.Mp3Extent | None
+        self,
+        path: Path,
+        name: str,
+        audio_format: AudioFormat,
+        *,
+        wave_header: wave.WaveHeader | None,
+        mp3_extent: mp3.Mp3Extent | None,
     ) -> None:
         self.path = path
         self.name = name
@@ -34,7 +40,7 @@ class FileSource:
         wide = audio_format.subtype in _WIDE_SUBTYPES
         self._dtype = "float64" if wide else "float32"
         self._finite_by_format = not audio_format.lossy and audio_format.subtype not in ("FLOAT", "DOUBLE")
-        self._pcm_start = _pcm_start(path, audio_format)
+        self._pcm_start = _pcm_start(wave_header, audio_format)
 
     def blocks(self, block_frames: int = BLOCK_FRAMES) -> Iterator[Block]:
         """Yield the file's audio; see `AudioSource.blocks`."""
@@ -111,7 +117,7 @@ def open_audio(path: str | Path, *, name: str | None = None) -> AudioSource:
         except sf.LibsndfileError as error:
             return _open_with_ffmpeg(path, name, error)
         extent = mp3.extent_if_length_unstated(path, name) if container == "MP3" else None
-        wave_header = completeness.read_wave_header(path)
+        wave_header = wave.read_header(path)
     known = extent is None and frames < 2**62  # libsndfile's "unknown" is the largest count there is
     if known and frames == 0:
         raise AudioError(f"{name}: there is no audio in it (0 frames)")
@@ -123,15 +129,12 @@ def open_audio(path: str | Path, *, name: str | None = None) -> AudioSource:
         subtype=subtype,
         channel_mask=wave_header.channel_mask if wave_header else None,
     )
-    return FileSource(path, name, audio_format, mp3_extent=extent)
+    return FileSource(path, name, audio_format, wave_header=wave_header, mp3_extent=extent)
 
 
-def _pcm_start(path: Path, audio_format: AudioFormat) -> int | None:
+def _pcm_start(header: wave.WaveHeader | None, audio_format: AudioFormat) -> int | None:
     """Return where the samples start in a WAVE file that `wave.read_pcm` can take, else None."""
-    if audio_format.subtype not in ("PCM_16", "PCM_24"):
-        return None
-    header = completeness.read_wave_header(path)
-    if header is None or header.data_bytes is None:
+    if header is None or header.data_bytes is None or audio_format.subtype not in ("PCM_16", "PCM_24"):
         return None
     frame_bytes = audio_format.channels * wave.SAMPLE_BYTES[audio_format.subtype]
     # libsndfile's count has to agree: it knows the odd headers

@@ -16,9 +16,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
-import struct
 import tempfile
-import zlib
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -31,7 +29,7 @@ from refmaster._types import Block
 from refmaster.dsp.blocks import Reblocker
 from refmaster.dsp.dither import Quantiser
 from refmaster.errors import AudioError, OutputError
-from refmaster.io import wave
+from refmaster.io import chunks, wave
 from refmaster.io.atomic import AtomicFile, atomic_destination, check_destination, output_error, write_text
 from refmaster.io.formats import OutputFormat, output_format_for
 from refmaster.io.open import open_audio
@@ -309,47 +307,26 @@ def sha256_of(path: str | Path) -> str:
 
 
 def _make_deterministic(path: Path, output_format: OutputFormat) -> None:
-    """Remove what libsndfile takes from the clock: PEAK time stamps in AIFF, serial numbers in Ogg."""
-    if output_format.container == "AIFF" and output_format.subtype in ("FLOAT", "DOUBLE"):
-        with path.open("r+b") as file:
-            at = 12
-            while len(chunk := _read_at(file, at, 8)) == 8:
-                if chunk[:4] == b"PEAK":
-                    file.seek(at + 12)  # after the version
+    """Remove what libsndfile takes from the clock: time stamps in AIFF, serial numbers in Ogg."""
+    if output_format.container == "AIFF":
+        for chunk in chunks.walk(path):
+            if chunk.identifier == b"PEAK":
+                with path.open("r+b") as file:
+                    file.seek(chunk.start + 4)  # after the version
                     file.write(bytes(4))
-                    return
-                at += 8 + (size := struct.unpack(">I", chunk[4:])[0]) + size % 2
     elif output_format.container == "OGG":
         _set_ogg_serial(path, 1)
 
 
-def _read_at(file: Any, at: int, size: int) -> bytes:
-    file.seek(at)
-    data: bytes = file.read(size)
-    return data
-
-
-_REVERSED_BITS = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
-
-
 def _set_ogg_serial(path: Path, serial: int) -> None:
-    """Give the only stream of an Ogg file another serial number, page by page, with new checksums."""
-    with path.open("r+b") as file:
-        at = 0
-        while len(head := _read_at(file, at, 27)) == 27 and head[:4] == b"OggS":
-            table = file.read(head[26])
-            body = file.read(sum(table))
-            page = bytearray(head + table + body)
-            struct.pack_into("<II", page, 14, serial, struct.unpack_from("<I", page, 18)[0])
-            page[22:26] = bytes(4)
-            struct.pack_into("<I", page, 22, _ogg_crc(page))
+    """Give the only stream of an Ogg file another serial number, page by page."""
+    from mutagen import ogg
+
+    # A page that a full disk has cut is found when the length is checked.
+    with path.open("r+b") as file, contextlib.suppress(EOFError, ogg.error):
+        while True:
+            at = file.tell()
+            page = ogg.OggPage(file)
+            page.serial = serial
             file.seek(at)
-            file.write(page[:26])
-            at += len(page)
-
-
-def _ogg_crc(page: bytes | bytearray) -> int:
-    """Return Ogg's CRC-32: the usual polynomial, but bits in order, no inversion (RFC 3533, section 6)."""
-    # zlib's is the reflected one, inverted at both ends
-    reflected = ~zlib.crc32(page.translate(_REVERSED_BITS), 0xFFFFFFFF) & 0xFFFFFFFF
-    return int(f"{reflected:032b}"[::-1], 2)
+            file.write(page.write())

@@ -1,4 +1,4 @@
-"""WAVE files as bytes: a fast reader of PCM data, and a writer of WAV, WAVEX and RF64.
+"""WAVE files as bytes: the header, a fast reader of PCM data, and a writer of WAV, WAVEX and RF64.
 
 libsndfile could do both. It takes 0.36 s of CPU to read four minutes of 24-bit stereo as floats, against
 0.04 s here; and on writing it stamps the time into float files, lets a file grow past 4 GiB with a wrong
@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from refmaster.io import chunks
 
 MAX_RIFF_BYTES = 2**32 - 2**26
 """Largest audio written as plain WAV: 4 GiB less 64 MiB, which leave tags and cover art room behind it."""
@@ -27,6 +28,40 @@ SAMPLE_BYTES = {"PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, 
 _SPEAKERS = {1: 0x4, 2: 0x3, 3: 0x7, 4: 0x33, 5: 0x37, 6: 0x3F, 7: 0x13F, 8: 0x63F}
 _SUBFORMAT_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 _PAIR = np.dtype([("low", "<u4"), ("high", "<u2")])  # two 24-bit samples in six bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaveHeader:
+    """The part of a RIFF or RF64 WAVE header that libsndfile does not tell.
+
+    Attributes
+    ----------
+    data_start : int
+        Byte at which the samples start.
+    data_bytes : int or None
+        Their size; None where the program that wrote the file could not know it.
+    channel_mask : int or None
+        Speaker positions, if the header has them.
+    """
+
+    data_start: int
+    data_bytes: int | None
+    channel_mask: int | None
+
+
+def read_header(path: Path) -> WaveHeader | None:
+    """Read the header of a RIFF or RF64 WAVE file; None for other files."""
+    if chunks.form_of(path) not in ("RIFF", "RF64"):
+        return None
+    mask: int | None = None
+    for chunk in chunks.walk(path):
+        if chunk.identifier == b"data":
+            return WaveHeader(data_start=chunk.start, data_bytes=chunk.size, channel_mask=mask)
+        if chunk.identifier == b"fmt ":
+            body = chunks.read_chunk(path, chunk, 24)
+            if len(body) == 24 and body[:2] == b"\xfe\xff":  # WAVE_FORMAT_EXTENSIBLE
+                mask = int.from_bytes(body[20:], "little")
+    return None
 
 
 def read_pcm(
@@ -151,17 +186,6 @@ class WaveWriter:
             self._file.seek(0)
             self._put(self._header())
         finally:
-            self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
             self._file.close()
 
     def _put(self, data: bytes | memoryview) -> None:

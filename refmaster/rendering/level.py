@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
+from refmaster._types import Progress
+from refmaster.io.source import AudioSource
 from refmaster.plan import Level, MasteringPlan
 from refmaster.rendering.drive import DriveAnalyzer, DriveSolution
+from refmaster.rendering.renderer import KeptBlocks, Renderer
 from refmaster.settings.limiter import LimiterSettings
+from refmaster.threads import prefetched
+
+
+def drive_analyzed(
+    plan: MasteringPlan,
+    source: AudioSource,
+    progress: Progress | None,
+    *,
+    kept: KeptBlocks | None = None,
+    stage: str = "solving the level",
+) -> DriveAnalyzer:
+    """Return the analysis of the signal that will enter the limiter, ready to be solved."""
+    analyzer = DriveAnalyzer(plan.output.sample_rate_hz, source.format.channels)
+    total = round(plan.mix.frames * plan.output.sample_rate_hz / plan.mix.sample_rate_hz)
+    done = 0
+    for block in prefetched(Renderer(plan, source, kept).equalized_blocks()):
+        analyzer.update(block)
+        done += len(block)
+        if progress is not None:
+            progress(stage, done, total)
+    return analyzer
 
 
 def level_solved(

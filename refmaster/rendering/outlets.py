@@ -103,7 +103,8 @@ class FileOutlet:
 
     def keep(self, source: AudioSource, master: Profile) -> None:
         """Copy tags and chunks from the mix and move the file into place."""
-        from refmaster.io.metadata.copy import BextLoudness, copy_metadata
+        from refmaster.io.metadata.broadcast import BextLoudness
+        from refmaster.io.metadata.copy import copy_metadata
 
         levels = master.levels
         loudness = BextLoudness(
