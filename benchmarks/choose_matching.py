@@ -105,7 +105,7 @@ def hidden_cases(tracks: Sequence[Track], rounds: int, engineers: np.random.Gene
     cases = []
     for _ in range(rounds):
         for number, (track, whole) in enumerate(zip(tracks, features, strict=True)):
-            halves = learn._halves(whole)
+            halves = learn.halves_of(whole)
             if halves:
                 first = int(engineers.integers(2))
                 cases.append(hidden(track, halves[first], halves[1 - first], engineers, same=True))

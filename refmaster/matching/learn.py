@@ -80,7 +80,7 @@ def match_residuals(tracks: Sequence[Track], progress: Progress | None = None) -
     root = np.linalg.cholesky(gain + 1e-6 * np.eye(len(gain)))
     jobs: list[tuple[str, int, int, MatchFeatures, MatchFeatures]] = []
     for i, whole in enumerate(features):
-        halves = _halves(whole)
+        halves = halves_of(whole)
         jobs += [("same", i, i, halves[h], halves[1 - h]) for h in (0, 1, 0, 1) if halves]
     for kind in ("album", "other"):
         found = [
@@ -191,7 +191,7 @@ def _residual(
     )
 
 
-def _halves(whole: MatchFeatures) -> list[MatchFeatures]:
+def halves_of(whole: MatchFeatures) -> list[MatchFeatures]:
     """Return the first and the second half, as far as their segments go; nothing of a short recording."""
     count = len(whole.mid.segments_db) // 2
     if count < MIN_HALF_SEGMENTS:
