@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from refmaster._types import Block, Progress
 from refmaster.check.findings import Finding, kept_promises
-from refmaster.check.preflight import inspect_mix, inspect_reference, require_stereo, require_usable
+from refmaster.check.preflight import inspect_mix, inspect_reference, require_supported, require_usable
 from refmaster.check.promises import judge_master, judge_moves, judge_references
 from refmaster.dsp.limiter import LimiterActivity
 from refmaster.engines.registry import engine_named
@@ -36,7 +36,7 @@ from refmaster.rendering.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOu
 from refmaster.rendering.renderer import KeptBlocks, Renderer, limiter_settings
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import settings_from
-from refmaster.settings.output import MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ, OutputSettings
+from refmaster.settings.output import OutputSettings
 
 # Each attempt costs a whole render; the first is right in most cases, the second in nearly all.
 MAX_ATTEMPTS = 4
@@ -134,11 +134,11 @@ def master_file(
     outlet = FileOutlet(output, overwrite=overwrite, inputs=inputs)
     source = _open_mix(mix)
     asked = _output_settings(bit_depth, sample_rate_hz, dither_seed)
-    output_format_for(output, source.format, bit_depth=asked.bit_depth, sample_rate_hz=asked.sample_rate_hz)
-    measured = Path(mix) if use_cache else source
-    ready = _prepare(source, measured, weighted, settings, asked, progress, use_cache=use_cache)
+    output_format_for(output, source.format, **asked.model_dump())
+    measured = mix if use_cache else source
+    prepared = _prepare(source, measured, weighted, settings, asked, progress, use_cache=use_cache)
     with outlet:
-        return close_loop(*ready, outlet, progress)
+        return close_loop(*prepared, outlet, progress)
 
 
 def plan_file(
@@ -153,13 +153,13 @@ def plan_file(
     progress: Progress | None = None,
 ) -> MasterResult:
     """Derive the plan that `master_file` would render; the trial render is measured and thrown away."""
-    weighted = list(_weighted(references))
     source = _open_mix(mix)
     asked = _output_settings(bit_depth, sample_rate_hz, dither_seed)
-    measured = Path(mix) if use_cache else source
-    ready = _prepare(source, measured, weighted, settings, asked, progress, use_cache=use_cache)
+    measured = mix if use_cache else source
+    weighted = list(_weighted(references))
+    prepared = _prepare(source, measured, weighted, settings, asked, progress, use_cache=use_cache)
     with SpoolOutlet() as outlet:
-        return close_loop(*ready, outlet, progress)
+        return close_loop(*prepared, outlet, progress)
 
 
 def master_array(
@@ -194,15 +194,16 @@ def master_array(
         Of the mix's length and dtype, not dithered.
     result : MasterResult
     """
-    source = _checked_mix(ArraySource(mix, sample_rate_hz, name="mix"))
+    source = ArraySource(mix, sample_rate_hz, name="mix")
+    require_supported(source)
     recording: Recording = (
         reference
         if isinstance(reference, Profile)
         else ArraySource(reference, reference_rate_hz or sample_rate_hz, name="reference")
     )
-    ready = _prepare(source, source, [(recording, 1.0)], settings, OutputSettings(), progress)
+    prepared = _prepare(source, source, [(recording, 1.0)], settings, OutputSettings(), progress)
     with ArrayOutlet() as outlet:
-        result = close_loop(*ready, outlet, progress)
+        result = close_loop(*prepared, outlet, progress)
         return outlet.samples, result
 
 
@@ -287,18 +288,9 @@ def _output_settings(bit_depth: str | None, sample_rate_hz: int | None, dither_s
 
 
 def _open_mix(path: PathLike) -> AudioSource:
-    return _checked_mix(open_audio(path))
-
-
-def _checked_mix(mix: AudioSource) -> AudioSource:
-    require_stereo(mix)
-    rate = mix.format.sample_rate_hz
-    if not MIN_SAMPLE_RATE_HZ <= rate <= MAX_SAMPLE_RATE_HZ:
-        raise AudioError(
-            f"{mix.name}: expected a sample rate from {MIN_SAMPLE_RATE_HZ} to {MAX_SAMPLE_RATE_HZ} Hz, "
-            f"found {rate}; convert the mix first"
-        )
-    return mix
+    source = open_audio(path)
+    require_supported(source)
+    return source
 
 
 class _Prepared(NamedTuple):

@@ -54,7 +54,7 @@ class ReferenceRecord(Model):
 
 
 class Region(Model):
-    """What was asked, what is done, and why, in one region of the spectrum (for reading; not rendered)."""
+    """One region of the spectrum: difference, change and reason (for reading; not rendered)."""
 
     name: str
     low_hz: float
@@ -137,7 +137,7 @@ class Output(Model):
 
 
 class Promise(Model):
-    """What the written file is checked against."""
+    """Loudness and true peak that the written file is checked for."""
 
     integrated_lufs: float | None = Field(description="LUFS; null: no loudness is promised")
     tolerance_lu: float = Field(gt=0.0, description="LU")
@@ -164,7 +164,7 @@ class MasteringPlan(Model):
 
     @property
     def is_identity(self) -> bool:
-        """True where rendering returns the mix bit for bit."""
+        """Whether rendering returns the mix bit for bit."""
         flat = all(gain == 0.0 for _, gain in (*self.tone.mid, *self.tone.side))
         return (
             flat

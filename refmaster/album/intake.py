@@ -5,7 +5,7 @@ from __future__ import annotations
 from refmaster._types import Progress
 from refmaster.album.features import TrackFeatures, track_features
 from refmaster.album.request import Album
-from refmaster.check.preflight import require_stereo, require_usable
+from refmaster.check.preflight import require_supported, require_usable
 from refmaster.errors import AudioError, InputError, OutputError
 from refmaster.io.formats import output_format_for
 from refmaster.io.open import open_audio
@@ -74,7 +74,7 @@ def _unmeasured_problems(album: Album, outputs: list[str]) -> Problems:
     for i, path in enumerate(album.paths):
         try:
             source = open_audio(path)
-            require_stereo(source)
+            require_supported(source)
             output_format_for(
                 outputs[i], source.format, bit_depth=output.bit_depth, sample_rate_hz=output.sample_rate_hz
             )

@@ -1,6 +1,6 @@
 """Checks of a mix and its references, before anything is derived.
 
-A recording that cannot be mastered raises an error (`require_usable`, `require_stereo`); everything else
+A recording that cannot be mastered raises an error (`require_usable`, `require_supported`); everything else
 that a person should know is a finding (`inspect_mix`, `inspect_reference`).
 """
 
@@ -13,6 +13,7 @@ from refmaster.errors import AudioError
 from refmaster.io.source import AudioSource
 from refmaster.profile.bands import cutoff_hz
 from refmaster.profile.model import Profile
+from refmaster.settings.output import MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ
 
 SHORT_TERM_S = 3.0
 SHORT_REFERENCE_S = 20.0
@@ -51,17 +52,24 @@ def require_usable(profile: Profile, role: str) -> None:
     )
 
 
-def require_stereo(mix: AudioSource) -> None:
-    """Refuse a mix of more than two channels, before it is measured.
+def require_supported(mix: AudioSource) -> None:
+    """Refuse a mix whose format cannot be mastered, before it is measured.
 
     Raises
     ------
     AudioError
+        More than two channels, or a sample rate outside the range of a master's.
     """
-    if mix.format.channels > 2:
+    found = mix.format
+    if found.channels > 2:
         raise AudioError(
-            f"{mix.name}: expected a mono or stereo mix, found {mix.format.channels} channels; fold it down "
+            f"{mix.name}: expected a mono or stereo mix, found {found.channels} channels; fold it down "
             "to stereo first"
+        )
+    if not MIN_SAMPLE_RATE_HZ <= found.sample_rate_hz <= MAX_SAMPLE_RATE_HZ:
+        raise AudioError(
+            f"{mix.name}: expected a sample rate from {MIN_SAMPLE_RATE_HZ} to {MAX_SAMPLE_RATE_HZ} Hz, "
+            f"found {found.sample_rate_hz}; convert the mix first"
         )
 
 

@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
     """Add the verb to `app`."""
     app.command(
         "album",
-        help="Master ALBUM: album.yaml, a folder of mixes, or an album-plan.yaml to render again.",
+        help="Master an album from album.yaml, a folder, or an album plan.",
         epilog="Example: refmaster album album.yaml -o Masters/ --dry-run",
     )(run)
 
@@ -88,8 +88,8 @@ def run(
 
 
 def _refuse_for_a_plan(overrides: dict[str, Any], *, dry_run: bool) -> None:
-    names = {"references": "--reference", "target": "--target", **options.OPTION_NAMES}
-    given = [names[field] for field, value in overrides.items() if value is not None]
+    fields = [field for field, value in overrides.items() if value is not None]
+    given = ["--reference" if field == "references" else options.option_name(field) for field in fields]
     given += ["--dry-run"] if dry_run else []
     if given:
         raise SettingsError(

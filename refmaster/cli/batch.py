@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
     """Add the verb to `app`."""
     app.command(
         "batch",
-        help="Run the jobs of a YAML file: isolated from each other, and only what is still to do.",
+        help="Run the jobs of a YAML file that are still to do.\n\nThey are isolated from each other.",
         epilog="Start with: refmaster batch --init jobs.yaml",
     )(run)
 

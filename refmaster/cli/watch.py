@@ -13,7 +13,8 @@ def register(app: typer.Typer) -> None:
     """Add the verb to `app`."""
     app.command(
         "watch",
-        help="Watch the folders and patterns of a jobs file, and do what appears there once it is complete.",
+        help="Watch the folders of a jobs file, and run what appears there.\n\n"
+        "A file is taken once it is complete.",
         epilog="Example: refmaster watch jobs.yaml   (Ctrl-C ends it; a batch goes on where it ended)",
     )(run)
 

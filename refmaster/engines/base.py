@@ -1,4 +1,4 @@
-"""What every engine can be asked, and the answers of refmaster's own.
+"""The interface of every engine, and refmaster's own.
 
 An engine decides whose tone curves a plan holds. Level, limiter, promises and the written file are the same
 whichever engine is chosen.

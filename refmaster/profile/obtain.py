@@ -33,7 +33,7 @@ def profile_of(
     if isinstance(recording, Profile):
         return recording
     if isinstance(recording, str | Path):
-        if use_cache:
+        if use_cache and Path(recording).is_file():  # `open_audio` says best what else it is
             return cached_profile(recording, progress=progress, stage=stage)
         if is_profile_path(recording):
             return load_profile(recording)

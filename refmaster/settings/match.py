@@ -109,7 +109,7 @@ class MatchSettings(Model):
 
     @property
     def percent(self) -> float:
-        """Where on the dial the strength lies, 0 to 100."""
+        """Strength in percent, 0 to 100."""
         return STRENGTH_PERCENT[self.strength] if isinstance(self.strength, str) else float(self.strength)
 
     @property

@@ -1,14 +1,10 @@
 """``refmaster learn`` and ``--prior`` as a person meets them."""
 
 import json
-import signal
-import sys
 
 import numpy as np
 import pytest
 import soundfile as sf
-
-from refmaster.cli.main import run
 
 RATE = 32000
 
@@ -36,24 +32,6 @@ def catalogue(tmp_path_factory):
         sf.write(album / f"{number}.wav", 0.2 * samples / np.abs(samples).max(), RATE, "PCM_16")
     (folder / "notes.txt").write_text("no music")
     return folder
-
-
-@pytest.fixture
-def command(monkeypatch, capsys, tmp_path_factory):
-    monkeypatch.setenv("REFMASTER_CACHE", str(tmp_path_factory.getbasetemp() / "profiles"))
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["refmaster", *map(str, arguments)])
-        before = signal.getsignal(signal.SIGTERM)
-        try:
-            with pytest.raises(SystemExit) as stopped:
-                run()
-        finally:
-            signal.signal(signal.SIGTERM, before)
-        captured = capsys.readouterr()
-        return stopped.value.code, captured.out, captured.err
-
-    return call
 
 
 def test_a_prior_is_learned_and_used(command, catalogue, tmp_path):

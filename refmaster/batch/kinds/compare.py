@@ -16,7 +16,7 @@ from refmaster.batch.task import Task
 if TYPE_CHECKING:
     from refmaster.batch.expand import Planner
     from refmaster.batch.loading import LoadedJob
-    from refmaster.compare.comparison import Contender
+    from refmaster.compare.comparison import ComparedMaster
 
 
 class CompareKind(Kind):
@@ -58,25 +58,25 @@ class CompareKind(Kind):
 
         settings = MatchSettings.model_validate(task.options["settings"])
         found = compare_engines(staged.inputs[0], staged.inputs[1], settings, progress=progress)
-        engines = [_record(contender) for contender in found.contenders]
+        engines = [_record(master) for master in found.masters]
         report = {"requested": task.options["settings"], "engines": engines}
         write_text(staged.outputs[0], json.dumps(report, indent=1) + "\n", overwrite=True)
         ours = engines[0]
         return Produced(
             achieved={name: ours[name] for name in ("integrated_lufs", "true_peak_dbtp")}
             | {"tone_to_reference_db": {e["name"]: e["tone_to_reference_db"] for e in engines}},
-            findings=tuple(f.model_dump(mode="json") for c in found.contenders for f in c.findings),
+            findings=tuple(f.model_dump(mode="json") for m in found.masters for f in m.findings),
         )
 
 
-def _record(contender: Contender) -> dict[str, Any]:
-    levels = None if contender.master is None else contender.master.levels
+def _record(compared: ComparedMaster) -> dict[str, Any]:
+    levels = None if compared.master is None else compared.master.levels
     return {
-        "name": contender.name,
-        "tone_to_reference_db": contender.distance_db,
-        "largest_move_db": contender.largest_move_db,
-        "largest_move_hz": contender.largest_move_hz,
+        "name": compared.name,
+        "tone_to_reference_db": compared.distance_db,
+        "largest_move_db": compared.largest_move_db,
+        "largest_move_hz": compared.largest_move_hz,
         "integrated_lufs": None if levels is None else levels.integrated_lufs,
         "true_peak_dbtp": None if levels is None else levels.true_peak_dbtp,
-        "findings": [finding.model_dump(mode="json") for finding in contender.findings],
+        "findings": [finding.model_dump(mode="json") for finding in compared.findings],
     }
