@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -90,12 +91,17 @@ class AudioSource(Protocol):
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Its name in messages and profiles, which need not be a path."""
+        ...
+
+    @property
+    def path(self) -> Path | None:
+        """The file it is read from; None for arrays."""
         ...
 
     @property
     def format(self) -> AudioFormat:
-        """What it holds."""
+        """Its format."""
         ...
 
     def blocks(self, block_frames: int = BLOCK_FRAMES) -> Iterator[Block]:
@@ -148,6 +154,7 @@ class ArraySource:
         self._samples: Block = array.view()
         self._samples.flags.writeable = False  # the blocks are views: nobody downstream may change the input
         self.name = name
+        self.path = None
         self.format = AudioFormat(
             sample_rate_hz=int(sample_rate_hz),
             channels=array.shape[1],
