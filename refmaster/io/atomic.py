@@ -37,8 +37,9 @@ class AtomicFile:
         self._overwrite = overwrite
         # A symbolic link stays a link: what it points to is replaced.
         self._target = Path(os.path.realpath(final_path))
-        self._temporary: Path | None = None
+        self._temporary: Path | None = None  # its hidden name, while it has one
         descriptor = self._open_unnamed()
+        self._unnamed = descriptor is not None
         if descriptor is None:
             self._temporary, descriptor = self._open_named()
             self.path = self._temporary
@@ -106,22 +107,23 @@ class AtomicFile:
         if self._temporary is None:
             name = self._temporary_name()
             self._temporary = name  # known before it exists, so that it is removed whatever happens
-            self._link_unnamed(name)
+            self._link(name)
         self._temporary.replace(self._target)
         self._temporary = None
 
     def _link(self, name: Path) -> None:
-        if self._temporary is None:
+        """Give the file a name that no file has."""
+        if self._unnamed:
             self._link_unnamed(name)
             return
         try:
-            name.hardlink_to(self._temporary)
+            name.hardlink_to(self.path)
         except OSError as error:
             if error.errno not in _NO_LINK:
                 raise
             if name.exists():
                 raise FileExistsError(errno.EEXIST, "exists", str(name)) from error
-            self._temporary.replace(name)
+            self.path.replace(name)
             self._temporary = None
 
     def _link_unnamed(self, name: Path) -> None:

@@ -152,15 +152,7 @@ class AudioSink:
     def _open_writer(self) -> _Writer:
         held = self.format
         if held.container in ("WAV", "WAVEX", "RF64"):
-            return wave.WaveWriter(
-                self.path,
-                container=held.container,
-                subtype=held.subtype,
-                sample_rate_hz=held.sample_rate_hz,
-                channels=held.channels,
-                channel_mask=held.channel_mask,
-                frames=self._frames,
-            )
+            return wave.WaveWriter(self.path, held, frames=self._frames)
         options: dict[str, Any] = {}
         if held.subtype == "MPEG_LAYER_III":
             options = {"bitrate_mode": "CONSTANT", "compression_level": (320 - MP3_KBPS) / 288}
@@ -256,18 +248,13 @@ def _make_deterministic(path: Path, output_format: OutputFormat) -> None:
                     file.seek(chunk.start + 4)  # after the version
                     file.write(bytes(4))
     elif output_format.container == "OGG":
-        _set_ogg_serial(path, 1)
+        from mutagen import ogg
 
-
-def _set_ogg_serial(path: Path, serial: int) -> None:
-    """Give the only stream of an Ogg file another serial number, page by page."""
-    from mutagen import ogg
-
-    # A page that a full disk has cut is found when the length is checked.
-    with path.open("r+b") as file, contextlib.suppress(EOFError, ogg.error):
-        while True:
-            at = file.tell()
-            page = ogg.OggPage(file)
-            page.serial = serial
-            file.seek(at)
-            file.write(page.write())
+        # A page that a full disk has cut is found when the length is checked.
+        with path.open("r+b") as file, contextlib.suppress(EOFError, ogg.error):
+            while True:
+                at = file.tell()
+                page = ogg.OggPage(file)
+                page.serial = 1
+                file.seek(at)
+                file.write(page.write())
