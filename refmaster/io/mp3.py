@@ -99,7 +99,7 @@ def _states_length(data: mmap.mmap, start: int) -> bool:
 
 
 def _kind(data: mmap.mmap, at: int) -> tuple[int, int]:
-    """Return what does not change from frame to frame: version with layer, and sample rate."""
+    """Return the parts of a frame's header that stay the same: version with layer, and sample rate."""
     return data[at + 1] & 0xFE, data[at + 2] & 0x0C
 
 

@@ -39,17 +39,14 @@ class FileSource:
         delivered = 0
         decoded = self._decoded(valid_block_frames(block_frames))
         with _translated(self.name), contextlib.closing(decoded) as blocks:
-            while True:
-                try:
-                    block = next(blocks, None)
-                except sf.LibsndfileError as error:
-                    raise AudioError(self._damage(delivered, error.error_string)) from error
-                if block is None:
-                    break
-                if not self._finite_by_format:
-                    check_finite(block, delivered, self.name, self.format.sample_rate_hz)
-                delivered += len(block)
-                yield block
+            try:
+                for block in blocks:
+                    if not self._finite_by_format:
+                        check_finite(block, delivered, self.name, self.format.sample_rate_hz)
+                    delivered += len(block)
+                    yield block
+            except sf.LibsndfileError as error:
+                raise AudioError(self._damage(delivered, error.error_string)) from error
         if delivered == 0:
             raise AudioError(f"{self.name}: there is no audio in it (0 frames)")
         if self.format.frames is not None and delivered < self.format.frames:
@@ -163,7 +160,7 @@ def _translated(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """Open by file descriptor: given a name, libsndfile and soundfile would believe its extension."""
+    """Open by file descriptor: given a name, libsndfile and soundfile would believe its suffix."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
         with sf.SoundFile(descriptor, closefd=False) as file:

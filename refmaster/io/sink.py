@@ -56,7 +56,7 @@ class AudioSink:
     Parameters
     ----------
     path : Path
-        Where to write; emptied if it exists.
+        The file to write; emptied if it exists.
     output_format : OutputFormat
         See `refmaster.io.formats.output_format_for`.
     frames : int, optional
