@@ -39,7 +39,9 @@ def catalogue(tmp_path_factory):
 
 
 @pytest.fixture
-def command(monkeypatch, capsys):
+def command(monkeypatch, capsys, tmp_path_factory):
+    monkeypatch.setenv("REFMASTER_CACHE", str(tmp_path_factory.getbasetemp() / "profiles"))
+
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["refmaster", *map(str, arguments)])
         before = signal.getsignal(signal.SIGTERM)
@@ -66,6 +68,17 @@ def test_a_prior_is_learned_and_used(command, catalogue, tmp_path):
     )
     assert code == 0
     assert json.loads(out)["plan"]["tone"]["prior"].startswith(str(prior))
+
+
+def test_each_recording_is_measured_once(command, catalogue, tmp_path, monkeypatch):
+    assert command("learn", catalogue, "-o", tmp_path / "one.yaml")[0] == 0
+
+    def measuring(*_):
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr("refmaster.profile.cache._measured", measuring)
+    assert command("learn", catalogue, "-o", tmp_path / "two.yaml")[0] == 0
+    assert (tmp_path / "one.yaml").read_text() == (tmp_path / "two.yaml").read_text().replace("two", "one")
 
 
 def test_albums_come_from_a_table_where_folders_do_not_tell(command, catalogue, tmp_path):
