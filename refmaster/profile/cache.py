@@ -115,7 +115,7 @@ def trim(folder: Path, max_bytes: int = MAX_BYTES) -> None:
 
 @functools.lru_cache(4096)
 def _sha256(path: Path, _facts: tuple[int, ...]) -> str:
-    from refmaster.io.sink import sha256_of
+    from refmaster.io.digest import sha256_of
 
     return sha256_of(path)
 
