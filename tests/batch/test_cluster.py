@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from refmaster.batch.session import RunOptions, run_batch
+from refmaster.batch.runner import RunOptions
+from refmaster.batch.session import run_batch
 from refmaster.errors import InputError
 
 from .cluster_parts import ClusterParts, journal_lines, running_cluster, wait_for
@@ -106,7 +107,7 @@ def test_no_scheduler_is_bad_input(project: Project, monkeypatch: pytest.MonkeyP
 def test_a_worker_of_another_version_refuses(project: Project) -> None:
     from refmaster.batch.cluster import run_on_worker
 
-    found = run_on_worker({}, "0.0.1", None, 0)
+    found = run_on_worker({}, "0.0.1", 0)
     assert found["code"] == 3
     assert "install the same" in found["message"]
 
