@@ -93,7 +93,7 @@ class Cluster:
 
     def close(self) -> None:
         """Leave the cluster; tasks that wait are cancelled, tasks that run come to their end unheard."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._executor.shutdown(wait=False)
         self._client.close()
 
     def _hear(self, event: tuple[float, Any]) -> None:

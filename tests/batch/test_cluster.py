@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,26 @@ def test_a_lost_worker_costs_nothing_and_the_bytes_are_those_of_a_local_run(
         )  # the same file, without a cluster
         assert "again   s3.wav: input changed: s3.wav" in local.stdout, local.stdout + local.stderr
         assert f"{SONGS} kept" in local.stdout
+
+
+@pytest.mark.slow
+def test_ctrl_c_twice_leaves_the_cluster(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
+    project.song("a.wav", seconds=60.0, seed=5)
+    with running_cluster(tmp_path_factory.mktemp("cluster"), workers=1) as cluster:
+        batch = subprocess.Popen(
+            [sys.executable, "-m", "refmaster", "batch", "jobs.yaml", "--scheduler", cluster.scheduler],
+            cwd=project.folder,
+            env=cluster.environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        wait_for(lambda: any(line["key"] == "a.wav" for line in journal_lines(project.journal)))
+        batch.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+        batch.send_signal(signal.SIGINT)
+        _, errors = batch.communicate(timeout=60)
+        assert batch.returncode == 130, errors
+        assert "fault" not in errors
 
 
 @pytest.mark.slow
