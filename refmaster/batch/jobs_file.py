@@ -111,17 +111,19 @@ def _load_into(loaded: LoadedJobs, path: Path, chain: tuple[Path, ...], problems
         if storage.is_url(loaded.state):
             problems.add(whole, ("state",), "expected a folder: the journal cannot be kept at a URL")
     loaded.defaults.append((held.defaults, Place(document, ("defaults",))))
-    for name, location in held.references.items():
-        loaded.references.setdefault(name, (location, whole))
+    for name, text in held.references.items():
+        key = ("references", name)
+        location = absolute(text, whole, key, problems)
+        loaded.references.setdefault(name, (location, Place(document, key)))
     loaded.targets = {**held.targets, **loaded.targets}
     one = isinstance(held.include, str)
     for number, name in enumerate([held.include] if isinstance(held.include, str) else held.include):
-        key: KeyPath = ("include",) if one else ("include", number)
-        included = Path(absolute(name, whole, key, problems))
+        at: KeyPath = ("include",) if one else ("include", number)
+        included = Path(absolute(name, whole, at, problems))
         if included.is_file():
             _load_into(loaded, included, (*chain, path.resolve()), problems)
         else:
-            problems.add(whole, key, f"no such file: {included}")
+            problems.add(whole, at, f"no such file: {included}")
     places = [Place(document, ("jobs", number)) for number in numbers]
     loaded.jobs.extend(zip(held.jobs, places, strict=True))
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
@@ -25,120 +25,71 @@ from refmaster.settings.document import KeyPath
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.targets import DeliveryTarget, delivery_targets
 
+JobT = TypeVar("JobT", bound=Job)
+
 STATE_FOLDER = "refmaster"  # of journal and references, below the output folder
 
 
 @dataclass
 class LoadedJobs:
-    """A jobs file with all that it includes.
+    """A jobs file with all that it includes."""
 
-    Attributes
-    ----------
-    path : Path
-        Of the outermost file.
-    output, state : str
-        Folders (`output` may be a URL).
-    defaults : list of (Defaults, Place)
-        Strongest first.
-    references : dict
-        ``name -> (path or URL, Place)``.
-    targets : dict
-        Levels to reach, by name.
-    jobs : list of (Job, Place)
-        In order.
-    """
-
-    path: Path
-    output: str = ""
-    state: str = ""
-    defaults: list[tuple[Defaults, Place]] = field(default_factory=list)
-    references: dict[str, tuple[str, Place]] = field(default_factory=dict)
+    path: Path  # of the outermost file
+    output: str = ""  # a folder or URL
+    state: str = ""  # a folder
+    defaults: list[tuple[Defaults, Place]] = field(default_factory=list)  # strongest first
+    references: dict[str, tuple[str, Place]] = field(default_factory=dict)  # paths or URLs by name
     targets: dict[str, Target] = field(default_factory=dict)
     jobs: list[tuple[Job, Place]] = field(default_factory=list)
 
 
 @dataclass
 class References:
-    """The references of one job.
+    """The references of one job."""
 
-    Attributes
-    ----------
-    locations : list of str
-        Recordings or profiles.
-    weights : list of float
-    after : list of str
-        Keys of the tasks that make the profiles among them.
-    names : list of str
-        For output names.
-    """
-
-    locations: list[str] = field(default_factory=list)
+    locations: list[str] = field(default_factory=list)  # of recordings or profiles
     weights: list[float] = field(default_factory=list)
-    after: list[str] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)  # keys of the tasks that make the profiles among them
+    names: list[str] = field(default_factory=list)  # for output names
 
 
+@dataclass
 class Planner:
-    """Plans the tasks of one job after another; what is wrong goes to `problems`.
+    """Plans the tasks of one job after another."""
 
-    Parameters
-    ----------
-    loaded : LoadedJobs
-        The jobs.
-    problems : Problems
-        Takes what is wrong.
-    watching : bool
-        Patterns that match nothing (yet) are no problem.
-    """
-
-    def __init__(self, loaded: LoadedJobs, problems: Problems, *, watching: bool) -> None:
-        self.loaded = loaded
-        self.problems = problems
-        self.watching = watching
-        self.reference_tasks: dict[str, Task] = {}
-
-    def check_references(self) -> None:
-        """Note the named references that do not exist, used or not."""
-        for name, (text, place) in self.loaded.references.items():
-            location = absolute(text, place, ("references", name), self.problems)
-            if location and not _exists(location):
-                self.problems.add(place, ("references", name), f"no such file: {location}")
+    loaded: LoadedJobs
+    problems: Problems
+    watching: bool  # patterns that match nothing (yet) are no problem
+    reference_tasks: dict[str, Task] = field(default_factory=dict)  # by key
 
     def measured_reference(self, name: str) -> tuple[str, str]:
         """Return where a named reference's profile is (or will be) and the key of the task that saves it."""
-        text, place = self.loaded.references[name]
-        source = absolute(text, place, ("references", name), self.problems)
+        source, place = self.loaded.references[name]
         if is_yaml(source):
             return source, ""
         key = f"{STATE_FOLDER}/references/{fill('{title}', {'title': name})}.yaml"
         output = storage.join(self.loaded.output, key)
-        if key not in self.reference_tasks:
-            self.reference_tasks[key] = Task(
-                kind="measure",
-                key=key,
-                title=f"reference {name}",
-                place=Place(place.document, ("references", name)).label,
-                inputs=(source,),
-                outputs=(output,),
-            )
+        self.reference_tasks[key] = Task(
+            kind="measure",
+            key=key,
+            title=f"reference {name}",
+            place=place.label,
+            inputs=(source,),
+            outputs=(output,),
+        )
         return output, key
 
 
-class JobPlanner:
-    """Plans the tasks of one job.
+class JobPlanner(Generic[JobT]):
+    """Plans the tasks of one job."""
 
-    Attributes
-    ----------
-    output : str
-        The folder or URL that all outputs go below.
-    """
-
-    def __init__(self, planner: Planner, job: Job, place: Place) -> None:
-        self._planner = planner
-        self._loaded = planner.loaded
-        self._job = job
+    def __init__(self, planner: Planner, job: JobT, place: Place) -> None:
+        self.job = job
+        self.output = planner.loaded.output  # the folder or URL that all outputs go below
         self._place = place
-        self.output = planner.loaded.output
+        self._levels: list[tuple[Any, Place]] = [(job, place), *planner.loaded.defaults]  # strongest first
+        self._loaded = planner.loaded
+        self._planner = planner
 
     def problem(self, path: KeyPath, message: str, place: Place | None = None) -> None:
         """Note a problem at a key path of the job, or of another place."""
@@ -146,10 +97,10 @@ class JobPlanner:
 
     def inherited(self, name: str) -> tuple[Any, Place]:
         """Return a field's value from the job, else from the defaults, with where it stands."""
-        for keys, place in ((self._job, self._place), *self._loaded.defaults):
+        for keys, place in self._levels:
             if name in keys.model_fields_set:
                 return getattr(keys, name), place
-        return type(self._job).model_fields[name].default, self._place
+        return type(self.job).model_fields[name].default, self._place
 
     def location(self, text: str, key: KeyPath) -> str:
         """Return a path of the job made absolute, with variables replaced."""
@@ -157,7 +108,7 @@ class JobPlanner:
 
     def files(self, name: str) -> list[str]:
         """Return the recordings that a field names, each once, in order."""
-        value = getattr(self._job, name)
+        value = getattr(self.job, name)
         found: dict[str, None] = {}
         for key, text in _numbered(name, value):
             location = self.location(text, key)
@@ -202,7 +153,7 @@ class JobPlanner:
         """Return the job's references: profiles where they are named ones, recordings with `as_audio`."""
         value, place = self.inherited("reference")
         if not inherit:
-            value, place = getattr(self._job, "reference", None), self._place
+            value, place = getattr(self.job, "reference", None), self._place
         used = References()
         for key, item in _numbered("reference", value):
             entry = item if isinstance(item, WeightedReference) else WeightedReference(name=item)
@@ -211,29 +162,26 @@ class JobPlanner:
                 used.names.append(Path(storage.base_name(location)).stem)
             else:
                 used.names.append(entry.name)
-                text, home = self._loaded.references[entry.name]
-                if as_audio:
-                    location = absolute(text, home, ("references", entry.name), self._planner.problems)
-                else:
+                location, made_by = self._loaded.references[entry.name][0], ""
+                if not as_audio:
                     location, made_by = self._planner.measured_reference(entry.name)
-                    used.after.extend([made_by] if made_by else [])
+                used.after.extend([made_by] if made_by else [])
             used.locations.append(location)
             used.weights.append(entry.weight)
         return used
 
     def _unnamed_reference(self, text: str, place: Place, key: KeyPath) -> str:
         location = absolute(text, place, key, self._planner.problems)
-        if location and not _exists(location):
+        if location and not storage.is_found(location):
             hint = f"; {advice(text, self._loaded.references)}" if self._loaded.references else ""
             self.problem(key, f"neither a named reference nor a file: {text}{hint}", place)
         return location
 
     def match_settings(self) -> dict[str, Any]:
         """Return the whole settings of a match: defaults, then target and overrides, the job's own last."""
-        levels: list[tuple[Any, Place]] = [(self._job, self._place), *self._loaded.defaults]
         target, named_at = self.inherited("target")
         values: dict[str, Any] = {}
-        for keys, place in reversed(levels):
+        for keys, place in reversed(self._levels):
             if target is not None and place is named_at:
                 values.update(self.target_values(target, place))
             values.update(keys.settings.model_dump(mode="json", exclude_unset=True))
@@ -263,20 +211,20 @@ class JobPlanner:
         default: str,
         references: Sequence[str] = (),
         *,
-        title: str | None = None,
+        title: str = "",
         inherit: bool = True,
     ) -> str | None:
         """Return the output's name below the output folder; None, with a problem noted, where it fails."""
-        template, place = self.inherited("output") if inherit else (self._job.output, self._place)
+        template, place = self.inherited("output") if inherit else (self.job.output, self._place)
         path = Path(storage.base_name(source))
         known = {
-            "title": title or self._job.title or path.stem,
+            "title": title or self._title(source),
             "stem": path.stem,
             "ext": path.suffix if path.suffix.lower() in CONTAINERS else ".wav",
-            "kind": self._job.kind,
+            "kind": self.job.kind,
             "reference": "+".join(references),
         }
-        if "target" in type(self._job).model_fields:
+        if "target" in type(self.job).model_fields:
             known["target"] = self.inherited("target")[0] or ""
         try:
             if set(template_fields(template or default)) & set(TAG_FIELDS):
@@ -289,25 +237,28 @@ class JobPlanner:
     def task(
         self,
         key: str,
-        *,
-        title: str,
         inputs: Sequence[str],
-        outputs: Sequence[str],
+        *,
+        title: str = "",
+        beside: Sequence[str] = (),
         options: dict[str, Any] | None = None,
         after: Sequence[str] = (),
     ) -> Task:
-        """Return a task of this job."""
+        """Return a task of this job; its outputs are `key` and `beside`, names below the output folder."""
         return Task(
-            kind=self._job.kind,
+            kind=self.job.kind,
             key=key,
-            title=title,
+            title=title or self._title(inputs[0]),
             place=self._place.label,
             inputs=tuple(inputs),
-            outputs=tuple(outputs),
+            outputs=tuple(storage.join(self.output, name) for name in (key, *beside)),
             options=options or {},
             timeout_s=self.inherited("timeout_s")[0],
             after=tuple(after),
         )
+
+    def _title(self, source: str) -> str:
+        return self.job.title or Path(storage.base_name(source)).stem
 
 
 def _numbered(name: str, value: Any) -> list[tuple[KeyPath, Any]]:
@@ -315,10 +266,3 @@ def _numbered(name: str, value: Any) -> list[tuple[KeyPath, Any]]:
     if isinstance(value, tuple):
         return [((name, number), item) for number, item in enumerate(value)]
     return [] if value is None else [((name,), value)]
-
-
-def _exists(location: str) -> bool:
-    try:
-        return storage.exists(location)
-    except InputError:  # no file system for it: told where it is used
-        return False

@@ -24,18 +24,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from refmaster import threads
 from refmaster.batch.task import Event, Task, TaskResult
 from refmaster.errors import ExitCode
 
 ONE_THREAD = (
-    "REFMASTER_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OMP_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
+    threads.VARIABLE, "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
+)  # fmt: skip
 TRIES = 2  # for a task whose worker died
 _LOOK_EVERY_S = 0.1
 _LAST_WORDS_BYTES = 4000
@@ -64,10 +60,6 @@ class WorkerProcess:
     def pid(self) -> int:
         """Process id."""
         return self._process.pid
-
-    def alive(self) -> bool:
-        """Return whether the process runs."""
-        return self._process.poll() is None
 
     def work(self, task: Task, report: Callable[[Event], None]) -> TaskResult | None:
         """Have a task done and return its result; None where the process died of it."""
@@ -150,10 +142,6 @@ class LocalPool:
         """Return how many tasks it wants to hold at once."""
         return self._size
 
-    def worker_pids(self) -> list[int]:
-        """Return the process ids of the workers."""
-        return [worker.pid for worker in self._workers]
-
     def expect(self, tasks: int) -> None:
         """Start the workers that so many tasks keep busy: while one measures a reference, others start."""
         while len(self._workers) < min(self._size, tasks):
@@ -198,7 +186,7 @@ class LocalPool:
     def _result(self, task: Task) -> TaskResult:
         tries = 0
         while True:
-            worker = self._free_worker()
+            worker = self._idle.pop() if self._idle else self._start()
             result = worker.work(task, self._events.put)
             tries += 1
             if result is None:
@@ -213,14 +201,6 @@ class LocalPool:
                 worker.kill()
                 self._discard(worker)
             return result
-
-    def _free_worker(self) -> WorkerProcess:
-        while self._idle:
-            worker = self._idle.pop()
-            if worker.alive():
-                return worker
-            self._discard(worker)
-        return self._start()
 
     def _start(self) -> WorkerProcess:
         worker = WorkerProcess(self._memory_mb)

@@ -20,29 +20,15 @@ _POLL_S = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """How to run a batch.
+    """How to run a batch."""
 
-    Attributes
-    ----------
-    jobs : int or None
-        Processes; None for one each core.
-    timeout_s : float or None
-        Most seconds for a job that has no timeout of its own.
-    memory_mb : int or None
-        Memory of each process; None for an equal share of 80 % of this machine's, at most 4096.
-    force, overwrite, wait : bool
-        Run what is done already; replace files that are no work of this batch; wait for another batch.
-    scheduler : str or None
-        Address of a Dask scheduler, to run there.
-    """
-
-    jobs: int | None = None
-    timeout_s: float | None = None
-    memory_mb: int | None = None
-    force: bool = False
-    overwrite: bool = False
-    wait: bool = False
-    scheduler: str | None = None
+    jobs: int | None = None  # processes; None: one for each core
+    timeout_s: float | None = None  # most seconds for a job that has no timeout of its own
+    memory_mb: int | None = None  # of each process; None: its share of 80 % of this machine's, at most 4096
+    force: bool = False  # run what is done already
+    overwrite: bool = False  # replace files that are no work of this batch
+    wait: bool = False  # for another batch on the same folder to end
+    scheduler: str | None = None  # address of a Dask scheduler, to run there
 
 
 class Executor(Protocol):
@@ -50,23 +36,18 @@ class Executor(Protocol):
 
     def capacity(self) -> int:
         """Return how many tasks it wants to hold at once."""
-        ...
 
     def expect(self, tasks: int, /) -> None:
         """Get ready for so many tasks."""
-        ...
 
     def submit(self, task: Task, /) -> None:
         """Take a task; its events carry its key."""
-        ...
 
     def next_event(self, timeout_s: float, /) -> Event | None:
         """Return the next event, or None when there was none within `timeout_s`."""
-        ...
 
     def close(self) -> None:
         """End what runs and release everything; an abandoned task leaves nothing behind."""
-        ...
 
 
 class Listener(Protocol):
@@ -74,15 +55,12 @@ class Listener(Protocol):
 
     def decided(self, decisions: Sequence[tuple[Task, Decision]], /) -> None:
         """Hear which tasks are to run and which are kept; those that make references come first."""
-        ...
 
     def went_on(self, task: Task, event: Event, /) -> None:
         """Hear that a task started or went on."""
-        ...
 
     def ended(self, task: Task, result: TaskResult, /) -> None:
         """Hear that a task ended."""
-        ...
 
 
 @dataclass(kw_only=True)
@@ -109,42 +87,20 @@ class Summary:
         return ExitCode.PROMISE_NOT_MET if any(row.result.code for row in self.rows) else ExitCode.DONE
 
 
+@dataclass
 class Batch:
-    """One run over a list of tasks.
+    """One run over a list of tasks."""
 
-    Parameters
-    ----------
-    journal : Journal
-        Open, and so locked.
-    executor : Executor
-        Runs the tasks; the caller closes it.
-    listener : Listener
-        Is told how it goes.
-    options : RunOptions
-        Those on the tasks: timeout, force, overwrite.
-    stop : callable, optional
-        Asked now and then; when it says True, nothing new is begun and what runs is finished.
-    """
-
-    def __init__(
-        self,
-        journal: Journal,
-        executor: Executor,
-        listener: Listener,
-        options: RunOptions,
-        *,
-        stop: Callable[[], bool] | None = None,
-    ) -> None:
-        self._journal = journal
-        self._executor = executor
-        self._listener = listener
-        self._options = options
-        self._stop = stop or (lambda: False)
-        self._results: dict[str, TaskResult] = {}
-        self._summary = Summary()
+    journal: Journal  # open, and so locked
+    executor: Executor  # the caller closes it
+    listener: Listener
+    options: RunOptions
+    stop: Callable[[], bool] = lambda: False  # asked now and then: begin nothing new, finish what runs?
+    _results: dict[str, TaskResult] = field(default_factory=dict, init=False)
+    _summary: Summary = field(default_factory=Summary, init=False)
 
     def run(self, tasks: Sequence[Task]) -> Summary:
-        """Run what is to be done; those that make references first.
+        """Run what is to be done, tasks that make references first.
 
         Raises
         ------
@@ -153,8 +109,8 @@ class Batch:
         OutputError
             The journal cannot be written (a full disk, say); what ran is finished.
         """
-        tasks = [dated(task, self._journal) for task in tasks]
-        if not self._options.overwrite:
+        tasks = [dated(task, self.journal) for task in tasks]
+        if not self.options.overwrite:
             self._refuse_foreign(tasks)
         making = {key for task in tasks for key in task.after}
         first = [task for task in tasks if task.key in making]
@@ -172,7 +128,7 @@ class Batch:
             f"{task.place}: {output} exists already and is no work of this batch; move it away, choose "
             "another `output`, or replace it with --overwrite"
             for task in tasks
-            if not self._journal.knows(task.key)
+            if not self.journal.knows(task.key)
             for output in task.outputs
             if storage.exists(output)
         ]
@@ -184,35 +140,35 @@ class Batch:
         for task, decision in decisions:
             if not decision.run:
                 self._keep(task, decision)
-        self._listener.decided(decisions)
+        self.listener.decided(decisions)
         waiting = deque(task for task, decision in decisions if decision.run)
         keys = {task.key for task in waiting}
-        self._executor.expect(len(waiting) + sum(bool(keys & set(task.after)) for task in later))
+        self.executor.expect(len(waiting) + sum(bool(keys & set(task.after)) for task in later))
         running: dict[str, Task] = {}
         while waiting or running:
-            if self._stop():
+            if self.stop():
                 self._summary.interrupted = True
                 while waiting:
                     self._end(waiting.popleft(), TaskResult(code=ExitCode.NOT_RUN, message="not begun"))
-            while waiting and len(running) < self._executor.capacity():
+            while waiting and len(running) < self.executor.capacity():
                 self._begin(waiting.popleft(), running)
-            event = self._executor.next_event(_POLL_S) if running else None
+            event = self.executor.next_event(_POLL_S) if running else None
             if event is None or event.key not in running:
                 continue
             if event.result is None:
-                self._listener.went_on(running[event.key], event)
+                self.listener.went_on(running[event.key], event)
             else:
                 task = running.pop(event.key)
-                self._journal.finish(task, event.result)
+                self.journal.finish(task, event.result)
                 self._end(task, event.result)
 
     def _decide(self, task: Task) -> Decision:
-        return decide(task, self._journal.latest(task.key), force=self._options.force)
+        return decide(task, self.journal.latest(task.key), force=self.options.force)
 
     def _keep(self, task: Task, decision: Decision) -> None:
         if decision.amended is not None:
-            self._journal.amend(decision.amended)
-        line = self._journal.latest(task.key)
+            self.journal.amend(decision.amended)
+        line = self.journal.latest(task.key)
         result = TaskResult.from_json(line["outcome"]) if line else TaskResult(code=ExitCode.DONE)
         self._results[task.key] = result
         self._summary.rows.append(Row(task=task, result=result, kept=True))
@@ -222,17 +178,17 @@ class Batch:
         if failed:
             message = f"its reference failed: {failed[0].message}"
             result = TaskResult(code=ExitCode.NOT_RUN, message=message)
-            self._journal.finish(task, result)
+            self.journal.finish(task, result)
             self._end(task, result)
             return
-        self._journal.begin(task)
+        self.journal.begin(task)
         running[task.key] = task
-        self._executor.submit(replace(task, timeout_s=task.timeout_s or self._options.timeout_s))
+        self.executor.submit(replace(task, timeout_s=task.timeout_s or self.options.timeout_s))
 
     def _end(self, task: Task, result: TaskResult) -> None:
         self._results[task.key] = result
         self._summary.rows.append(Row(task=task, result=result, kept=False))
-        self._listener.ended(task, result)
+        self.listener.ended(task, result)
 
 
 def decisions(tasks: Sequence[Task], journal: Journal, *, force: bool) -> list[tuple[Task, Decision]]:

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from refmaster import threads
 from refmaster.batch import storage
 from refmaster.batch.decide import Decision
 from refmaster.batch.jobs_file import load_jobs
@@ -57,11 +58,13 @@ def _check_folders(loaded: LoadedJobs, problems: Problems) -> None:
 def expand(loaded: LoadedJobs, problems: Problems, *, watching: bool = False) -> list[Task]:
     """Return all tasks, those that make references first; what is wrong goes to `problems`."""
     storage.forget_listings()
-    planner = Planner(loaded, problems, watching=watching)
-    planner.check_references()
+    for location, place in loaded.references.values():
+        if location and not storage.is_found(location):
+            problems.add(place, (), f"no such file: {location}")
+    planner = Planner(loaded, problems, watching)
     tasks: list[Task] = []
     for job, place in loaded.jobs:
-        tasks.extend(KINDS[job.kind].plan(job, JobPlanner(planner, job, place)))
+        tasks.extend(KINDS[job.kind].plan(JobPlanner(planner, job, place)))
     tasks = [*planner.reference_tasks.values(), *tasks]
     for row in clashes(tasks):
         problems.add_row(row)
@@ -109,17 +112,10 @@ def open_executor(options: RunOptions) -> contextlib.closing[Executor]:
 
         executor = Cluster(options.scheduler, memory_mb=options.memory_mb or 0)
     else:
-        workers = options.jobs or core_count()
+        workers = options.jobs or threads.cores()
         memory_mb = default_memory_mb(workers) if options.memory_mb is None else options.memory_mb
         executor = LocalPool(workers, memory_mb=memory_mb)
     return contextlib.closing(executor)
-
-
-def core_count() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def default_memory_mb(workers: int) -> int:
@@ -136,7 +132,7 @@ def run_batch(
     options: RunOptions,
     listener: Listener,
     *,
-    stop: Callable[[], bool] | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Summary:
     """Run a jobs file and write its results.
 
@@ -150,7 +146,7 @@ def run_batch(
     loaded, tasks = plan_batch(path)
     with open_journal(loaded, wait=options.wait) as journal:
         with open_executor(options) as executor:
-            summary = Batch(journal, executor, listener, options, stop=stop).run(tasks)
+            summary = Batch(journal, executor, listener, options, stop).run(tasks)
         publish_results(summary, loaded)
     return summary
 

@@ -163,6 +163,14 @@ def exists(location: str) -> bool:
     return object_facts(location) is not None if is_url(location) else Path(location).is_file()
 
 
+def is_found(location: str) -> bool:
+    """Return whether there is a file or an object, of a file system that can be asked."""
+    try:
+        return exists(location)
+    except InputError:
+        return False
+
+
 def find_objects(url: str) -> list[str]:
     """Return the objects that a pattern matches, or that lie directly in a folder, sorted."""
     system, path = _opened(url)

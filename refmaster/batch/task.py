@@ -12,76 +12,34 @@ from refmaster.version import __version__
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One unit of work with its own output.
+    """One unit of work with its own output; places of files are absolute paths or URLs."""
 
-    Attributes
-    ----------
-    kind : str
-        Which verb: a name of `refmaster.batch.kinds.KINDS`.
-    key : str
-        Identity in the journal: the output's name below the output folder, with ``{date}`` left open.
-    title : str
-        For people.
-    place : str
-        Where it was asked for: ``jobs.yaml:14:5: jobs[2]``.
-    inputs, outputs : tuple of str
-        Absolute paths or URLs; the first input is the mix, the task is named by its first output.
-    options : dict
-        Everything else that decides the outputs' bytes.
-    timeout_s : float or None
-        Most seconds it may take.
-    after : tuple of str
-        Keys of the tasks that make some of its inputs.
-    date : str
-        The day that stands for ``{date}`` in its outputs; empty where it is left open, or not used.
-    """
-
-    kind: str
-    key: str
-    title: str
-    place: str
-    inputs: tuple[str, ...]
+    kind: str  # a name of `refmaster.batch.kinds.KINDS`
+    key: str  # identity in the journal: the first output's name below the output folder, {date} left open
+    title: str  # for people
+    place: str  # where it was asked for: jobs.yaml:14:5: jobs[2]
+    inputs: tuple[str, ...]  # the first is the mix
     outputs: tuple[str, ...]
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)  # all else that decides the outputs' bytes
     timeout_s: float | None = None
-    after: tuple[str, ...] = ()
-    date: str = ""
+    after: tuple[str, ...] = ()  # keys of the tasks that make some of its inputs
+    date: str = ""  # the day that stands for {date} in its outputs
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskResult:
-    """How a task ended.
+    """How a task ended."""
 
-    Attributes
-    ----------
-    code : ExitCode
-        As the command line would have ended on it, or how the job ended without its own doing.
-    message : str
-        Why, where the code is not 0.
-    asked, achieved : dict
-        Numbers by name.
-    findings : tuple of dict
-        Fields of `refmaster.check.findings.Finding`.
-    inputs, outputs : tuple of dict
-        ``location`` and what identifies the content: size, hash, times of a file; ETag of an object.
-    seconds : float
-        Wall time.
-    version : str
-        The version of refmaster that did it.
-    detail : str
-        A traceback, or the last words of a crashed worker.
-    """
-
-    code: ExitCode
-    message: str = ""
-    asked: dict[str, Any] = field(default_factory=dict)
+    code: ExitCode  # as the command line would have ended on it, or how it ended without its own doing
+    message: str = ""  # why, where the code is not 0
+    asked: dict[str, Any] = field(default_factory=dict)  # numbers by name
     achieved: dict[str, Any] = field(default_factory=dict)
-    findings: tuple[dict[str, Any], ...] = ()
-    inputs: tuple[dict[str, Any], ...] = ()
+    findings: tuple[dict[str, Any], ...] = ()  # fields of `refmaster.check.findings.Finding`
+    inputs: tuple[dict[str, Any], ...] = ()  # `location` and the facts of its content
     outputs: tuple[dict[str, Any], ...] = ()
-    seconds: float = 0.0
-    version: str = __version__
-    detail: str = ""
+    seconds: float = 0.0  # wall time
+    version: str = __version__  # of the refmaster that did it
+    detail: str = ""  # a traceback, or the last words of a crashed worker
 
     @property
     def finished(self) -> bool:

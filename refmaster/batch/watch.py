@@ -11,6 +11,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from refmaster.batch import storage
@@ -32,13 +33,7 @@ _NAP_S = 0.1
 
 
 class Settled:
-    """Knows since when files stand still.
-
-    Parameters
-    ----------
-    settle_s : float
-        For how long a file must not have changed.
-    """
+    """Knows whether files have stood still for `settle_s` seconds."""
 
     def __init__(self, settle_s: float) -> None:
         self._settle_s = settle_s
@@ -108,42 +103,24 @@ def _has_writer(descriptor: int) -> bool:
     return False
 
 
+@dataclass
 class Watch:
-    """One watch over a jobs file.
+    """One watch over a jobs file, which is read once."""
 
-    Parameters
-    ----------
-    path : str or Path
-        The jobs file; it is read once.
-    options : RunOptions
-        As for a batch.
-    listener : Listener
-        Is told how it goes.
-    say : callable
-        Takes a line about what cannot be planned.
-    settle_s, every_s : float
-        How long a file must stand still, and how often to look, s.
-    """
+    path: str | Path
+    options: RunOptions
+    listener: Listener
+    say: Callable[[str], None]  # takes a line about what cannot be planned
+    _: KW_ONLY
+    settle_s: float = 3.0  # how long a file must stand still
+    every_s: float = 1.0  # how often to look
 
-    def __init__(
-        self,
-        path: str | Path,
-        options: RunOptions,
-        listener: Listener,
-        say: Callable[[str], None],
-        *,
-        settle_s: float = 3.0,
-        every_s: float = 1.0,
-    ) -> None:
+    def __post_init__(self) -> None:
         problems = Problems()
-        self._loaded = load_jobs(path, problems)
+        self._loaded = load_jobs(self.path, problems)
         expand(self._loaded, problems, watching=True)
         problems.check()
-        self._options = options
-        self._listener = listener
-        self._say = say
-        self._settled = Settled(settle_s)
-        self._every_s = every_s
+        self._settled = Settled(self.settle_s)
         self._said: set[str] = set()
         self._done: dict[str, Row] = {}
         self._tried: dict[str, dict[str, storage.Facts | None]] = {}
@@ -157,14 +134,14 @@ class Watch:
             The journal cannot be written, or another batch is at work.
         """
         with (
-            open_journal(self._loaded, wait=self._options.wait) as journal,
-            open_executor(self._options) as executor,
+            open_journal(self._loaded, wait=self.options.wait) as journal,
+            open_executor(self.options) as executor,
         ):
             while not stop():
                 self._look(journal, executor, stop)
-                until = time.monotonic() + self._every_s
+                until = time.monotonic() + self.every_s
                 while time.monotonic() < until and not stop():
-                    time.sleep(min(_NAP_S, self._every_s))
+                    time.sleep(min(_NAP_S, self.every_s))
         return self._summary()
 
     def _summary(self) -> Summary:
@@ -176,14 +153,14 @@ class Watch:
         for text in problems.rows():
             if text not in self._said:
                 self._said.add(text)
-                self._say(text)
+                self.say(text)
         ready = [] if problems else self._ready(tasks)
         if not ready:
             return
         try:
-            summary = Batch(journal, executor, self._listener, self._options, stop=stop).run(ready)
+            summary = Batch(journal, executor, self.listener, self.options, stop).run(ready)
         except SettingsError as error:
-            self._say(str(error))
+            self.say(str(error))
             return
         self._done.update({row.task.key: row for row in summary.rows})
         publish_results(self._summary(), self._loaded)

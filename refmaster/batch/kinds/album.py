@@ -35,10 +35,11 @@ class AlbumKind(Kind[AlbumJob]):
     name = "album"
     model = AlbumJob
 
-    def plan(self, job: AlbumJob, planner: JobPlanner) -> Iterable[Task]:
+    def plan(self, planner: JobPlanner[AlbumJob]) -> Iterable[Task]:
         """Return one task for the whole album: its tracks are planned against each other."""
         from refmaster.album.planning import output_names
 
+        job = planner.job
         source = planner.location(job.album, ("album",))
         references = planner.references(inherit=False)
         overrides = planner.target_values(job.target) if job.target is not None else {}
@@ -50,17 +51,16 @@ class AlbumKind(Kind[AlbumJob]):
         name = planner.output_name(source, "{title}", title=title, inherit=False)
         if name is None:
             return
-        folder = storage.join(planner.output, name)
-        if storage.is_url(folder):
+        if storage.is_url(planner.output):
             planner.problem(("album",), "albums are written to folders, not to URLs")
             return
         own = [*album.paths, *(() if references.locations else (path for path, _ in album.references))]
         is_file = Path(source).is_file()
         yield planner.task(
             f"{name}/{PLAN_NAME}",
+            (*([source] if is_file else []), *map(str, own), *references.locations),
             title=title,
-            inputs=(*([source] if is_file else []), *map(str, own), *references.locations),
-            outputs=[storage.join(folder, file) for file in (PLAN_NAME, *output_names(album))],
+            beside=[f"{name}/{file}" for file in output_names(album)],
             options={"is_file": is_file, "overrides": overrides, "weights": references.weights},
             after=references.after,
         )
@@ -93,7 +93,7 @@ class AlbumKind(Kind[AlbumJob]):
 
 
 def _loaded_album(
-    source: str, references: References, overrides: dict[str, Any], planner: JobPlanner
+    source: str, references: References, overrides: dict[str, Any], planner: JobPlanner[AlbumJob]
 ) -> Album | None:
     from refmaster.album.request import load_album
 

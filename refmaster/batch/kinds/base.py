@@ -6,15 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic
 
 from refmaster._types import Progress
-from refmaster.batch.planner import JobPlanner
+from refmaster.batch.planner import JobPlanner, JobT
 from refmaster.batch.schema import Job
 from refmaster.batch.task import Task
 from refmaster.check.findings import Finding
-
-JobT = TypeVar("JobT", bound=Job)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +43,7 @@ class Kind(ABC, Generic[JobT]):
     model: ClassVar[type[Job]]
 
     @abstractmethod
-    def plan(self, job: JobT, planner: JobPlanner) -> Iterable[Task]:
+    def plan(self, planner: JobPlanner[JobT]) -> Iterable[Task]:
         """Return the job's tasks; what is wrong is noted with the planner."""
 
     @abstractmethod

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from refmaster._types import Progress
-from refmaster.batch import storage
 from refmaster.batch.kinds.base import Kind, Produced, Staged
 from refmaster.batch.planner import JobPlanner
 from refmaster.batch.schema import Job, MatchKeys, Paths
@@ -34,7 +32,7 @@ class CompareKind(Kind[CompareJob]):
     name = "compare"
     model = CompareJob
 
-    def plan(self, job: CompareJob, planner: JobPlanner) -> Iterable[Task]:
+    def plan(self, planner: JobPlanner[CompareJob]) -> Iterable[Task]:
         """Return a task for each mix."""
         references = planner.references(as_audio=True)
         found = len(references.locations)
@@ -45,15 +43,8 @@ class CompareKind(Kind[CompareJob]):
         settings = planner.match_settings()
         for mix in planner.files("mix"):
             key = planner.output_name(mix, "{title}.compare.json", references.names, inherit=False)
-            if key is None:
-                continue
-            yield planner.task(
-                key,
-                title=job.title or Path(storage.base_name(mix)).stem,
-                inputs=(mix, *references.locations),
-                outputs=(storage.join(planner.output, key),),
-                options={"settings": settings},
-            )
+            if key is not None:
+                yield planner.task(key, (mix, *references.locations), options={"settings": settings})
 
     def run(self, task: Task, staged: Staged, progress: Progress) -> Produced:
         """Compare on one mix."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from refmaster._types import Progress
-from refmaster.batch import storage
 from refmaster.batch.kinds.base import Kind, Produced, Staged
 from refmaster.batch.planner import JobPlanner
 from refmaster.batch.schema import Job, MasterKeys, Paths
@@ -37,7 +35,7 @@ class MasterKind(Kind[MasterJob]):
     name = "master"
     model = MasterJob
 
-    def plan(self, job: MasterJob, planner: JobPlanner) -> Iterable[Task]:
+    def plan(self, planner: JobPlanner[MasterJob]) -> Iterable[Task]:
         """Return a task for each mix."""
         settings = planner.match_settings()
         engine = _other_engine(settings)
@@ -55,12 +53,10 @@ class MasterKind(Kind[MasterJob]):
             key = planner.output_name(mix, "{title}{ext}", references.names)
             if key is None:
                 continue
-            output = storage.join(planner.output, key)
             yield planner.task(
                 key,
-                title=job.title or Path(storage.base_name(mix)).stem,
-                inputs=(mix, *references.locations),
-                outputs=(output, output.rpartition(".")[0] + ".plan.yaml") if save_plan else (output,),
+                (mix, *references.locations),
+                beside=[key.rpartition(".")[0] + ".plan.yaml"] if save_plan else [],
                 options=options,
                 after=references.after,
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -30,7 +29,7 @@ class MeasureKind(Kind[MeasureJob]):
     name = "measure"
     model = MeasureJob
 
-    def plan(self, job: MeasureJob, planner: JobPlanner) -> Iterable[Task]:
+    def plan(self, planner: JobPlanner[MeasureJob]) -> Iterable[Task]:
         """Return a task for each recording."""
         for file in planner.files("file"):
             # The defaults' template names masters; a profile is named by its own job only.
@@ -40,12 +39,7 @@ class MeasureKind(Kind[MeasureJob]):
             if not is_yaml(key):
                 planner.problem(("output",), f"a profile's name ends in .yaml: {key!r}")
                 continue
-            yield planner.task(
-                key,
-                title=job.title or Path(storage.base_name(file)).stem,
-                inputs=(file,),
-                outputs=(storage.join(planner.output, key),),
-            )
+            yield planner.task(key, [file])
 
     def run(self, task: Task, staged: Staged, progress: Progress) -> Produced:
         """Measure one recording."""
