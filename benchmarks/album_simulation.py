@@ -92,7 +92,7 @@ class Song:
         gain = engineer.gain_db(f.segment_hz) + engineer.level_db
         mid = 10 ** (np.array(evidence.segment_mid_db) / 10)
         side = 10 ** (np.array(evidence.segment_side_db) / 10) if evidence.segment_side_db else 0.0 * mid
-        weight = k_weighting_power_gain(f.segment_hz, f.sample_rate_hz) * 10 ** (gain / 10)
+        weight = k_weighting_power_gain(f.segment_hz, f.source.sample_rate_hz) * 10 ** (gain / 10)
         segments = (mid + side * engineer.width**2) * weight
         mixed = replace(f, segments=segments.astype(np.float32))
         moved = {}

@@ -28,7 +28,7 @@ _STUDENT_ROUNDS = 9
 
 @dataclass(frozen=True, kw_only=True)
 class SongPrior:
-    """How finished songs differ: mean, shape (dims,), and covariance, shape (dims, dims)."""
+    """Mean, shape (dims,), and covariance, shape (dims, dims), of finished songs."""
 
     mean: Array
     covariance: Array

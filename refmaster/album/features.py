@@ -24,7 +24,7 @@ from refmaster.profile.bands import (
     band_centers_hz,
     band_levels,
 )
-from refmaster.profile.model import FLOOR_DB, Profile
+from refmaster.profile.model import FLOOR_DB, Profile, SourceFacts
 from refmaster.units import db_to_power, lufs_to_power, power_to_db, power_to_lufs
 
 # Third octaves of the model, 40 Hz to 16 kHz.
@@ -42,8 +42,7 @@ class TrackFeatures:
 
     Attributes
     ----------
-    sha256 : str or None
-    sample_rate_hz, channels, frames : int
+    source : SourceFacts
     tone_db : ndarray, shape (27,)
         Third octaves at `TONE_HZ`, of the mid.
     tone_present : ndarray of bool, shape (27,)
@@ -66,10 +65,7 @@ class TrackFeatures:
         Single values of the profile, for the report.
     """
 
-    sha256: str | None
-    sample_rate_hz: int
-    channels: int
-    frames: int
+    source: SourceFacts
     tone_db: Array
     tone_present: Mask
     width_db: float | None
@@ -99,18 +95,15 @@ class TrackFeatures:
 
 def track_features(profile: Profile) -> TrackFeatures:
     """Return a usable track's features (see `check.preflight.require_usable`)."""
-    levels, source = profile.levels, profile.source
+    levels = profile.levels
     integrated = levels.integrated_lufs if levels.integrated_lufs is not None else FLOOR_DB
     short_term = np.asarray(profile.series.short_term_lufs)
     maximum = levels.max_short_term_lufs
-    spectrum = band_levels(profile, band_centers_hz(source.sample_rate_hz))
+    spectrum = band_levels(profile, band_centers_hz(profile.source.sample_rate_hz))
     tone, present = _tone(profile, spectrum)
     hz, segments = _weighted_segments(profile)
     return TrackFeatures(
-        sha256=source.sha256,
-        sample_rate_hz=source.sample_rate_hz,
-        channels=source.channels,
-        frames=source.frames,
+        source=profile.source,
         tone_db=tone,
         tone_present=present,
         width_db=_width_db(spectrum),

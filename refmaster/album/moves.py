@@ -1,4 +1,4 @@
-"""From features to moves: what belongs to each engineer, and the loudness each track is to have."""
+"""From features to moves: the correction of each engineer's habits, and the level each track is to have."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SINGLE_SONG_SHARE = 2 / 3
 
 @dataclass(frozen=True, kw_only=True)
 class EngineerMoves:
-    """What takes the engineers' habits back, track by track, and the predictions behind it.
+    """Corrections of the engineers' habits, track by track, and the predictions behind them.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class EngineerMoves:
 def engineer_moves(
     album: Album, features: Sequence[TrackFeatures], prior: AlbumPrior | None = None
 ) -> EngineerMoves:
-    """Predict what belongs to the engineers, and what takes it back; `prior` is the shipped one if None."""
+    """Predict the engineers' habits and return their corrections; `prior` is the shipped one if None."""
     prior = prior or shipped_album_prior()
     engineers, bounds = album.engineers, album.settings.engineers
     strengths = [bounds.strength if t.strength is None else t.strength for t in album.settings.tracks]

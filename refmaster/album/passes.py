@@ -167,7 +167,7 @@ def _plan_with_its_mixes(source: Path) -> AlbumPlan:
 def _rendered(
     planned: PlannedAlbum, features: Sequence[TrackFeatures], place: AlbumFolder, progress: Progress | None
 ) -> tuple[AlbumPlan, list[TrackResult]]:
-    """Render what is not there yet; correct all once where the album misses its loudness."""
+    """Render the missing masters; correct all of them once where the album misses its loudness."""
     plan = planned.plan
     tracks = []
     for number, before in enumerate(features):
@@ -225,7 +225,8 @@ def _finished(before: TrackFeatures, result: MasterResult, output: Path) -> Trac
 def _kept(before: TrackFeatures, plan: MasteringPlan, output: Path) -> TrackResult:
     """Return the result of a master that was made by an earlier run, measured as it is now."""
     master = cached_profile(output)
-    frames = round(before.frames * plan.output.sample_rate_hz / before.sample_rate_hz)
+    source, rate_hz = before.source, plan.output.sample_rate_hz
+    frames = round(source.frames * rate_hz / source.sample_rate_hz)
     findings = tuple(judge_master(plan, master, expected_frames=frames))
     after = track_features(master)
     return TrackResult(before=before, after=after, plan=plan, output=output, findings=findings, kept=True)
@@ -241,7 +242,7 @@ def _unrendered(plan: AlbumPlan, features: Sequence[TrackFeatures], place: Album
 
 
 def _missed_lu(plan: AlbumPlan, tracks: Sequence[TrackResult]) -> float:
-    """Return how much louder the written album must become; 0 where nothing (more) can be done."""
+    """Return how much louder the written album must become; 0 where a limit keeps it down."""
     reached = album_lufs([t.after for t in tracks if t.after is not None])
     asked = plan.promise.integrated_lufs
     if plan.promise.limited_by is not None or asked is None or reached is None:

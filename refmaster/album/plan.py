@@ -92,9 +92,7 @@ class TrackStage(Model):
     mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] besides")
     side: tuple[CurvePoint, ...] = Field(description="[Hz, dB] besides")
     gain_db: Gain = Field(description="dB besides")
-    ceiling_dbtp: LimiterCeilingDbtp | None = Field(
-        default=None, description="dBTP, its own limiter ceiling; null: the album's"
-    )
+    ceiling_dbtp: LimiterCeilingDbtp | None = Field(default=None, description="dBTP; null: as the album")
     promise: TrackPromise
 
 

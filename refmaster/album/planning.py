@@ -210,11 +210,11 @@ def _points(tone_db: Array) -> tuple[CurvePoint, ...]:
 def _track_stage(
     album: Album, number: int, found: TrackFeatures, moves: EngineerMoves, output: str
 ) -> TrackStage:
-    track = album.settings.tracks[number]
+    track, source = album.settings.tracks[number], found.source
     own: tuple[CurvePoint, ...] = ()
     why = f"as {track.engineer}'s other tracks" if track.engineer else "no engineer is named: hardly moved"
     if track.engineer is None and "tone" not in track.keep:
-        hz = band_centers_hz(found.sample_rate_hz)
+        hz = band_centers_hz(source.sample_rate_hz)
         own = tone_points(hz, tone_at(moves.applied_tone_db[number], hz))
     if track.keep:
         why = f"keeps its own {', '.join(track.keep)}; otherwise {why}"
@@ -224,16 +224,16 @@ def _track_stage(
         output=output,
         mix=MixRecord(
             file=str(album.paths[number]),
-            sha256=found.sha256,
-            sample_rate_hz=found.sample_rate_hz,
-            channels=found.channels,
-            frames=found.frames,
+            sha256=source.sha256,
+            sample_rate_hz=source.sample_rate_hz,
+            channels=source.channels,
+            frames=source.frames,
         ),
         why=why,
         keep=track.keep,
         share=round(float(moves.share[number]), 4),
         mid=own,
-        side=own if found.channels == 2 else (),
+        side=own if source.channels == 2 else (),
         gain_db=0.0,
         promise=TrackPromise(integrated_lufs=None),
     )

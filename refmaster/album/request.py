@@ -45,16 +45,10 @@ class AlbumTrack(Model):
     file: str = Field(min_length=1, description="the mix; relative paths are relative to this file")
     title: str | None = Field(default=None, min_length=1, description="null: the file's name")
     engineer: str | None = Field(default=None, min_length=1, description="who mixed it; null: not known")
-    anchor: bool = Field(
-        default=False, description="the album follows this track's engineer, not the mean of all"
-    )
+    anchor: bool = Field(default=False, description="the album follows this track's engineer")
     keep: tuple[Aspect, ...] = Field(default=(), description="parts of the mix that stay: tone, level, width")
-    level_db: float = Field(
-        default=0.0, ge=-24.0, le=24.0, description="dB; louder in the album on purpose, beside all else"
-    )
-    strength: Percent | None = Field(
-        default=None, description="percent of its engineer's offset; null: as engineers.strength"
-    )
+    level_db: float = Field(default=0.0, ge=-24.0, le=24.0, description="dB; louder in the album on purpose")
+    strength: Percent | None = Field(default=None, description="percent; null: as engineers.strength")
 
 
 class AlbumReference(Model):
@@ -65,38 +59,29 @@ class AlbumReference(Model):
 
 
 class EngineerSettings(Model):
-    """How far the engineers' habits are removed."""
+    """Bounds and strength of the engineers' corrections."""
 
     strength: Percent = Field(default=100.0, description="percent of each engineer's predicted offset")
-    anchor: str | None = Field(
-        default=None, min_length=1, description="an engineer to follow; null: the mean"
-    )
+    anchor: str | None = Field(default=None, min_length=1, description="engineer to follow; null: the mean")
     max_tone_db: float = Field(default=3.0, ge=0.0, le=12.0, description="dB; most that tone is moved")
     max_level_db: float = Field(default=6.0, ge=0.0, le=24.0, description="dB; most that level is moved")
-    width: bool = Field(
-        default=False,
-        description="also move each engineer's width; off, since songs' widths differ far more",
-    )
+    width: bool = Field(default=False, description="move width as well, though songs differ far more in it")
 
 
 class LevelSettings(Model):
-    """How the tracks' levels are set against each other."""
+    """Settings of the tracks' levels against each other."""
 
     anchor: LevelAnchor = Field(
         default="loud_sections",
-        description="what is compared: loud_sections (top of the loudness range), max_short_term, integrated",
+        description="level compared: loud_sections (top of the loudness range), max_short_term, integrated",
     )
-    distance: Percent = Field(
-        default=100.0, description="percent of the songs' own distance in level that is kept"
-    )
+    distance: Percent = Field(default=100.0, description="percent of the songs' distance in level to keep")
 
 
 class AlbumOutput(OutputSettings):
     """The written files."""
 
-    format: Literal["wav", "flac", "aiff", "caf"] = Field(
-        default="wav", description="container of the masters"
-    )
+    format: Literal["wav", "flac", "aiff", "caf"] = Field(default="wav", description="container")
 
 
 class AlbumSettings(Model):
@@ -105,16 +90,12 @@ class AlbumSettings(Model):
     version: int = Field(ge=1, le=1)
     title: str | None = Field(default=None, min_length=1)
     tracks: tuple[AlbumTrack, ...]
-    references: tuple[AlbumReference, ...] = Field(
-        default=(), description="the album as a whole is brought toward them, by one curve for all tracks"
-    )
+    references: tuple[AlbumReference, ...] = Field(default=(), description="for the album as a whole")
     target: str | None = Field(default=None, description="a delivery target, such as spotify: sets match")
-    match: MatchSettings = Field(
-        default=MatchSettings(), description="toward the references, and how loud the album is"
-    )
-    engineers: EngineerSettings = Field(default=EngineerSettings())
-    levels: LevelSettings = Field(default=LevelSettings())
-    output: AlbumOutput = Field(default=AlbumOutput())
+    match: MatchSettings = Field(default=MatchSettings(), description="toward the references; how loud")
+    engineers: EngineerSettings = EngineerSettings()
+    levels: LevelSettings = LevelSettings()
+    output: AlbumOutput = AlbumOutput()
 
     @field_validator("tracks")
     @classmethod

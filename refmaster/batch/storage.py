@@ -1,5 +1,9 @@
 """Files by path and objects by URL: the few things a batch does with either.
 
+Facts identify the content. A file is unchanged where its size, times and inode are those that were noted;
+where they differ, its SHA-256 decides. Times are only compared for being equal, so a clock that was set does
+no harm.
+
 URLs go through fsspec (extra ``cluster``): ``s3://bucket/song.wav``, ``gs://...``, ``sftp://...``.
 Credentials and endpoints are the storage's own business: environment variables, or fsspec's configuration.
 """
@@ -9,12 +13,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
-import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from refmaster.errors import AudioError, InputError, OutputError
+from refmaster.errors import AudioError, InputError, OutputError, RefmasterError
+from refmaster.profile.cache import content_sha256
+
+Facts = dict[str, Any]
 
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
 _OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "memory")
@@ -22,8 +29,13 @@ TRANSFER_TRIES = 3
 
 
 def is_url(location: str) -> bool:
-    """Tell a URL from a path."""
+    """Return whether a location is a URL."""
     return _URL.match(location) is not None
+
+
+def is_pattern(location: str) -> bool:
+    """Return whether a location is a pattern for several."""
+    return any(character in location for character in "*?[")
 
 
 def join(folder: str, name: str) -> str:
@@ -69,7 +81,7 @@ def forget_listings() -> None:
         _file_system.cache_clear()
 
 
-def object_facts(url: str, *, from_listing: bool = True) -> dict[str, Any] | None:
+def object_facts(url: str, *, from_listing: bool = True) -> Facts | None:
     """Return size and ETag (or time) of an object, None where there is none.
 
     From a listing, folders are asked for once until `forget_listings`: right for planning thousands of jobs.
@@ -94,12 +106,77 @@ def object_facts(url: str, *, from_listing: bool = True) -> dict[str, Any] | Non
     return {"size": int(found["size"]), "etag": str(mark or found.get("created") or "")}
 
 
+def file_facts(path: Path) -> Facts | None:
+    """Return size, times and inode of a file; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return {
+        "size": found.st_size,
+        "mtime_ns": found.st_mtime_ns,
+        "ctime_ns": found.st_ctime_ns,
+        "inode": found.st_ino,
+    }
+
+
+def glance(location: str) -> Facts | None:
+    """Return the facts of a file (without its hash) or an object as it is now; None where there is none."""
+    if is_url(location):
+        return object_facts(location, from_listing=False)
+    return file_facts(Path(location))
+
+
+def identify(location: str) -> Facts | None:
+    """Return the facts of a file (with its hash) or an object as it is now; None where there is none."""
+    found = glance(location)
+    if found is None or is_url(location):
+        return found
+    return {**found, "sha256": content_sha256(Path(location))}
+
+
+def unchanged(location: str, noted: Facts) -> tuple[bool, Facts | None]:
+    """Compare a location with what was noted.
+
+    Returns
+    -------
+    same : bool
+    fresh : dict or None
+        What to note instead, where times moved but the content did not.
+    """
+    if is_url(location):
+        return object_facts(location) == {k: noted.get(k) for k in ("size", "etag")}, None
+    found = file_facts(Path(location))
+    if found is None or found["size"] != noted.get("size"):
+        return False, None
+    if all(value == noted.get(name) for name, value in found.items()):
+        return True, None
+    try:
+        digest = content_sha256(Path(location))
+    except RefmasterError:
+        return False, None
+    return digest == noted.get("sha256"), {**found, "sha256": digest}
+
+
+def exists(location: str) -> bool:
+    """Return whether there is a file or an object."""
+    return object_facts(location) is not None if is_url(location) else Path(location).is_file()
+
+
+def is_found(location: str) -> bool:
+    """Return whether there is a file or an object, of a file system that can be asked."""
+    try:
+        return exists(location)
+    except InputError:
+        return False
+
+
 def find_objects(url: str) -> list[str]:
     """Return the objects that a pattern matches, or that lie directly in a folder, sorted."""
     system, path = _opened(url)
     protocol = url.split("://", 1)[0]
     try:
-        if any(character in path for character in "*?["):
+        if is_pattern(path):
             names = [name for name in system.glob(path) if not name.endswith("/")]
         else:
             names = [entry["name"] for entry in system.ls(path, detail=True) if entry["type"] == "file"]
@@ -119,18 +196,12 @@ def download(url: str, path: Path) -> None:
         It is missing, or could not be read in several tries.
     """
     system, remote = _opened(url)
-    failure: Exception | None = None
-    for attempt in range(TRANSFER_TRIES):
-        try:
-            system.get_file(remote, str(path))
-        except FileNotFoundError:
-            raise AudioError(f"{url}: no such object") from None
-        except _errors() as error:
-            failure = error
-            time.sleep(0.5 * attempt)
-        else:
-            return
-    raise AudioError(f"{url}: could not be read in {TRANSFER_TRIES} tries: {failure}") from failure
+    try:
+        failure = _tried(lambda: system.get_file(remote, str(path)))
+    except FileNotFoundError:
+        raise AudioError(f"{url}: no such object") from None
+    if failure is not None:
+        raise AudioError(f"{url}: could not be read in {TRANSFER_TRIES} tries: {failure}") from failure
 
 
 def upload(path: Path, url: str) -> None:
@@ -142,38 +213,40 @@ def upload(path: Path, url: str) -> None:
         It could not be written in several tries.
     """
     system, remote = _opened(url)
-    protocol = url.split("://", 1)[0].lower()
-    # An object store shows an object when its upload is complete; elsewhere a move does that.
-    first = remote if protocol in _OBJECT_STORES else f"{remote}.refmaster-part"
+
+    def put() -> None:
+        # An object store shows an object when its upload is complete; elsewhere a move does that.
+        if url.split("://", 1)[0].lower() in _OBJECT_STORES:
+            system.put_file(str(path), remote)
+            return
+        system.makedirs(remote.rpartition("/")[0], exist_ok=True)
+        system.put_file(str(path), f"{remote}.refmaster-part")
+        system.mv(f"{remote}.refmaster-part", remote)
+
+    try:
+        failure = _tried(put)
+    except FileNotFoundError as error:
+        raise OutputError(f"{url}: cannot be written, no such bucket or folder: {error}") from error
+    if failure is not None:
+        raise OutputError(f"{url}: could not be written in {TRANSFER_TRIES} tries: {failure}") from failure
+
+
+def _tried(transfer: Callable[[], object]) -> Exception | None:
+    """Make a transfer; return why it failed each time, None where it did not. A missing file is raised."""
+    errors: tuple[type[Exception], ...] = (OSError,)
+    with contextlib.suppress(ImportError):  # it has a tree of its own
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        errors = (OSError, BotoCoreError, ClientError)
     failure: Exception | None = None
     for attempt in range(TRANSFER_TRIES):
+        time.sleep(0.5 * attempt)
         try:
-            if first != remote:
-                system.makedirs(remote.rpartition("/")[0], exist_ok=True)
-            system.put_file(str(path), first)
-            if first != remote:
-                system.mv(first, remote)
-        except _errors() as error:
+            transfer()
+        except FileNotFoundError:
+            raise
+        except errors as error:
             failure = error
-            time.sleep(0.5 * attempt)
         else:
-            return
-    raise OutputError(f"{url}: could not be written in {TRANSFER_TRIES} tries: {failure}") from failure
-
-
-def copy_text(path: Path, location: str) -> None:
-    """Copy a small file to a path or URL."""
-    if is_url(location):
-        upload(path, location)
-    else:
-        Path(location).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, location)
-
-
-def _errors() -> tuple[type[Exception], ...]:
-    """Return what a failed transfer raises; botocore has a tree of its own."""
-    try:
-        from botocore.exceptions import BotoCoreError, ClientError
-    except ImportError:
-        return (OSError,)
-    return (OSError, BotoCoreError, ClientError)
+            return None
+    return failure

@@ -11,7 +11,7 @@ from refmaster.cli import options
 from refmaster.errors import SettingsError
 
 if TYPE_CHECKING:
-    from refmaster.batch.session import RunOptions
+    from refmaster.batch.runner import RunOptions
 
 JobsFile = Annotated[Path, typer.Argument(metavar="JOBS.yaml", help="The jobs file.")]
 Processes = Annotated[
@@ -73,7 +73,7 @@ def run(
         _write_starter(jobs_file, quiet=quiet)
         return
     if schema:
-        from refmaster.batch.json_schema import jobs_schema
+        from refmaster.batch.jobs_file import jobs_schema
         from refmaster.cli.screen import print_json
 
         print_json(jobs_schema())
@@ -83,7 +83,7 @@ def run(
         return
     if scheduler is not None and jobs is not None:
         raise SettingsError("--jobs: with --scheduler its workers are used; leave --jobs out")
-    from refmaster.batch.session import RunOptions
+    from refmaster.batch.runner import RunOptions
 
     chosen = RunOptions(
         jobs=jobs,

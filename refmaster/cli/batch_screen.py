@@ -1,4 +1,4 @@
-"""How a batch looks: a live table on a terminal, one line for each event where output is piped."""
+"""The screen of a batch: a live table on a terminal, one line for each event where output is piped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from refmaster.batch.results import STATES, counts
-from refmaster.batch.task import Event, Outcome, Task
+from refmaster.batch.task import Event, Task, TaskResult
+from refmaster.errors import ExitCode
 
 if TYPE_CHECKING:
     from refmaster.batch.decide import Decision
@@ -87,34 +88,34 @@ class BatchScreen:
         if bar is not None:
             self._live.update(bar, completed=event.share or 0.0, stage=event.stage)
 
-    def ended(self, task: Task, outcome: Outcome) -> None:
-        """Say what came of a task."""
+    def ended(self, task: Task, result: TaskResult) -> None:
+        """Say how a task ended."""
         self._ended += 1
         bar = self._bars.pop(task.key, None)
         if bar is not None:
             self._live.remove_task(bar)
         if not self._quiet:
-            self.say(self._line(task, outcome))
+            self.say(self._line(task, result))
         self._draw()
 
     def conclude(self, summary: Summary) -> None:
         """Print what failed (again, at the end, where it is seen) and the counts."""
-        failed = [row for row in summary.rows if row.outcome.code]
-        for row in failed:
-            state = STATES.get(row.outcome.code, "failed")
-            print(f"{state}: {row.task.key}: {row.outcome.message} ({row.task.place})", file=sys.stderr)
+        for row in summary.rows:
+            result = row.result
+            if result.code != ExitCode.DONE:
+                state, key, place = STATES[result.code], row.task.key, row.task.place
+                print(f"{state}: {key}: {result.message} ({place})", file=sys.stderr)
         if not self._quiet:
             tally = ", ".join(f"{number} {state}" for state, number in counts(summary.rows).items())
             print(f"{len(summary.rows)} jobs: {tally or 'none'}")
 
-    def _line(self, task: Task, outcome: Outcome) -> str:
-        state = STATES.get(outcome.code, "failed")
-        head = f"[{self._ended}/{self._total}] {state}  {task.key}"
-        if outcome.code:
-            return f"{head}: {outcome.message}"
-        lufs, peak = (outcome.achieved.get(name) for name in ("integrated_lufs", "true_peak_dbtp"))
+    def _line(self, task: Task, result: TaskResult) -> str:
+        head = f"[{self._ended}/{self._total}] {STATES[result.code]}  {task.key}"
+        if result.code != ExitCode.DONE:
+            return f"{head}: {result.message}"
+        lufs, peak = (result.achieved.get(name) for name in ("integrated_lufs", "true_peak_dbtp"))
         levels = f"  {lufs:.1f} LUFS  {peak:.1f} dBTP" if lufs is not None and peak is not None else ""
-        return f"{head}{levels}  {outcome.seconds:.1f} s"
+        return f"{head}{levels}  {result.seconds:.1f} s"
 
     def _draw(self) -> None:
         if self._live is not None:
@@ -140,7 +141,7 @@ class StopOnInterrupt:
         signal.signal(signal.SIGINT, self._before)
 
     def __call__(self) -> bool:
-        """Tell whether Ctrl-C was pressed."""
+        """Return whether Ctrl-C was pressed."""
         return self._asked
 
     def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:

@@ -33,7 +33,7 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Watch until Ctrl-C."""
-    from refmaster.batch.session import RunOptions
+    from refmaster.batch.runner import RunOptions
     from refmaster.batch.watch import Watch
     from refmaster.cli.batch_screen import BatchScreen, StopOnInterrupt
 

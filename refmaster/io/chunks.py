@@ -66,8 +66,6 @@ _LAYOUTS = {
     "W64": _Layout(40, struct.Struct("<16sQ"), counted=24, alignment=8),
     "CAF": _Layout(8, struct.Struct(">4sq"), alignment=1),
 }
-APPENDABLE = ("RIFF", "RF64", "AIFF")
-"""Forms to which `append_chunks` can append."""
 
 
 def form_of(path: Path) -> str | None:
@@ -141,7 +139,7 @@ def append_chunks(path: Path, chunks: Sequence[tuple[bytes, bytes]], *, name: st
         If it cannot be written.
     """
     form = form_of(path)
-    if form not in APPENDABLE:
+    if form not in ("RIFF", "RF64", "AIFF"):
         raise ValueError("chunks can be appended to RIFF, RF64 and AIFF files only")
     if not chunks:
         return

@@ -23,6 +23,15 @@ from refmaster.settings.model import Model, validate_document
 SHIPPED_PRIOR = Path(__file__).with_name("prior_shipped.yaml")
 LEARNED_HZ: Array = THIRDS_HZ[LEARNED_THIRDS]
 
+# Gains of the mid: broad moves (standard deviation, correlation length) and shelves. Set by hand;
+# benchmarks/choose_matching.py states what other values would do, out of sample.
+GAIN_SD_DB, GAIN_OCTAVES, SHELF_SD_DB = 1.2, 1.1, 2.0
+# Broad differences of other music that a covariance of few songs misses and would leave to mastering. Set by
+# hand after a run of benchmarks/evidence.py where `evidence` with another song did worse than no EQ.
+MISSED_SD_DB, MISSED_OCTAVES = 4.0, 2.0
+# Gains of side over mid are broader and smaller, and mostly level; set by hand.
+SIDE_GAIN_SD_DB, SIDE_GAIN_OCTAVES, SIDE_SHELF_SD_DB, SIDE_LEVEL_SD_DB = 0.5, 1.5, 0.3, 1.5
+
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Triangle = tuple[tuple[Finite, ...], ...]
 
@@ -92,26 +101,25 @@ def load_prior(path: str | Path | None = None) -> Prior:
 
 def mid_model(prior: Prior) -> ContentModel:
     """Return the model of the mid's spectrum, whose level is free."""
-    # Broad differences of other music that a covariance of few songs misses and would leave to mastering.
-    # Set by hand: with 4 dB, `evidence` against another song came nearest to the hidden gain.
-    missed = gain_covariance(THIRDS_HZ, sd_db=4.0, octaves=2.0, shelf_sd_db=0.0)
-    return _model(prior.mid, gain_covariance(THIRDS_HZ), missed, level_is_free=True)
+    missed = gain_covariance(THIRDS_HZ, sd_db=MISSED_SD_DB, octaves=MISSED_OCTAVES, shelf_sd_db=0.0)
+    return _model(prior.mid, mid_gain_covariance(THIRDS_HZ), missed, level_is_free=True)
 
 
 def side_model(prior: Prior) -> ContentModel:
     """Return the model of side over mid, whose level is part of the width."""
-    return _model(prior.side, side_gain_covariance(THIRDS_HZ), np.zeros(()), level_is_free=False)
+    gain = gain_covariance(
+        THIRDS_HZ, sd_db=SIDE_GAIN_SD_DB, octaves=SIDE_GAIN_OCTAVES, shelf_sd_db=SIDE_SHELF_SD_DB
+    )
+    return _model(prior.side, gain + SIDE_LEVEL_SD_DB**2, np.zeros(()), level_is_free=False)
 
 
-def gain_covariance(
-    frequencies_hz: Array,
-    *,
-    sd_db: float = 1.2,
-    octaves: float = 1.1,
-    shelf_sd_db: float = 2.0,
-    level_sd_db: float = 0.0,
-) -> Array:
-    """Return the covariance in dB^2 of what mastering does: broad moves, shelves at both ends, a level.
+def mid_gain_covariance(frequencies_hz: Array) -> Array:
+    """Return the covariance in dB^2 of the gains that mastering applies to the mid."""
+    return gain_covariance(frequencies_hz, sd_db=GAIN_SD_DB, octaves=GAIN_OCTAVES, shelf_sd_db=SHELF_SD_DB)
+
+
+def gain_covariance(frequencies_hz: Array, *, sd_db: float, octaves: float, shelf_sd_db: float) -> Array:
+    """Return a covariance in dB^2 of gains: broad moves, and shelves at both ends.
 
     Parameters
     ----------
@@ -121,22 +129,15 @@ def gain_covariance(
         Standard deviation and correlation length of the broad moves.
     shelf_sd_db : float
         Standard deviation of the gain of a shelf, at either end.
-    level_sd_db : float
-        Standard deviation of a gain that all bands share.
     """
     place = np.log2(frequencies_hz)
-    found = sd_db**2 * np.exp(-0.5 * ((place[:, None] - place[None]) / octaves) ** 2) + level_sd_db**2
+    found = sd_db**2 * np.exp(-0.5 * ((place[:, None] - place[None]) / octaves) ** 2)
     low, high = np.geomspace(50.0, 400.0, 8), np.geomspace(2000.0, 14000.0, 8)
     for corner, rises in [*((c, False) for c in low), *((c, True) for c in high)]:
         shelf = 1.0 / (1.0 + (frequencies_hz / corner) ** 2)
         shelf = 1.0 - shelf if rises else shelf
         found = found + shelf_sd_db**2 / len(low) * np.outer(shelf, shelf)
     return found
-
-
-def side_gain_covariance(frequencies_hz: Array) -> Array:
-    """Return the same of side over mid."""
-    return gain_covariance(frequencies_hz, sd_db=0.5, octaves=1.5, shelf_sd_db=0.3, level_sd_db=1.5)
 
 
 def lower_triangle(matrix: Array, decimals: int) -> Triangle:

@@ -8,7 +8,7 @@ import numpy as np
 
 from refmaster.matching.curves import curve_at
 from refmaster.matching.explain import explained_tone
-from refmaster.matching.tone import ToneMatch, derive_tone
+from refmaster.matching.tone import derive_tone
 from refmaster.plan import (
     Balance,
     Level,
@@ -63,11 +63,15 @@ def derive_plan(
     -------
     MasteringPlan
     """
-    match = None
+    fits: tuple[float | None, ...] = (None,) * len(references)
+    oddness = fits
     if references and (settings.tone or settings.side):
         match = derive_tone(mix, references, settings)
-    tone = _tone_stage(match, mix, references, settings)
-    limiter = LimiterSettings(ceiling_dbtp=settings.ceiling_dbtp)
+        tone = explained_tone(match, settings, stereo=mix.source.channels == 2)
+        fits, oddness = match.likely.fits, match.likely.oddness
+    else:
+        why = "tone and width are switched off" if references else "no reference was given"
+        tone = Tone(why=why, phase=settings.phase, mid=(), side=(), regions=())
     target = target_lufs(mix, references, settings)
     return MasteringPlan(
         version=1,
@@ -79,7 +83,16 @@ def derive_plan(
             channels=mix.source.channels,
             frames=mix.source.frames,
         ),
-        references=_reference_records(references, match),
+        references=tuple(
+            ReferenceRecord(
+                file=profile.source.file,
+                sha256=profile.source.sha256,
+                weight=weight,
+                fit=None if fit is None else round(fit, 1) + 0.0,
+                oddness=None if odd is None else round(odd, 2),
+            )
+            for (profile, weight), fit, odd in zip(references, fits, oddness, strict=True)
+        ),
         requested=settings,
         tone=tone,
         balance=_balance_stage(mix, references, settings, tone),
@@ -87,11 +100,7 @@ def derive_plan(
         limiter=LimiterStage(
             why=f"holds {settings.ceiling_dbtp:g} dBTP; only peaks above it are touched",
             enabled=True,
-            ceiling_dbtp=limiter.ceiling_dbtp,
-            lookahead_ms=limiter.lookahead_ms,
-            hold_ms=limiter.hold_ms,
-            sustain_ms=limiter.sustain_ms,
-            release_ms=limiter.release_ms,
+            **LimiterSettings(ceiling_dbtp=settings.ceiling_dbtp).model_dump(),
         ),
         output=Output(
             sample_rate_hz=sample_rate_hz or mix.source.sample_rate_hz,
@@ -117,33 +126,6 @@ def target_lufs(mix: Profile, references: Sequence[WeightedProfile], settings: M
         return mix.levels.integrated_lufs
     total = sum(weight for _, weight in known)
     return round(sum(lufs * weight for lufs, weight in known) / total, 3)
-
-
-def _tone_stage(
-    match: ToneMatch | None, mix: Profile, references: Sequence[WeightedProfile], settings: MatchSettings
-) -> Tone:
-    if match is not None:
-        return explained_tone(match, settings, stereo=mix.source.channels == 2)
-    why = "tone and width are switched off" if references else "no reference was given"
-    return Tone(why=why, phase=settings.phase, mid=(), side=(), regions=())
-
-
-def _reference_records(
-    references: Sequence[WeightedProfile], match: ToneMatch | None
-) -> tuple[ReferenceRecord, ...]:
-    nothing = (None,) * len(references)
-    fits = nothing if match is None else match.likely.fits
-    oddness = nothing if match is None else match.likely.oddness
-    return tuple(
-        ReferenceRecord(
-            file=profile.source.file,
-            sha256=profile.source.sha256,
-            weight=weight,
-            fit=None if fit is None else round(fit, 1) + 0.0,
-            oddness=None if odd is None else round(odd, 2),
-        )
-        for (profile, weight), fit, odd in zip(references, fits, oddness, strict=True)
-    )
 
 
 def _balance_stage(

@@ -30,26 +30,29 @@ LONGEST_SEGMENT_S = 1.2
 
 
 @dataclass(frozen=True, kw_only=True)
+class ThirdLevels:
+    """Third-octave levels: long-term, shape (bands,), and of segments in order of time, (segments, bands)."""
+
+    long_term_db: Array
+    segments_db: Array
+
+
+@dataclass(frozen=True, kw_only=True)
 class MatchFeatures:
-    """One recording's levels.
+    """The levels of one recording.
 
     Attributes
     ----------
-    mid_db : ndarray, shape (bands,)
-        Long-term level of the mid.
-    width_db : ndarray, shape (bands,), or None
-        Long-term level of the side over the mid; None for mono.
-    segment_mid_db : ndarray, shape (segments, bands)
-        Levels of segments in order of time; none where the profile has none.
-    segment_width_db : ndarray, shape (segments, bands), or None
+    mid : ThirdLevels
+        Of the mid; without segments where the profile has none.
+    width : ThirdLevels or None
+        Of the side over the mid; None for mono.
     mid_present, side_present : ndarray of bool, shape (bands,)
         Where there is energy.
     """
 
-    mid_db: Array
-    width_db: Array | None
-    segment_mid_db: Array
-    segment_width_db: Array | None
+    mid: ThirdLevels
+    width: ThirdLevels | None
     mid_present: Mask
     side_present: Mask
 
@@ -61,19 +64,20 @@ def match_features(profile: Profile) -> MatchFeatures:
     mid = np.maximum(mid, mid.max() - FLOOR_BELOW_LOUDEST_DB)
     segments = _segments(profile, profile.evidence.segment_mid_db)
     if len(segments):
-        segments = np.maximum(segments, power_mean_db(segments).max() - FLOOR_BELOW_LOUDEST_DB)
-    width = segment_width = None
+        segments = np.maximum(segments, _mean_power_db(segments).max() - FLOOR_BELOW_LOUDEST_DB)
+    width = None
     if levels.side_db is not None:
         side = values_at_thirds(smooth_power_db(levels.side_db, 1 / 3))
-        width = np.maximum(side - mid, LOWEST_SIDE_TO_MID_DB)
         side_segments = _segments(profile, profile.evidence.segment_side_db)
-        if len(side_segments) == len(segments):
-            segment_width = np.maximum(side_segments - segments, LOWEST_SIDE_TO_MID_DB)
+        if len(side_segments) != len(segments):
+            side_segments = segments[:0]
+        width = ThirdLevels(
+            long_term_db=np.maximum(side - mid, LOWEST_SIDE_TO_MID_DB),
+            segments_db=np.maximum(side_segments - segments[: len(side_segments)], LOWEST_SIDE_TO_MID_DB),
+        )
     return MatchFeatures(
-        mid_db=mid,
-        width_db=width,
-        segment_mid_db=segments,
-        segment_width_db=segment_width,
+        mid=ThirdLevels(long_term_db=mid, segments_db=segments),
+        width=width,
         mid_present=mask_at_thirds(levels.mid_present),
         side_present=mask_at_thirds(levels.side_present),
     )
@@ -85,12 +89,7 @@ def long_term_thirds_db(profile: Profile) -> Array | None:
     The profile's 1/24 octaves cannot tell on which side of an edge a partial lies; its segments can.
     """
     rows = _segments(profile, profile.evidence.segment_mid_db)
-    return power_mean_db(rows) if len(rows) else None
-
-
-def power_mean_db(rows: Array) -> Array:
-    """Return the mean power of the rows of a matrix, in dB."""
-    return power_to_db(db_to_power(rows).mean(axis=0))
+    return _mean_power_db(rows) if len(rows) else None
 
 
 def _segments(profile: Profile, rows: tuple[tuple[float, ...], ...]) -> Array:
@@ -102,3 +101,7 @@ def _segments(profile: Profile, rows: tuple[tuple[float, ...], ...]) -> Array:
     inside = (places >= 0) & (places < len(THIRDS_HZ))
     found[:, places[inside]] = np.asarray(rows)[:, inside]
     return found
+
+
+def _mean_power_db(rows: Array) -> Array:
+    return power_to_db(db_to_power(rows).mean(axis=0))

@@ -11,6 +11,7 @@ fit, set by hand; their effect on held-out music is stated by `benchmarks/choose
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -23,10 +24,10 @@ from refmaster.matching.content_prior import (
     LearnedContent,
     LearnedTrack,
     Prior,
-    gain_covariance,
     lower_triangle,
+    mid_gain_covariance,
 )
-from refmaster.matching.features import MatchFeatures, match_features
+from refmaster.matching.features import MatchFeatures, ThirdLevels, match_features
 from refmaster.matching.posterior import match_segments
 from refmaster.profile.bands import LEARNED_THIRDS
 from refmaster.profile.model import Profile
@@ -75,24 +76,24 @@ def match_residuals(tracks: Sequence[Track], progress: Progress | None = None) -
     """
     features = [match_features(track.profile) for track in tracks]
     chooser = np.random.default_rng(0)
-    gain = gain_covariance(LEARNED_HZ)
+    gain = mid_gain_covariance(LEARNED_HZ)
     root = np.linalg.cholesky(gain + 1e-6 * np.eye(len(gain)))
     jobs: list[tuple[str, int, int, MatchFeatures, MatchFeatures]] = []
     for i, whole in enumerate(features):
-        halves = _halves(whole)
+        halves = halves_of(whole)
         jobs += [("same", i, i, halves[h], halves[1 - h]) for h in (0, 1, 0, 1) if halves]
-    pairs: dict[str, list[tuple[int, int]]] = {"album": [], "other": []}
-    for i, one in enumerate(tracks):
-        for j, other in enumerate(tracks):
-            if i != j:
-                pairs["album" if one.album == other.album else "other"].append((i, j))
-    for kind, found in pairs.items():
+    for kind in ("album", "other"):
+        found = [
+            (i, j)
+            for i, j in itertools.permutations(range(len(tracks)), 2)
+            if (tracks[i].album == tracks[j].album) == (kind == "album")
+        ]
         chosen = np.sort(chooser.permutation(len(found))[: MAX_PAIRS[kind]])
         jobs += [(kind, i, j, features[i], features[j]) for i, j in (found[k] for k in chosen)]
     rows = []
     for number, (kind, i, j, own, its) in enumerate(jobs):
         hidden_by = root @ chooser.standard_normal(len(root))
-        if len(own.segment_mid_db) and len(its.segment_mid_db):
+        if len(own.mid.segments_db) and len(its.mid.segments_db):
             rows.append(_residual(kind, (tracks[i].album, tracks[j].album), own, its, hidden_by, gain))
         if progress is not None:
             progress("comparing", number + 1, len(jobs))
@@ -120,8 +121,8 @@ def fit_prior(
     """
     kept = [track for track in tracks if track.album != leave_out]
     features = [match_features(track.profile) for track in kept]
-    mids = [f.mid_db[LEARNED_THIRDS] for f in features]
-    widths = [f.width_db[LEARNED_THIRDS] for f in features if f.width_db is not None]
+    mids = [f.mid.long_term_db[LEARNED_THIRDS] for f in features]
+    widths = [f.width.long_term_db[LEARNED_THIRDS] for f in features if f.width is not None]
     for kind, found in (("finished", mids), ("stereo", widths)):
         if len(found) < MIN_TRACKS:
             raise InputError(
@@ -176,32 +177,31 @@ def _residual(
     own: MatchFeatures,
     its: MatchFeatures,
     hidden_by: Array,
-    gain_covariance_db2: Array,
+    gain_covariance: Array,
 ) -> Residual:
     """Hide the mix behind a gain, match it with the reference, and return what differs without the gain."""
-    mix, reference = own.segment_mid_db[:, LEARNED_THIRDS], its.segment_mid_db[:, LEARNED_THIRDS]
-    match = match_segments(mix - hidden_by, reference, np.zeros(len(hidden_by)), gain_covariance_db2)
+    mix, reference = own.mid.segments_db[:, LEARNED_THIRDS], its.mid.segments_db[:, LEARNED_THIRDS]
+    match = match_segments(mix - hidden_by, reference, np.zeros(len(hidden_by)), gain_covariance)
     mid = match.difference(mix, reference)
     width = None
-    if own.segment_width_db is not None and its.segment_width_db is not None:
-        width = match.difference(own.segment_width_db, its.segment_width_db)[LEARNED_THIRDS]
+    if own.width and its.width and len(own.width.segments_db) and len(its.width.segments_db):
+        width = match.difference(own.width.segments_db, its.width.segments_db)[LEARNED_THIRDS]
     return Residual(
         kind=kind, albums=albums, quality_db2=match.quality_db2, mid_db=mid - mid.mean(), width_db=width
     )
 
 
-def _halves(whole: MatchFeatures) -> list[MatchFeatures]:
+def halves_of(whole: MatchFeatures) -> list[MatchFeatures]:
     """Return the first and the second half, as far as their segments go; nothing of a short recording."""
-    count = len(whole.segment_mid_db) // 2
+    count = len(whole.mid.segments_db) // 2
     if count < MIN_HALF_SEGMENTS:
         return []
-    width = whole.segment_width_db
+
+    def cut(levels: ThirdLevels, part: slice) -> ThirdLevels:
+        return replace(levels, segments_db=levels.segments_db[part])
+
     return [
-        replace(
-            whole,
-            segment_mid_db=whole.segment_mid_db[part],
-            segment_width_db=None if width is None else width[part],
-        )
+        replace(whole, mid=cut(whole.mid, part), width=whole.width and cut(whole.width, part))
         for part in (slice(0, count), slice(count, None))
     ]
 

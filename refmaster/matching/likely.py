@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from refmaster._types import Array, Mask
+from refmaster._types import Mask
 from refmaster.matching.content_prior import Prior, mid_model, side_model
-from refmaster.matching.features import MatchFeatures
+from refmaster.matching.features import MatchFeatures, ThirdLevels
 from refmaster.matching.posterior import (
     ContentModel,
     Differences,
@@ -78,7 +78,8 @@ def likely_gains(mix: MatchFeatures, references: Sequence[WeightedFeatures], pri
         known = known & reference.mid_present
     if known.sum() >= MIN_BANDS:
         matches = _matches(mix, references, known, model)
-        found = _mid_differences(mix, references, matches, known)
+        mids = [(r.mid, weight, match) for (r, weight), match in zip(references, matches, strict=True)]
+        found = _differences(mix.mid, mids, known, level_is_free=True)
         mid = _without_level(likely_gain(found, model))
         width = _likely_width(mix, references, matches, side_model(prior))
         if count > 1:
@@ -93,34 +94,15 @@ def _matches(
     mix: MatchFeatures, references: Sequence[WeightedFeatures], known: Mask, model: ContentModel
 ) -> list[SegmentMatch | None]:
     """Match the references that have segments by their mids; None for those that have none."""
-    able = [i for i, (r, _) in enumerate(references) if len(r.segment_mid_db) and len(mix.segment_mid_db)]
+    own = mix.mid.segments_db
     found: list[SegmentMatch | None] = [None] * len(references)
+    able = [i for i, (r, _) in enumerate(references) if len(r.mid.segments_db) and len(own)]
     if able:
-        segments = [references[i][0].segment_mid_db for i in able]
+        segments = [references[i][0].mid.segments_db for i in able]
         weights = np.array([references[i][1] for i in able])
-        matches = match_references(mix.segment_mid_db, segments, known, weights, model)
-        for i, match in zip(able, matches, strict=True):
+        for i, match in zip(able, match_references(own, segments, known, weights, model), strict=True):
             found[i] = match
     return found
-
-
-def _mid_differences(
-    mix: MatchFeatures,
-    references: Sequence[WeightedFeatures],
-    matches: Sequence[SegmentMatch | None],
-    known: Mask,
-) -> Differences:
-    long_term = [reference.mid_db - mix.mid_db for reference, _ in references]
-    matched = [
-        whole if match is None else match.difference(mix.segment_mid_db, reference.segment_mid_db)
-        for (reference, _), match, whole in zip(references, matches, long_term, strict=True)
-    ]
-
-    def level_removed(rows: list[Array]) -> list[Array]:
-        return [row - row[known].mean() for row in rows]
-
-    weights = [weight for _, weight in references]
-    return _differences(level_removed(matched), level_removed(long_term), matches, weights, known)
 
 
 def _likely_width(
@@ -131,38 +113,40 @@ def _likely_width(
 ) -> LikelyGain | None:
     """Compare side over mid between the segments that the mids were matched by."""
     known = LEARNED_THIRDS & mix.side_present
-    matched, long_term, weights = [], [], []
-    used: list[SegmentMatch | None] = []
+    widths = []
     for (reference, weight), match in zip(references, matches, strict=True):
-        if mix.width_db is None or reference.width_db is None:
-            continue
-        known = known & reference.side_present
-        long_term.append(reference.width_db - mix.width_db)
-        weights.append(weight)
-        own, its = mix.segment_width_db, reference.segment_width_db
-        if match is None or own is None or its is None:
-            matched.append(long_term[-1])
-            used.append(None)
-        else:
-            matched.append(match.difference(own, its))
-            used.append(match)
-    if not used or known.sum() < MIN_BANDS:
+        if reference.width is not None:
+            known = known & reference.side_present
+            widths.append((reference.width, weight, match))
+    if mix.width is None or not widths or known.sum() < MIN_BANDS:
         return None
-    return likely_gain(_differences(matched, long_term, used, weights, known), model)
+    return likely_gain(_differences(mix.width, widths, known, level_is_free=False), model)
 
 
 def _differences(
-    matched: list[Array],
-    long_term: list[Array],
-    matches: Sequence[SegmentMatch | None],
-    weights: list[float],
+    mix: ThirdLevels,
+    references: Sequence[tuple[ThirdLevels, float, SegmentMatch | None]],
     known: Mask,
+    *,
+    level_is_free: bool,
 ) -> Differences:
+    matched, long_term, quality = [], [], []
+    for reference, _, match in references:
+        long_term.append(reference.long_term_db - mix.long_term_db)
+        if match is not None and len(mix.segments_db) and len(reference.segments_db):
+            matched.append(match.difference(mix.segments_db, reference.segments_db))
+            quality.append(match.quality_db2)
+        else:
+            matched.append(long_term[-1])
+            quality.append(UNMATCHED_DB2)
+    if level_is_free:
+        matched, long_term = ([row - row[known].mean() for row in rows] for rows in (matched, long_term))
+    weights = np.array([weight for _, weight, _ in references])
     return Differences(
         matched_db=np.array(matched),
         long_term_db=np.array(long_term),
-        quality_db2=np.array([UNMATCHED_DB2 if match is None else match.quality_db2 for match in matches]),
-        weights=np.array(weights) / np.sum(weights),
+        quality_db2=np.array(quality),
+        weights=weights / weights.sum(),
         known=known,
     )
 

@@ -12,10 +12,9 @@ far   Other music. The difference of the long-term spectra has content N(0, k co
 Both scales are integrated out by the marginal likelihood; q says how likely "near" is. Level is free (mid)
 or part of the gain (side over mid).
 
-Constants were chosen on mixes that hid finished music behind random engineers, by how well the hidden gain
-was found again: `benchmarks/evidence.py` reports that error for any choice. How likely the gain's and the
-content's make held-out music, `benchmarks/choose_matching.py` states. The others are conventions of the
-method or numerical guards, and say so.
+Constants without a comment of their own were set by hand on finished music hidden behind random engineers;
+`benchmarks/choose_matching.py` states what other values would do, out of sample, and `benchmarks/evidence.py`
+judges the written masters.
 """
 
 from __future__ import annotations
@@ -104,7 +103,7 @@ class SegmentMatch:
 
 @dataclass(frozen=True, kw_only=True)
 class Differences:
-    """What references differ from a mix by, in dB.
+    """Differences of references to a mix, in dB.
 
     Attributes
     ----------

@@ -43,8 +43,8 @@ from refmaster.settings.match import FULL_RESOLUTION_OCTAVES, MatchSettings
 # Low side is a mono-compatibility matter: it is never boosted here, whatever the reference does.
 NO_WIDTH_BOOST_BELOW_HZ = 100.0
 FULL_WIDTH_BOOST_FROM_HZ = 200.0
-# Third-octave exactness of `full`: the curve is corrected by what its own prediction misses. Enough steps for
-# tests/matching to find every third octave within 0.1 dB.
+# Third-octave exactness of `full`: the curve is corrected by what its own prediction misses. Set by hand:
+# enough steps to come within 0.1 dB RMS.
 FULL_ITERATIONS = 40
 FULL_STEP = 0.8
 
@@ -63,9 +63,9 @@ class ToneMatch:
     known : ndarray of bool, shape (bands,)
         Where mix and reference both have energy.
     likely : Likely
-        What of the difference is likely mastering, in third octaves.
+        The gains that are likely mastering, in third octaves.
     prior : Prior
-        What told it from content.
+        The prior that told them from content.
     corridor : tuple of (Hz, dB, dB)
         Lowest and highest reference over the mix in third octaves, level removed, where all have energy;
         empty for a single reference.
@@ -83,7 +83,7 @@ class ToneMatch:
 
 @dataclass(frozen=True)
 class _Difference:
-    """What a curve is made from: the difference in the bands, where it is known, and what is likely of it."""
+    """The difference that a curve is made from, and the part of it that is likely mastering."""
 
     frequencies_hz: Array
     db: Array
@@ -110,7 +110,7 @@ def derive_tone(
     frequencies = band_centers_hz(mix.source.sample_rate_hz)
     levels = band_levels(mix, frequencies)
     others = [(band_levels(profile, frequencies), weight) for profile, weight in references]
-    difference, known = _mid_difference(levels, others)
+    difference, known = _difference(levels, others, _mid_reading, level_is_free=True)
 
     prior = load_prior(settings.prior)
     own = match_features(mix)
@@ -124,7 +124,7 @@ def derive_tone(
         tone = _Difference(frequencies, difference, known, gain, near_weight=near, level_is_free=True)
         at_thirds = _thirds_difference(mix, references, difference, known)
         mid = _mid_curve(levels, tone, at_thirds, settings)
-    width_difference, width_known = _width_difference(levels, others)
+    width_difference, width_known = _difference(levels, others, _width_reading, level_is_free=False)
     if settings.side and width_known.any():
         gain = _gain_db(likely.width)
         image = _Difference(
@@ -149,8 +149,8 @@ def tonal_distance_db(profile: Profile, reference: Profile) -> float | None:
     Only bands in which both have energy count; None where there are none.
     """
     frequencies = band_centers_hz(min(profile.source.sample_rate_hz, reference.source.sample_rate_hz))
-    reference_levels = band_levels(reference, frequencies)
-    difference, known = _mid_difference(band_levels(profile, frequencies), [(reference_levels, 1.0)])
+    own, others = band_levels(profile, frequencies), [(band_levels(reference, frequencies), 1.0)]
+    difference, known = _difference(own, others, _mid_reading, level_is_free=True)
     return third_octave_rms_db(difference, known)
 
 
@@ -158,43 +158,39 @@ def _gain_db(likely: LikelyGain | None) -> Array:
     return np.zeros(len(THIRDS_HZ)) if likely is None else likely.gain_db
 
 
-def _mid_difference(mix: BandLevels, references: list[tuple[BandLevels, float]]) -> tuple[Array, Mask]:
-    """Return the weighted mean difference to the references, level removed, and where it is known."""
-    mix_db = smooth_power_db(mix.mid_db, 1 / 3)
-    found = []
-    for reference, weight in references:
-        both = mix.mid_present & reference.mid_present
-        each = smooth_power_db(reference.mid_db, 1 / 3) - mix_db
-        counts = both & judged(mix.frequencies_hz)
-        found.append((each - (each[counts].mean() if counts.any() else 0.0), both, weight))
-    return _weighted_mean(found, len(mix_db))
+def _mid_reading(levels: BandLevels) -> tuple[Array, Mask]:
+    return smooth_power_db(levels.mid_db, 1 / 3), levels.mid_present
 
 
-def _width_difference(mix: BandLevels, references: list[tuple[BandLevels, float]]) -> tuple[Array, Mask]:
-    """Return the weighted mean difference in side over mid to stereo references, and where it is known."""
-    own = _width_db(mix)
-    found = []
-    for reference, weight in references:
-        its = _width_db(reference)
-        if own is not None and its is not None:
-            found.append((its - own, mix.side_present & reference.side_present, weight))
-    return _weighted_mean(found, len(mix.mid_db))
-
-
-def _width_db(levels: BandLevels) -> Array | None:
+def _width_reading(levels: BandLevels) -> tuple[Array, Mask] | None:
+    """Return side over mid and where there is any, or None for mono."""
     if levels.side_db is None:
         return None
-    return smooth_power_db(levels.side_db, 1 / 3) - smooth_power_db(levels.mid_db, 1 / 3)
+    return smooth_power_db(levels.side_db, 1 / 3) - smooth_power_db(levels.mid_db, 1 / 3), levels.side_present
 
 
-def _weighted_mean(found: list[tuple[Array, Mask, float]], count: int) -> tuple[Array, Mask]:
-    """Return the mean of (values, where they are known, weight), 0 where none is known, and where any is."""
-    total, weights = np.zeros(count), np.zeros(count)
-    for values, known, weight in found:
-        total += np.where(known, weight * values, 0.0)
-        weights += np.where(known, weight, 0.0)
-    some = weights > 0.0
-    return np.divide(total, weights, out=np.zeros(count), where=some), some
+def _difference(
+    mix: BandLevels,
+    references: list[tuple[BandLevels, float]],
+    reading: Callable[[BandLevels], tuple[Array, Mask] | None],
+    *,
+    level_is_free: bool,
+) -> tuple[Array, Mask]:
+    """Return the weighted mean difference to the references, 0 where it is unknown, and where it is known."""
+    own = reading(mix)
+    total, weights = np.zeros(len(mix.mid_db)), np.zeros(len(mix.mid_db))
+    for reference, weight in references:
+        its = reading(reference)
+        if own is None or its is None:
+            continue
+        each, both = its[0] - own[0], own[1] & its[1]
+        counts = both & judged(mix.frequencies_hz)
+        if level_is_free and counts.any():
+            each = each - each[counts].mean()
+        total += np.where(both, weight * each, 0.0)
+        weights += np.where(both, weight, 0.0)
+    known = weights > 0.0
+    return np.divide(total, weights, out=np.zeros_like(total), where=known), known
 
 
 def _thirds_difference(
@@ -306,7 +302,7 @@ def _corridor(
     known = mix.mid_present & JUDGED_THIRDS
     for reference in references:
         known = known & reference.mid_present
-    above = np.array([(reference.mid_db - mix.mid_db)[known] for reference in references])
+    above = np.array([(reference.mid.long_term_db - mix.mid.long_term_db)[known] for reference in references])
     above -= above.mean(axis=1, keepdims=True)
     rows = zip(THIRDS_HZ[known], above.min(axis=0), above.max(axis=0), strict=True)
     return tuple((float(hz), float(low), float(high)) for hz, low, high in rows)

@@ -13,6 +13,7 @@ import contextlib
 import functools
 import os
 import secrets
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ WAIT_S = 600.0  # for another process that measures the same file; then measure 
 _LOCKS = 1024
 _IN_MEMORY = 16
 
-_memory: dict[str, Profile] = {}  # the one used last comes last
+_memory: OrderedDict[str, Profile] = OrderedDict()  # the one used last comes last
 
 
 def default_folder() -> Path:
@@ -73,7 +74,7 @@ def cached_profile(
     profile = _memory.pop(key, None) or _from_folder(folder or default_folder(), key, path, progress, stage)
     _memory[key] = profile
     if len(_memory) > _IN_MEMORY:
-        del _memory[next(iter(_memory))]
+        _memory.popitem(last=False)
     if is_yaml(path) or profile.source.file == str(path):
         return profile
     return profile.model_copy(update={"source": profile.source.model_copy(update={"file": str(path)})})
@@ -114,7 +115,7 @@ def trim(folder: Path, max_bytes: int = MAX_BYTES) -> None:
 
 @functools.lru_cache(4096)
 def _sha256(path: Path, _facts: tuple[int, ...]) -> str:
-    from refmaster.io.sink import sha256_of
+    from refmaster.io.digest import sha256_of
 
     return sha256_of(path)
 

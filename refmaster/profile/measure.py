@@ -29,7 +29,7 @@ from refmaster.units import power_to_db
 from refmaster.version import made_by
 
 if TYPE_CHECKING:
-    from refmaster.io.sink import FileDigest
+    from refmaster.io.digest import FileDigest
 
 DECIMALS = 3
 
@@ -110,10 +110,9 @@ def measure(
 
 
 def _digest(source: AudioSource) -> FileDigest | None:
-    from refmaster.io.sink import FileDigest
+    from refmaster.io.digest import FileDigest
 
-    path = getattr(source, "path", None)
-    return None if path is None else FileDigest(path)
+    return None if source.path is None else FileDigest(source.path)
 
 
 def _source_facts(source: AudioSource, frames: int, digest: FileDigest | None) -> SourceFacts:

@@ -1,4 +1,4 @@
-"""A profile: what one recording measures, with the evidence behind it.
+"""A profile: the measurements of one recording, whole and segment by segment.
 
 A profile is data. It holds no audio, can be saved as YAML and stands wherever a reference file can. Values
 are rounded when they are measured (levels to 0.001 dB), so that a saved profile and a fresh one are the
@@ -28,7 +28,7 @@ Series = tuple[float, ...]
 
 
 class SourceFacts(Model):
-    """What was measured."""
+    """The recording that was measured."""
 
     file: str = Field(description="path as given")
     sha256: str | None = Field(description="of the file; null for an array")
@@ -101,7 +101,7 @@ class TimeSeries(Model):
 
 
 class Profile(Model):
-    """What one recording measures."""
+    """The measurements of one recording."""
 
     version: int = Field(ge=1, le=1)
     made_by: str
@@ -118,7 +118,7 @@ class Profile(Model):
         return Path(self.source.file).name
 
     def single_values(self) -> dict[str, Any]:
-        """Return what a profile says in single values, as JSON data: no spectra, no series."""
+        """Return the single values of a profile as JSON data: no spectra, no series."""
         return {
             "source": self.source.model_dump(mode="json"),
             **self.levels.model_dump(mode="json"),
@@ -127,7 +127,7 @@ class Profile(Model):
 
     @property
     def is_silent(self) -> bool:
-        """True where no band from 20 Hz up holds anything: digital silence, or a constant."""
+        """Whether no band from 20 Hz up holds anything: digital silence, or a constant."""
         return max((*self.spectrum.mid_db, *self.spectrum.side_db), default=FLOOR_DB) < SILENT_BELOW_DB
 
 

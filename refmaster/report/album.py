@@ -100,7 +100,7 @@ def _engineers_json(result: AlbumResult) -> list[dict[str, Any]]:
 
 
 def _model_json(result: AlbumResult) -> dict[str, Any] | None:
-    """Return what the model found: the songs' variances, outliers, and the engineers' widths."""
+    """Return the model's estimates: the songs' variances, outliers, and the engineers' widths."""
     moves = result.moves
     if moves is None:
         return None

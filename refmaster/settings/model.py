@@ -51,16 +51,24 @@ def validate_document(model: type[M], document: Document) -> M:
 
 def document_problems(model: type[BaseModel], document: Document, error: ValidationError) -> list[Problem]:
     """Place every error of a failed validation in its document."""
-    problems = []
-    for item in error.errors(include_url=False):
-        path = _data_path(document.data, item["loc"])
-        unknown = item["type"] == "extra_forbidden"
-        text = _message(item, known_keys(model, path[:-1]) if unknown else [], path)
-        problems.append(document.problem(path, text, at_key=unknown))
+    problems = [document_problem(model, document, item) for item in error.errors(include_url=False)]
     unique: dict[tuple[int, int, str, str], Problem] = {}
     for p in problems:
         unique.setdefault((p.line, p.column, p.key_path, p.message), p)
     return list(unique.values())
+
+
+def document_problem(
+    model: type[BaseModel], document: Document, item: Any, *, within: KeyPath = ()
+) -> Problem:
+    """Place one error of a validation, of the part of the document that stands at `within`."""
+    data = document.data
+    for part in within:
+        data = data[part]
+    path = _data_path(data, item["loc"])
+    unknown = item["type"] == "extra_forbidden"
+    text = _message(item, known_keys(model, path[:-1]) if unknown else [], path)
+    return document.problem((*within, *path), text, at_key=unknown)
 
 
 def settings_from(model: type[M], values: dict[str, Any], *, names: dict[str, str] | None = None) -> M:

@@ -189,8 +189,7 @@ def test_a_new_kind_is_a_class_and_a_line(project: Project, monkeypatch: pytest.
     from typing import ClassVar, Literal
 
     from refmaster.batch import kinds
-    from refmaster.batch.kinds.measure import MeasureKind
-    from refmaster.batch.schema import MeasureJob
+    from refmaster.batch.kinds.measure import MeasureJob, MeasureKind
 
     class LookJob(MeasureJob):
         kind: Literal["look"] = "look"  # type: ignore[assignment]

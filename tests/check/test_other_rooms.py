@@ -10,11 +10,11 @@ import pytest
 import soundfile as sf
 from mutagen.flac import FLAC
 from numpy.typing import NDArray
-from refmaster.engines.findings import engine_findings
 
 from refmaster import MasteringPlan, MatchSettings, Profile, measure, open_audio, render_file
 from refmaster.check.findings import Finding
 from refmaster.compare.comparison import compare_engines
+from refmaster.engines.registry import engine_named
 from refmaster.matching.derive import derive_plan
 
 Case = Callable[[Path], list[Finding]]
@@ -70,7 +70,8 @@ def engine(
     plan = at_rest(mix)
     tone = plan.tone.model_copy(update={"mid": ((100.0, 0.0),), "side": ((100.0, width_db),)})
     requested = plan.requested.model_copy(update={"engine": name})
-    return engine_findings([], plan.model_copy(update={"tone": tone, "requested": requested}), mix)
+    plan = plan.model_copy(update={"tone": tone, "requested": requested})
+    return engine_named(plan.requested.engine).findings([], plan, mix)
 
 
 def compared(folder: Path, *, seed: int) -> list[Finding]:

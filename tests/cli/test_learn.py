@@ -48,6 +48,17 @@ def test_a_prior_is_learned_and_used(command, catalogue, tmp_path):
     assert json.loads(out)["plan"]["tone"]["prior"].startswith(str(prior))
 
 
+def test_each_recording_is_measured_once(command, catalogue, tmp_path, monkeypatch):
+    assert command("learn", catalogue, "-o", tmp_path / "one.yaml")[0] == 0
+
+    def measuring(*_):
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr("refmaster.profile.cache._measured", measuring)
+    assert command("learn", catalogue, "-o", tmp_path / "two.yaml")[0] == 0
+    assert (tmp_path / "one.yaml").read_text() == (tmp_path / "two.yaml").read_text().replace("two", "one")
+
+
 def test_albums_come_from_a_table_where_folders_do_not_tell(command, catalogue, tmp_path):
     table = tmp_path / "albums.csv"
     table.write_text("file,album\n" + "".join(f"{i}.wav,one\n" for i in range(4)))

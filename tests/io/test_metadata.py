@@ -21,10 +21,12 @@ from mutagen.mp4 import MP4, MP4Cover
 
 from refmaster.errors import AudioError, OutputError
 from refmaster.io import chunks, ffmpeg, wave
+from refmaster.io.digest import sha256_of
+from refmaster.io.formats import OutputFormat
 from refmaster.io.metadata.broadcast import BextLoudness
 from refmaster.io.metadata.copy import copy_metadata
 from refmaster.io.open import open_audio
-from refmaster.io.sink import AudioSink, OutputFormat, sha256_of
+from refmaster.io.sink import AudioSink
 
 needs_ffmpeg = pytest.mark.skipif(not ffmpeg.available(), reason="ffmpeg and ffprobe are not on the PATH")
 

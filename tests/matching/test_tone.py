@@ -6,9 +6,6 @@ import pytest
 from refmaster.matching.tone import derive_tone, tonal_distance_db
 from refmaster.profile.bands import (
     band_centers_hz,
-    cutoff_hz,
-    energy_mask,
-    smooth,
     smooth_power_db,
     third_octave_rms_db,
 )
@@ -140,17 +137,3 @@ def test_distance_is_symmetric_and_level_free(make_profile):
     assert tonal_distance_db(one, one) == pytest.approx(0.0, abs=1e-9)
     assert tonal_distance_db(one, other) == pytest.approx(tonal_distance_db(other, one))
     assert tonal_distance_db(one, other) > 1.5
-
-
-def test_masks_and_cutoffs(pink_db):
-    assert cutoff_hz(HZ, pink_db(HZ)) is None
-    assert cutoff_hz(HZ, np.where(HZ < 16000, pink_db(HZ), -130.0)) == pytest.approx(16000, rel=0.06)
-    assert not energy_mask(HZ, np.full(len(HZ), -150.0)).any()
-
-
-def test_smoothing_keeps_constants_and_ignores_what_does_not_count(rng):
-    mask = rng.random(len(HZ)) > 0.3
-    values = np.where(mask, 3.0, 1e6)
-    for octaves in (1 / 12, 1 / 3, 1.0, 2.0):
-        kept = smooth(values, mask, octaves)
-        np.testing.assert_allclose(kept[mask], 3.0)

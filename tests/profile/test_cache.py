@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import threading
 import time
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from refmaster.profile.model import Profile, save_profile
 
 @pytest.fixture(autouse=True)
 def _empty_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "_memory", {})
+    monkeypatch.setattr(cache, "_memory", OrderedDict())
 
 
 @pytest.fixture

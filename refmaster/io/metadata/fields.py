@@ -64,7 +64,7 @@ class Tags:
     unheld_frames : set of str
         Frames of that tag that the neutral fields cannot hold.
     notes : list of str
-        What was left out.
+        One sentence for everything that was left out.
     """
 
     fields: dict[str, list[str]] = field(default_factory=dict)
