@@ -25,16 +25,26 @@ class SecondOpinion:
     ----------
     integrated_lufs : float or None
         None for silence, and where the recording was not measured.
-    skipped : str
-        Why it was not measured; empty where it was.
+    difference_lu : float or None
+        To refmaster's own value.
+    skipped : str or None
+        Why it was not measured; None where it was.
     """
 
     integrated_lufs: float | None = None
-    skipped: str = ""
+    difference_lu: float | None = None
+    skipped: str | None = None
 
 
-def second_opinion(source: AudioSource) -> SecondOpinion:
+def second_opinion(source: AudioSource, own_lufs: float | None) -> SecondOpinion:
     """Measure a recording with pyloudnorm (BS.1770-4, the K-weighting filters of De Man).
+
+    Parameters
+    ----------
+    source : AudioSource
+        Mono or stereo; it is read whole.
+    own_lufs : float or None
+        Its integrated loudness by refmaster; None for silence.
 
     Raises
     ------
@@ -55,8 +65,10 @@ def second_opinion(source: AudioSource) -> SecondOpinion:
         return SecondOpinion(skipped=f"under {MIN_DURATION_S} s there is no loudness")
     import pyloudnorm
 
-    meter = pyloudnorm.Meter(rate, filter_class="DeMan")
     audio = np.concatenate(blocks)
     blocks.clear()
-    loudness_lufs = float(meter.integrated_loudness(audio))
-    return SecondOpinion(integrated_lufs=round(loudness_lufs, 3) if np.isfinite(loudness_lufs) else None)
+    lufs = float(pyloudnorm.Meter(rate, filter_class="DeMan").integrated_loudness(audio))
+    if not np.isfinite(lufs):
+        return SecondOpinion()
+    difference_lu = None if own_lufs is None else round(lufs - own_lufs, 3)
+    return SecondOpinion(integrated_lufs=round(lufs, 3), difference_lu=difference_lu)

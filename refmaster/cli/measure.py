@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,54 +60,37 @@ def run(
         check_destination(save, overwrite=overwrite, inputs=files)
     with screen.progress_bar(not (quiet or as_json)) as progress:
         profiles = [profile_of(path, progress, stage="measuring") for path in files]
-    opinions = [_opinion(path) for path in files] if second_opinion else []
+    opinions = [_opinion(*pair) for pair in zip(files, profiles, strict=True)] if second_opinion else []
     if save is not None:
         save_profile(profiles[0], save, overwrite=overwrite)
     if as_json:
         found: dict[str, Any] = {"profiles": [profile.model_dump(mode="json") for profile in profiles]}
         if opinions:
-            found["second_opinions"] = [_opinion_json(p, o) for p, o in zip(profiles, opinions, strict=True)]
+            found["second_opinions"] = [{"meter": "pyloudnorm", **asdict(o)} for o in opinions]
         screen.print_json(found)
     elif not quiet:
-        screen.print_profiles(profiles, _opinion_rows(profiles, opinions))
+        screen.print_profiles(profiles, _opinion_rows(opinions))
         for profile, opinion in zip(profiles, opinions, strict=bool(opinions)):
             if opinion.skipped:
                 print(f"note: {profile.name} was not measured by pyloudnorm: {opinion.skipped}")
 
 
-def _opinion(path: Path) -> SecondOpinion:
+def _opinion(path: Path, profile: Profile) -> SecondOpinion:
     from refmaster.check.second_opinion import SecondOpinion, second_opinion
     from refmaster.io.open import open_audio
     from refmaster.profile.model import is_profile_path
 
     if is_profile_path(path):
         return SecondOpinion(skipped="a saved profile holds no audio")
-    return second_opinion(open_audio(path))
+    return second_opinion(open_audio(path), profile.levels.integrated_lufs)
 
 
-def _difference_lu(profile: Profile, opinion: SecondOpinion) -> float | None:
-    ours, other = profile.levels.integrated_lufs, opinion.integrated_lufs
-    return None if ours is None or other is None else other - ours
-
-
-def _opinion_rows(profiles: Sequence[Profile], opinions: Sequence[SecondOpinion]) -> list[list[str]]:
+def _opinion_rows(opinions: Sequence[SecondOpinion]) -> list[list[str]]:
     if not opinions:
         return []
     from refmaster.report.result import shown
 
-    differences = [_difference_lu(p, o) for p, o in zip(profiles, opinions, strict=True)]
     return [
         ["By pyloudnorm", "LUFS", *(shown(o.integrated_lufs) for o in opinions)],
-        ["Difference", "LU", *(shown(difference, "{:+.3f}") for difference in differences)],
+        ["Difference", "LU", *(shown(o.difference_lu, "{:+.3f}") for o in opinions)],
     ]
-
-
-def _opinion_json(profile: Profile, opinion: SecondOpinion) -> dict[str, Any]:
-    from refmaster.report.result import rounded
-
-    return {
-        "meter": "pyloudnorm",
-        "integrated_lufs": opinion.integrated_lufs,
-        "difference_lu": rounded(_difference_lu(profile, opinion)),
-        "skipped": opinion.skipped or None,
-    }
