@@ -20,6 +20,7 @@ from refmaster.matching.tone import tonal_distance_db
 from refmaster.profile.bands import energy_mask, judged, smooth_power_db
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
+from refmaster.profile.obtain import profiles_side_by_side
 from refmaster.settings.match import MatchSettings
 
 KEPT_NAMES = ("refmaster", "matchering", "gain")
@@ -110,9 +111,8 @@ def compare_engines(
     mix_source, reference_source = open_audio(mix), open_audio(reference)
     require_supported(mix_source)
     kept = _destinations(Path(mix), keep, overwrite=overwrite, inputs=[Path(mix), Path(reference)])
-    mix_profile = measure(mix_source, progress=progress)
+    mix_profile, (reference_profile,) = profiles_side_by_side(mix_source, [reference_source], progress)
     require_usable(mix_profile, "mix")
-    reference_profile = measure(reference_source, progress=progress, stage="measuring the reference")
     require_usable(reference_profile, "reference")
     asked = {engine_named(settings.engine).label: settings, "matchering": None, "gain": _gain_only(settings)}
     masters: list[ComparedMaster] = []

@@ -7,13 +7,15 @@ whichever engine is chosen.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from refmaster._types import Progress
-from refmaster.check.findings import Finding
-from refmaster.io.source import AudioSource
-from refmaster.plan import MasteringPlan
-from refmaster.profile.model import Profile
-from refmaster.profile.obtain import Recording
+if TYPE_CHECKING:  # so that asking an engine what it needs, as the planning of a batch does, imports no NumPy
+    from refmaster._types import Progress
+    from refmaster.check.findings import Finding
+    from refmaster.io.source import AudioSource
+    from refmaster.plan import MasteringPlan
+    from refmaster.profile.model import Profile
+    from refmaster.profile.obtain import Recording
 
 
 class Engine:

@@ -42,7 +42,7 @@ def profile_of(
 
 
 def profiles_side_by_side(
-    mix: Recording, references: Sequence[Recording], progress: Progress | None, *, use_cache: bool
+    mix: Recording, references: Sequence[Recording], progress: Progress | None, *, use_cache: bool = False
 ) -> tuple[Profile, list[Profile]]:
     """Return the profiles of mix and references, the references measured in turn on a thread of their own.
 

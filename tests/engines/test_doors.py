@@ -64,3 +64,12 @@ def test_an_override_counts_and_not_what_it_replaces(songs):
     assert load_album(songs / "album.yaml", engine="refmaster").settings.match.engine == "refmaster"
     with pytest.raises(SettingsError, match=r"album\.yaml:3:17: match\.engine: .*only refmaster's own"):
         load_album(songs / "album.yaml")
+
+
+def test_asking_the_own_engine_what_it_needs_imports_no_numpy():
+    code = (
+        "import sys; from refmaster.engines.registry import engine_named\n"
+        "assert not engine_named('refmaster').needs_recordings\n"
+        "sys.exit('numpy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
