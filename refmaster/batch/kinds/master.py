@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -12,12 +12,10 @@ from refmaster.batch.kinds.base import Kind, Produced, Staged
 from refmaster.batch.planner import JobPlanner
 from refmaster.batch.schema import Job, MasterKeys, Paths
 from refmaster.batch.task import Task
+from refmaster.engines.registry import engine_named
 from refmaster.errors import SettingsError
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.output import OutputSettings
-
-if TYPE_CHECKING:
-    from refmaster.engines.base import Engine
 
 
 class MasterJob(MasterKeys, Job):
@@ -38,14 +36,13 @@ class MasterKind(Kind[MasterJob]):
     def plan(self, planner: JobPlanner[MasterJob]) -> Iterable[Task]:
         """Return a task for each mix."""
         settings = planner.match_settings()
-        engine = _other_engine(settings)
-        references = planner.references(as_audio=engine is not None and engine.needs_recordings)
-        if engine is not None:
-            try:
-                engine.check(references.locations)
-            except SettingsError as error:
-                planner.problem(("reference",), str(error))
-                return
+        engine = engine_named(settings.get("engine", MatchSettings().engine))
+        references = planner.references(as_audio=engine.needs_recordings)
+        try:
+            engine.check(references.locations)
+        except SettingsError as error:
+            planner.problem(("reference",), str(error))
+            return
         options: dict[str, Any] = {name: planner.inherited(name)[0] for name in OutputSettings.model_fields}
         options |= {"settings": settings, "weights": references.weights}
         save_plan = planner.inherited("save_plan")[0]
@@ -97,13 +94,3 @@ class MasterKind(Kind[MasterJob]):
             },
             findings=result.findings,
         )
-
-
-def _other_engine(settings: dict[str, Any]) -> Engine | None:
-    """Return the engine asked for; None for refmaster's own, which takes all, so that nothing is imported."""
-    name = settings.get("engine")
-    if name in (None, MatchSettings.model_fields["engine"].default):
-        return None
-    from refmaster.engines.registry import engine_named
-
-    return engine_named(name)
