@@ -78,16 +78,20 @@ def absolute(text: str, place: Place, key: KeyPath, problems: Problems) -> str:
 
     Where a variable is not set, that is noted and an empty string returned.
     """
-    names = [match[1] or match[2] or "" for match in _VARIABLE.finditer(text) if match[0] != "$$"]
-    missing = [name for name in names if name not in os.environ]
+    missing = []
+
+    def value(match: re.Match[str]) -> str:
+        if match[0] == "$$":
+            return "$"
+        name = match[1] or match[2] or ""
+        if name not in os.environ:
+            missing.append(name)
+        return os.environ.get(name, "")
+
+    path = _VARIABLE.sub(value, text).removeprefix("file://")
     for name in missing:
         problems.add(place, key, f"the environment variable {name!r} is not set")
-    if missing:
-        return ""
-    path = _VARIABLE.sub(lambda match: os.environ.get(match[1] or match[2] or "", "$"), text)
-    path = path.removeprefix("file://")
-    if storage.is_url(path):
-        return path
-    if path == "~" or path.startswith("~/"):
-        path = str(Path.home()) + path[1:]
+    if missing or storage.is_url(path):
+        return "" if missing else path
+    path = os.path.expanduser(path)  # noqa: PTH111 - text, as it was written
     return os.path.normpath(Path(place.document.name).absolute().parent / path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -202,6 +204,11 @@ def test_a_new_kind_is_a_class_and_a_line(project: Project, monkeypatch: pytest.
     project.write("version: 1\njobs: [{kind: look, file: mixes}]\n")
     _, tasks = plan_batch(project.jobs_file)
     assert [task.kind for task in tasks] == ["look", "look"]
+
+
+def test_planning_imports_nothing_heavy() -> None:
+    code = "import sys, refmaster.batch.session; print({'numpy', 'soundfile', 'scipy'} & {*sys.modules})"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
 
 
 def test_paths_are_relative_to_the_file(project: Project, tmp_path: Path) -> None:
