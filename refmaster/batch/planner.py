@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from refmaster.batch import storage
 from refmaster.batch.names import TAG_FIELDS, fill, tag_values, template_fields
-from refmaster.batch.problems import Place, Problems, absolute, advice
+from refmaster.batch.problems import Place, Problems, absolute, advice, numbered
 from refmaster.batch.schema import Defaults, Job, Target, WeightedReference
 from refmaster.batch.task import Task
 from refmaster.errors import InputError, SettingsError
@@ -109,7 +109,7 @@ class JobPlanner(Generic[JobT]):
     def files(self, name: str) -> list[str]:
         """Return the recordings that a field names, each once, in order."""
         found: dict[str, None] = {}
-        for key, text in _numbered(name, getattr(self.job, name)):
+        for key, text in numbered(name, getattr(self.job, name)):
             location = self.location(text, key)
             if not location:
                 continue
@@ -152,7 +152,7 @@ class JobPlanner(Generic[JobT]):
         """Return the job's references: profiles where they are named ones, recordings with `as_audio`."""
         value, place = self.inherited("reference", inherit=inherit)
         used = References()
-        for key, item in _numbered("reference", value):
+        for key, item in numbered("reference", value):
             entry = item if isinstance(item, WeightedReference) else WeightedReference(name=item)
             if entry.name not in self._loaded.references:
                 location = self._unnamed_reference(entry.name, place, key)
@@ -170,7 +170,8 @@ class JobPlanner(Generic[JobT]):
     def _unnamed_reference(self, text: str, place: Place, key: KeyPath) -> str:
         location = absolute(text, place, key, self._planner.problems)
         if location and not storage.is_found(location):
-            hint = f"; {advice(text, self._loaded.references)}" if self._loaded.references else ""
+            named = self._loaded.references
+            hint = f"; {advice(text, named, 'named here')}" if named else ""
             self.problem(key, f"neither a named reference nor a file: {text}{hint}", place)
         return location
 
@@ -256,10 +257,3 @@ class JobPlanner(Generic[JobT]):
 
     def _title(self, source: str) -> str:
         return self.job.title or Path(storage.base_name(source)).stem
-
-
-def _numbered(name: str, value: Any) -> list[tuple[KeyPath, Any]]:
-    """Return a field's items with their key paths, whether it holds one, several or none."""
-    if isinstance(value, tuple):
-        return [((name, number), item) for number, item in enumerate(value)]
-    return [] if value is None else [((name,), value)]
