@@ -165,7 +165,7 @@ class Batch:
 
     def _keep(self, task: Task, decision: Decision) -> None:
         if decision.amended is not None:
-            self.journal.amend(decision.amended)
+            self.journal.append(decision.amended)
         line = self.journal.latest(task.key)
         result = TaskResult.from_json(line["outcome"]) if line else TaskResult(code=ExitCode.DONE)
         self._rows[task.key] = Row(task=task, result=result, kept=True)
