@@ -52,16 +52,16 @@ def _by_files(task: Task, line: dict[str, Any]) -> Decision:
         return Decision(run=True, why="other inputs")
     inputs = []
     for location, noted in zip(task.inputs, outcome["inputs"], strict=True):
-        same, fresh = storage.unchanged(location, noted)
-        if not same:
+        fresh = storage.refreshed(location, noted)
+        if fresh is None:
             return Decision(run=True, why=f"input changed: {storage.base_name(location)}")
-        inputs.append({"location": location, **fresh} if fresh else noted)
+        inputs.append(fresh)
     for output in task.outputs:
         if not storage.exists(output):
             return Decision(run=True, why=f"output is missing: {storage.base_name(output)}")
     why = "nothing changed"
     for location, noted in zip(task.outputs, outcome["outputs"], strict=False):
-        if not storage.is_url(location) and "mtime_ns" in noted and not storage.unchanged(location, noted)[0]:
+        if not storage.is_url(location) and "mtime_ns" in noted and not storage.refreshed(location, noted):
             why += f"; {storage.base_name(location)} was changed since and is left as it is"
             break
     amended = {**line, "outcome": {**outcome, "inputs": inputs}} if inputs != outcome["inputs"] else None

@@ -17,10 +17,10 @@ from pydantic import Discriminator, Field, Tag, ValidationError, create_model
 from refmaster.batch import storage
 from refmaster.batch.kinds import DEFAULT_KIND, KINDS
 from refmaster.batch.planner import LoadedJobs
-from refmaster.batch.problems import Place, Problems, absolute, advice
+from refmaster.batch.problems import Place, Problems, absolute, advice, numbered
 from refmaster.batch.schema import Defaults, Job, Paths, Target
 from refmaster.errors import SettingsError
-from refmaster.settings.document import Document, KeyPath, Problem, read_document
+from refmaster.settings.document import Document, Problem, read_document
 from refmaster.settings.model import Model, document_problem, validate_document
 
 
@@ -116,9 +116,7 @@ def _load_into(loaded: LoadedJobs, path: Path, chain: tuple[Path, ...], problems
         location = absolute(text, whole, key, problems)
         loaded.references.setdefault(name, (location, Place(document, key)))
     loaded.targets = {**held.targets, **loaded.targets}
-    one = isinstance(held.include, str)
-    for number, name in enumerate([held.include] if isinstance(held.include, str) else held.include):
-        at: KeyPath = ("include",) if one else ("include", number)
+    for at, name in numbered("include", held.include):
         included = Path(absolute(name, whole, at, problems))
         if included.is_file():
             _load_into(loaded, included, (*chain, path.resolve()), problems)
@@ -160,7 +158,7 @@ def _validated(document: Document, problems: Problems) -> tuple[JobsFile, list[i
 
 def _placed(model: type[JobsFile], document: Document, item: Any) -> Problem:
     """Return the problem for one error; that of a job is answered with the keys of its kind."""
-    part, *inner = item["loc"] or ("",)
+    part, *inner = item["loc"]
     if part != "jobs" or not inner:
         return document_problem(model, document, item)
     number, *below = inner

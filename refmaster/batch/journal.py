@@ -75,18 +75,15 @@ class Journal:
 
     def begin(self, task: Task) -> None:
         """Note that a task is begun; until its end is noted, its outputs are not to be trusted."""
-        self._append({"event": "begun", "key": task.key, "date": task.date, "outputs": task.outputs})
+        self.append({"event": "begun", "key": task.key, "date": task.date, "outputs": task.outputs})
 
     def finish(self, task: Task, result: TaskResult) -> None:
         """Note how a task ended."""
         line = {"event": "done" if result.finished else "failed", "key": task.key, "date": task.date}
-        self._append({**line, "kind": task.kind, "options": task.options, "outcome": result.as_json()})
+        self.append({**line, "kind": task.kind, "options": task.options, "outcome": result.as_json()})
 
-    def amend(self, line: dict[str, Any]) -> None:
-        """Note a task's line again, with fresher times of its files."""
-        self._append(line)
-
-    def _append(self, line: dict[str, Any]) -> None:
+    def append(self, line: dict[str, Any]) -> None:
+        """Write a task's line, with the time, through to the disk."""
         stamped = {**line, "at": datetime.now(UTC).isoformat(timespec="seconds")}
         data = json.dumps(stamped, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
         at = self._file.seek(0, os.SEEK_END)

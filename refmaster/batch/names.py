@@ -61,7 +61,9 @@ def fill(template: str, values: Mapping[str, str]) -> str:
         A value is missing, or the name leaves the output folder.
     """
     safe = {"date": DATE}
-    for field in {*template_fields(template)} - {"date"}:
+    for field in template_fields(template):
+        if field == "date":
+            continue
         value = safe_part(values.get(field, ""), keep_dot=field == "ext")
         if not value:
             raise SettingsError(f"{{{field}}} is empty for {values.get('stem', 'this job')!r}")

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from refmaster.batch import storage
 from refmaster.batch.names import TAG_FIELDS, fill, tag_values, template_fields
-from refmaster.batch.problems import Place, Problems, absolute, advice
+from refmaster.batch.problems import Place, Problems, absolute, advice, numbered
 from refmaster.batch.schema import Defaults, Job, Target, WeightedReference
 from refmaster.batch.task import Task
 from refmaster.errors import InputError, SettingsError
@@ -95,9 +95,9 @@ class JobPlanner(Generic[JobT]):
         """Note a problem at a key path of the job, or of another place."""
         self._planner.problems.add(place or self._place, path, message)
 
-    def inherited(self, name: str) -> tuple[Any, Place]:
-        """Return a field's value from the job, else from the defaults, with where it stands."""
-        for keys, place in self._levels:
+    def inherited(self, name: str, *, inherit: bool = True) -> tuple[Any, Place]:
+        """Return a field's value from the job, else (with `inherit`) the defaults, with where it stands."""
+        for keys, place in self._levels if inherit else self._levels[:1]:
             if name in keys.model_fields_set:
                 return getattr(keys, name), place
         return type(self.job).model_fields[name].default, self._place
@@ -108,9 +108,8 @@ class JobPlanner(Generic[JobT]):
 
     def files(self, name: str) -> list[str]:
         """Return the recordings that a field names, each once, in order."""
-        value = getattr(self.job, name)
         found: dict[str, None] = {}
-        for key, text in _numbered(name, value):
+        for key, text in numbered(name, getattr(self.job, name)):
             location = self.location(text, key)
             if not location:
                 continue
@@ -135,13 +134,13 @@ class JobPlanner(Generic[JobT]):
         elif path.is_file():
             return [location]
         elif path.is_dir():
-            names = sorted(str(child) for child in path.iterdir() if child.is_file())
+            names = sorted(map(str, path.iterdir()))
         elif storage.is_pattern(location):
-            matches = glob.glob(location, recursive=True)  # noqa: PTH207 - absolute, with **
-            names = sorted(name for name in matches if Path(name).is_file())
+            names = sorted(glob.glob(location, recursive=True))  # noqa: PTH207 - absolute, with **
         else:
             return f"no such file: {location}"
-        found = [name for name in names if is_recording(name) and not self._is_output(name)]
+        names = [name for name in names if is_recording(name) and not self._is_output(name)]
+        found = names if storage.is_url(location) else [name for name in names if Path(name).is_file()]
         return found or f"matches no recording: {location}"
 
     def _is_output(self, location: str) -> bool:
@@ -151,11 +150,9 @@ class JobPlanner(Generic[JobT]):
 
     def references(self, *, as_audio: bool = False, inherit: bool = True) -> References:
         """Return the job's references: profiles where they are named ones, recordings with `as_audio`."""
-        value, place = self.inherited("reference")
-        if not inherit:
-            value, place = getattr(self.job, "reference", None), self._place
+        value, place = self.inherited("reference", inherit=inherit)
         used = References()
-        for key, item in _numbered("reference", value):
+        for key, item in numbered("reference", value):
             entry = item if isinstance(item, WeightedReference) else WeightedReference(name=item)
             if entry.name not in self._loaded.references:
                 location = self._unnamed_reference(entry.name, place, key)
@@ -173,7 +170,8 @@ class JobPlanner(Generic[JobT]):
     def _unnamed_reference(self, text: str, place: Place, key: KeyPath) -> str:
         location = absolute(text, place, key, self._planner.problems)
         if location and not storage.is_found(location):
-            hint = f"; {advice(text, self._loaded.references)}" if self._loaded.references else ""
+            named = self._loaded.references
+            hint = f"; {advice(text, named, 'named here')}" if named else ""
             self.problem(key, f"neither a named reference nor a file: {text}{hint}", place)
         return location
 
@@ -215,7 +213,7 @@ class JobPlanner(Generic[JobT]):
         inherit: bool = True,
     ) -> str | None:
         """Return the output's name below the output folder; None, with a problem noted, where it fails."""
-        template, place = self.inherited("output") if inherit else (self.job.output, self._place)
+        template, place = self.inherited("output", inherit=inherit)
         path = Path(storage.base_name(source))
         known = {
             "title": title or self._title(source),
@@ -259,10 +257,3 @@ class JobPlanner(Generic[JobT]):
 
     def _title(self, source: str) -> str:
         return self.job.title or Path(storage.base_name(source)).stem
-
-
-def _numbered(name: str, value: Any) -> list[tuple[KeyPath, Any]]:
-    """Return a field's items with their key paths, whether it holds one, several or none."""
-    if isinstance(value, tuple):
-        return [((name, number), item) for number, item in enumerate(value)]
-    return [] if value is None else [((name,), value)]

@@ -21,7 +21,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from refmaster import threads
@@ -70,7 +69,7 @@ class WorkerProcess:
             self.task = task
             self._deadline_s = None if task.timeout_s is None else time.monotonic() + task.timeout_s
         result = None
-        with contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
+        with contextlib.suppress(Exception):  # whatever ends the conversation: it died, or talks nonsense
             pickle.dump(task, given)
             given.flush()
             while result is None:
@@ -134,7 +133,7 @@ class LocalPool:
         self._memory_mb = memory_mb
         self._workers: list[WorkerProcess] = []
         self._idle: deque[WorkerProcess] = deque()
-        self._threads = ThreadPoolExecutor(workers)  # each talks to one worker
+        self._threads: set[threading.Thread] = set()  # one for each task in hand, that talks to its worker
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._closed = False
 
@@ -148,8 +147,10 @@ class LocalPool:
             self._idle.append(self._start())
 
     def submit(self, task: Task) -> None:
-        """Take a task."""
-        self._threads.submit(self._run, task)
+        """Take a task; one more than the pool's capacity would get a worker of its own."""
+        thread = threading.Thread(target=self._run, args=(task,), daemon=True)
+        self._threads.add(thread)
+        thread.start()
 
     def next_event(self, timeout_s: float) -> Event | None:
         """Return the next event, None where there is none in time; the workers are watched meanwhile."""
@@ -169,24 +170,25 @@ class LocalPool:
         self._closed = True
         for worker in list(self._workers):
             worker.kill()
-        self._threads.shutdown(cancel_futures=True)
+        for thread in list(self._threads):
+            thread.join()
         for worker in list(self._workers):
             self._discard(worker)
 
     def _run(self, task: Task) -> None:
-        """See one task to its end; called in a thread of the pool."""
+        """See one task to its end, in a thread of its own."""
         self._events.put(Event(key=task.key, stage="starting"))
         try:
             result = self._result(task)
-        except OSError as error:
-            message = f"no worker could be started: {error.strerror or error}"
-            result = TaskResult(code=ExitCode.FAULT, message=message)
+        except Exception as error:  # noqa: BLE001 - no worker could be started: told, not lost with its thread
+            result = TaskResult(code=ExitCode.FAULT, message=f"{type(error).__name__}: {error}")
         self._events.put(Event(key=task.key, result=result))
+        self._threads.discard(threading.current_thread())
 
     def _result(self, task: Task) -> TaskResult:
         tries = 0
         while True:
-            worker = self._idle.pop() if self._idle else self._start()
+            worker = self._free_worker()
             result = worker.work(task, self._events.put)
             tries += 1
             if result is None:
@@ -201,6 +203,12 @@ class LocalPool:
                 worker.kill()
                 self._discard(worker)
             return result
+
+    def _free_worker(self) -> WorkerProcess:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._start()
 
     def _start(self) -> WorkerProcess:
         worker = WorkerProcess(self._memory_mb)

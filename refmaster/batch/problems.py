@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from refmaster.batch import storage
 from refmaster.errors import SettingsError
@@ -66,11 +67,11 @@ class Problems:
             raise SettingsError("\n".join(self.rows()))
 
 
-def advice(name: str, known: Iterable[str]) -> str:
-    """Return which known name was probably meant, else all of them."""
+def advice(name: str, known: Iterable[str], listed: str = "known") -> str:
+    """Return which known name was probably meant, else all of them, after the word `listed`."""
     known = list(known)
     close = difflib.get_close_matches(name, known, n=1)
-    return f'did you mean "{close[0]}"?' if close else f"known: {', '.join(known)}"
+    return f'did you mean "{close[0]}"?' if close else f"{listed}: {', '.join(known)}"
 
 
 def absolute(text: str, place: Place, key: KeyPath, problems: Problems) -> str:
@@ -78,16 +79,27 @@ def absolute(text: str, place: Place, key: KeyPath, problems: Problems) -> str:
 
     Where a variable is not set, that is noted and an empty string returned.
     """
-    names = [match[1] or match[2] or "" for match in _VARIABLE.finditer(text) if match[0] != "$$"]
-    missing = [name for name in names if name not in os.environ]
+    missing = []
+
+    def value(match: re.Match[str]) -> str:
+        if match[0] == "$$":
+            return "$"
+        name = match[1] or match[2] or ""
+        if name not in os.environ:
+            missing.append(name)
+        return os.environ.get(name, "")
+
+    path = _VARIABLE.sub(value, text).removeprefix("file://")
     for name in missing:
         problems.add(place, key, f"the environment variable {name!r} is not set")
-    if missing:
-        return ""
-    path = _VARIABLE.sub(lambda match: os.environ.get(match[1] or match[2] or "", "$"), text)
-    path = path.removeprefix("file://")
-    if storage.is_url(path):
-        return path
-    if path == "~" or path.startswith("~/"):
-        path = str(Path.home()) + path[1:]
+    if missing or storage.is_url(path):
+        return "" if missing else path
+    path = os.path.expanduser(path)  # noqa: PTH111 - text, as it was written
     return os.path.normpath(Path(place.document.name).absolute().parent / path)
+
+
+def numbered(name: str, value: Any) -> list[tuple[KeyPath, Any]]:
+    """Return a field's items with their key paths, whether it holds one, several or none."""
+    if isinstance(value, tuple):
+        return [((name, number), item) for number, item in enumerate(value)]
+    return [] if value is None else [((name,), value)]

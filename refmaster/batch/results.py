@@ -74,24 +74,17 @@ def _json(rows: Sequence[Row], summary: Summary) -> str:
 
 
 def _record(row: Row) -> dict[str, Any]:
-    task, result = row.task, row.result
+    task = row.task
     return {
-        "code": result.code,
-        "state": STATES[result.code],
+        **row.result.as_json(),
+        "state": STATES[row.result.code],
         "kept": row.kept,
         "kind": task.kind,
         "title": task.title,
         "inputs": task.inputs,
         "outputs": task.outputs,
-        "message": result.message,
-        "asked": result.asked,
-        "achieved": result.achieved,
-        "findings": result.findings,
-        "seconds": result.seconds,
-        "version": result.version,
         "place": task.place,
         "options": task.options,
-        "detail": result.detail,
     }
 
 

@@ -96,8 +96,8 @@ class Batch:
     listener: Listener
     options: RunOptions
     stop: Callable[[], bool] = lambda: False  # asked now and then: begin nothing new, finish what runs?
-    _results: dict[str, TaskResult] = field(default_factory=dict, init=False)
-    _summary: Summary = field(default_factory=Summary, init=False)
+    _rows: dict[str, Row] = field(default_factory=dict, init=False)  # by the task's key
+    _interrupted: bool = field(default=False, init=False)
 
     def run(self, tasks: Sequence[Task]) -> Summary:
         """Run what is to be done, tasks that make references first.
@@ -119,9 +119,7 @@ class Batch:
             self._run_stage(first, rest)
             storage.forget_listings()  # they know nothing of what was just written
         self._run_stage(rest, [])
-        order = {task.key: number for number, task in enumerate(tasks)}
-        self._summary.rows.sort(key=lambda row: order[row.task.key])
-        return self._summary
+        return Summary(rows=[self._rows[task.key] for task in tasks], interrupted=self._interrupted)
 
     def _refuse_foreign(self, tasks: Sequence[Task]) -> None:
         rows = [
@@ -147,7 +145,7 @@ class Batch:
         running: dict[str, Task] = {}
         while waiting or running:
             if self.stop():
-                self._summary.interrupted = True
+                self._interrupted = True
                 while waiting:
                     self._end(waiting.popleft(), TaskResult(code=ExitCode.NOT_RUN, message="not begun"))
             while waiting and len(running) < self.executor.capacity():
@@ -167,14 +165,13 @@ class Batch:
 
     def _keep(self, task: Task, decision: Decision) -> None:
         if decision.amended is not None:
-            self.journal.amend(decision.amended)
+            self.journal.append(decision.amended)
         line = self.journal.latest(task.key)
         result = TaskResult.from_json(line["outcome"]) if line else TaskResult(code=ExitCode.DONE)
-        self._results[task.key] = result
-        self._summary.rows.append(Row(task=task, result=result, kept=True))
+        self._rows[task.key] = Row(task=task, result=result, kept=True)
 
     def _begin(self, task: Task, running: dict[str, Task]) -> None:
-        failed = [self._results[key] for key in task.after if not self._results[key].finished]
+        failed = [self._rows[key].result for key in task.after if not self._rows[key].result.finished]
         if failed:
             message = f"its reference failed: {failed[0].message}"
             result = TaskResult(code=ExitCode.NOT_RUN, message=message)
@@ -186,8 +183,7 @@ class Batch:
         self.executor.submit(replace(task, timeout_s=task.timeout_s or self.options.timeout_s))
 
     def _end(self, task: Task, result: TaskResult) -> None:
-        self._results[task.key] = result
-        self._summary.rows.append(Row(task=task, result=result, kept=False))
+        self._rows[task.key] = Row(task=task, result=result, kept=False)
         self.listener.ended(task, result)
 
 

@@ -135,27 +135,21 @@ def identify(location: str) -> Facts | None:
     return {**found, "sha256": content_sha256(Path(location))}
 
 
-def unchanged(location: str, noted: Facts) -> tuple[bool, Facts | None]:
-    """Compare a location with what was noted.
-
-    Returns
-    -------
-    same : bool
-    fresh : dict or None
-        What to note instead, where times moved but the content did not.
-    """
+def refreshed(location: str, noted: Facts) -> Facts | None:
+    """Return the facts to note from now on where the content is still the one noted, None where it is not."""
     if is_url(location):
-        return object_facts(location) == {k: noted.get(k) for k in ("size", "etag")}, None
+        same = object_facts(location) == {name: noted.get(name) for name in ("size", "etag")}
+        return noted if same else None
     found = file_facts(Path(location))
     if found is None or found["size"] != noted.get("size"):
-        return False, None
+        return None
     if all(value == noted.get(name) for name, value in found.items()):
-        return True, None
+        return noted
     try:
-        digest = content_sha256(Path(location))
+        same = content_sha256(Path(location)) == noted.get("sha256")
     except RefmasterError:
-        return False, None
-    return digest == noted.get("sha256"), {**found, "sha256": digest}
+        return None
+    return {**noted, "location": location, **found} if same else None
 
 
 def exists(location: str) -> bool:
@@ -196,12 +190,7 @@ def download(url: str, path: Path) -> None:
         It is missing, or could not be read in several tries.
     """
     system, remote = _opened(url)
-    try:
-        failure = _tried(lambda: system.get_file(remote, str(path)))
-    except FileNotFoundError:
-        raise AudioError(f"{url}: no such object") from None
-    if failure is not None:
-        raise AudioError(f"{url}: could not be read in {TRANSFER_TRIES} tries: {failure}") from failure
+    _transfer(lambda: system.get_file(remote, str(path)), f"{url}: could not be read", AudioError)
 
 
 def upload(path: Path, url: str) -> None:
@@ -223,30 +212,23 @@ def upload(path: Path, url: str) -> None:
         system.put_file(str(path), f"{remote}.refmaster-part")
         system.mv(f"{remote}.refmaster-part", remote)
 
-    try:
-        failure = _tried(put)
-    except FileNotFoundError as error:
-        raise OutputError(f"{url}: cannot be written, no such bucket or folder: {error}") from error
-    if failure is not None:
-        raise OutputError(f"{url}: could not be written in {TRANSFER_TRIES} tries: {failure}") from failure
+    _transfer(put, f"{url}: could not be written", OutputError)
 
 
-def _tried(transfer: Callable[[], object]) -> Exception | None:
-    """Make a transfer; return why it failed each time, None where it did not. A missing file is raised."""
+def _transfer(transfer: Callable[[], object], failed: str, error_type: type[InputError]) -> None:
+    """Make a transfer in several tries; one that finds nothing at all fails at once."""
     errors: tuple[type[Exception], ...] = (OSError,)
     with contextlib.suppress(ImportError):  # it has a tree of its own
         from botocore.exceptions import BotoCoreError, ClientError
 
         errors = (OSError, BotoCoreError, ClientError)
-    failure: Exception | None = None
-    for attempt in range(TRANSFER_TRIES):
-        time.sleep(0.5 * attempt)
+    for attempt in range(1, TRANSFER_TRIES + 1):
         try:
             transfer()
-        except FileNotFoundError:
-            raise
+            return
+        except FileNotFoundError as error:
+            raise error_type(f"{failed}: no such object or bucket: {error}") from None
         except errors as error:
-            failure = error
-        else:
-            return None
-    return failure
+            if attempt == TRANSFER_TRIES:
+                raise error_type(f"{failed} in {attempt} tries: {error}") from error
+            time.sleep(0.5 * attempt)

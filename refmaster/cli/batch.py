@@ -99,9 +99,9 @@ def run(
 
 def _run(jobs_file: Path, chosen: RunOptions, *, quiet: bool) -> int:
     from refmaster.batch.session import run_batch
-    from refmaster.cli.batch_screen import BatchScreen, StopOnInterrupt
+    from refmaster.cli.batch_screen import BatchScreen, stop_on_interrupt
 
-    with BatchScreen(quiet=quiet) as screen, StopOnInterrupt(screen.say) as stop:
+    with BatchScreen(quiet=quiet) as screen, stop_on_interrupt(screen.say) as stop:
         summary = run_batch(jobs_file, chosen, screen, stop=stop)
     screen.conclude(summary)
     return summary.exit_code

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from types import FrameType, TracebackType
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 from refmaster.batch.results import STATES, counts
@@ -47,9 +48,7 @@ class BatchScreen:
             self._overall = self._live.add_task("all jobs", total=None, stage="planning")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._live.stop()
 
@@ -123,29 +122,20 @@ class BatchScreen:
             self._live.update(self._overall, total=self._total, completed=self._ended, stage=stage)
 
 
-class StopOnInterrupt:
-    """The first Ctrl-C lets what runs finish and begins nothing new; the second one abandons it."""
+@contextlib.contextmanager
+def stop_on_interrupt(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
+    """Yield whether Ctrl-C was pressed: the first one lets what runs finish, the second one abandons it."""
+    asked = False
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-        self._asked = False
-        self._before: Any = None
-
-    def __enter__(self) -> Self:
-        self._before = signal.signal(signal.SIGINT, self._interrupt)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        signal.signal(signal.SIGINT, self._before)
-
-    def __call__(self) -> bool:
-        """Return whether Ctrl-C was pressed."""
-        return self._asked
-
-    def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
-        if self._asked:
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
             raise KeyboardInterrupt
-        self._asked = True
-        self._say("finishing what runs; press Ctrl-C again to abandon it")
+        asked = True
+        say("finishing what runs; press Ctrl-C again to abandon it")
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)

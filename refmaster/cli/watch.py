@@ -35,14 +35,14 @@ def run(
     """Watch until Ctrl-C."""
     from refmaster.batch.runner import RunOptions
     from refmaster.batch.watch import Watch
-    from refmaster.cli.batch_screen import BatchScreen, StopOnInterrupt
+    from refmaster.cli.batch_screen import BatchScreen, stop_on_interrupt
 
     chosen = RunOptions(jobs=jobs, timeout_s=timeout, memory_mb=memory, overwrite=overwrite, wait=wait)
     with BatchScreen(quiet=quiet) as screen:
         watch = Watch(jobs_file, chosen, screen, screen.say, settle_s=settle, every_s=every)
         if not quiet:
             screen.say(f"watching; Ctrl-C ends it (looking every {every:g} s)")
-        with StopOnInterrupt(screen.say) as stop:
+        with stop_on_interrupt(screen.say) as stop:
             summary = watch.run(stop)
     screen.conclude(summary)
     raise typer.Exit(summary.exit_code)

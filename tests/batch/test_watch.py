@@ -12,6 +12,7 @@ import pytest
 from refmaster.batch.runner import RunOptions
 from refmaster.batch.storage import glance
 from refmaster.batch.watch import Settled, Watch, is_complete
+from refmaster.errors import SettingsError
 
 from .conftest import JOBS, Ears, Project, write_song
 
@@ -124,10 +125,7 @@ def test_a_problem_that_comes_up_is_said_once(project: Project) -> None:
     assert "differ in case" in said[0]
 
 
-@pytest.mark.parametrize("text", ["version: 1\njobs: [{mix: mixes, refrence: x}]\n"])
-def test_a_wrong_file_is_refused_at_once(project: Project, text: str) -> None:
-    from refmaster.errors import SettingsError
-
-    project.write(text)
+def test_a_wrong_file_is_refused_at_once(project: Project) -> None:
+    project.write("version: 1\njobs: [{mix: mixes, refrence: x}]\n")
     with pytest.raises(SettingsError, match="did you mean"):
         watch(project, Ears(), [], lambda: True)
