@@ -7,9 +7,10 @@ from typing import Annotated
 from pydantic import Field
 
 from refmaster.settings.limiter import DEFAULT_CEILING_DBTP, CeilingDbtp
-from refmaster.settings.match import MatchSettings, TargetLufs
+from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import Model
 from refmaster.settings.output import OutputSettings
+from refmaster.settings.targets import TargetLufs
 
 Paths = str | tuple[str, ...]
 Seconds = Annotated[float, Field(gt=0.0, le=7 * 86400.0)]
