@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
     )(run)
 
 
-@options.grouped
+@options.grouped()
 def run(
     mix: options.Mix,
     reference: options.References,
@@ -35,13 +35,15 @@ def run(
     """Derive one plan."""
     from refmaster import mastering
     from refmaster.cli import screen
+    from refmaster.cli.folders import folders_made
     from refmaster.io.atomic import check_destination
     from refmaster.plan import save_plan
 
-    check_destination(output, overwrite=overwrite, inputs=[mix])
-    with screen.progress_bar(printing.progress) as progress:
-        result = mastering.plan_file(
-            mix, options.parse_references(reference), settings, progress=progress, **render_options
-        )
-    save_plan(result.plan, output, overwrite=overwrite)
+    with folders_made(output.parent):
+        check_destination(output, overwrite=overwrite, inputs=[mix])
+        with screen.progress_bar(printing.progress) as progress:
+            result = mastering.plan_file(
+                mix, options.parse_references(reference), settings, progress=progress, **render_options
+            )
+        save_plan(result.plan, output, overwrite=overwrite)
     screen.conclude_master(result, printing)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refmaster._types import Array, Block, Progress
+from refmaster.errors import AudioError
+from refmaster.io.open import open_audio
 from refmaster.io.source import AudioSource
 from refmaster.meters.loudness import Loudness, LoudnessMeter
 from refmaster.meters.spectrum import Spectrum, SpectrumMeter, band_power
@@ -35,22 +38,23 @@ DECIMALS = 3
 
 
 def measure(
-    source: AudioSource,
+    source: str | Path | AudioSource,
     *,
     progress: Progress | None = None,
-    stage: str = "measuring the mix",
+    stage: str | None = None,
     identify: bool = True,
 ) -> Profile:
     """Measure a recording.
 
     Parameters
     ----------
-    source : AudioSource
-        Read once, in blocks; memory does not grow with its length.
+    source : str, Path or AudioSource
+        A recording's path, an open recording, or an array with its rate as an `ArraySource`. It is read once,
+        in blocks; memory does not grow with its length.
     progress : callable, optional
         Called as ``progress(stage, frames_done, frames_in_all)``.
     stage : str
-        What the progress calls this.
+        What the progress calls this; the source's name by default.
     identify : bool
         Also take the file's SHA-256 (arrays have none).
 
@@ -63,13 +67,15 @@ def measure(
     AudioError
         The source cannot be read to its end, or a sample is not finite.
     """
-    rate, channels = source.format.sample_rate_hz, source.format.channels
+    recording = _opened(source)
+    stage = stage or f"measuring {recording.name}"
+    rate, channels = recording.format.sample_rate_hz, recording.format.channels
     loudness = LoudnessMeter(rate, channels)
     peak = TruePeakMeter(rate, channels)
     thirds = third_centers_hz(rate)
     spectrum = SpectrumMeter(rate, channels, band_edges_hz(thirds, 3))
     stereo = StereoMeter(channels)
-    digest = _digest(source) if identify else None
+    digest = _digest(recording) if identify else None
     frames = 0
 
     def here(block: Block) -> None:
@@ -78,20 +84,20 @@ def measure(
             meter.update(block)
         frames += len(block)
         if progress is not None:
-            progress(stage, frames, source.format.frames)
+            progress(stage, frames, recording.format.frames)
 
     def beside(block: Block) -> None:
         spectrum.update(block)
         if digest is not None:
             digest.advance()
 
-    feed(source.blocks(), here, beside)
+    feed(recording.blocks(), here, beside)
     heard, image = loudness.result(), stereo.result()
     tone = spectrum.result()
     return Profile(
         version=1,
         made_by=made_by(),
-        source=_source_facts(source, frames, digest),
+        source=_source_facts(recording, frames, digest),
         levels=_levels(heard, peak.result(), image),
         stereo=StereoFacts(
             correlation=_rounded(image.correlation),
@@ -107,6 +113,17 @@ def measure(
             short_term_lufs=_series(heard.short_term_lufs, 2),
         ),
     )
+
+
+def _opened(source: str | Path | AudioSource) -> AudioSource:
+    if isinstance(source, str | Path):
+        return open_audio(source)
+    if not hasattr(source, "blocks"):
+        raise AudioError(
+            f"expected the path of a recording, found {type(source).__name__}; give an array as "
+            "refmaster.ArraySource(samples, sample_rate_hz)"
+        )
+    return source
 
 
 def _digest(source: AudioSource) -> FileDigest | None:

@@ -92,16 +92,10 @@ class MatchSettings(Model):
     @model_validator(mode="before")
     @classmethod
     def _of_target(cls, values: Any) -> Any:
-        """Replace the name of a delivery preset by the values it stands for."""
-        if not isinstance(values, dict) or not isinstance(values.get("target"), str):
-            return values
-        given = {name: value for name, value in values.items() if name != "target"}
         try:
-            levels = delivery_target(values["target"]).match_values
+            return with_target_values(values) if isinstance(values, dict) else values
         except SettingsError as error:
             raise ValueError(str(error)) from error
-        _refuse_contradictions(values["target"], levels, given)
-        return {**levels, **given}
 
     @model_validator(mode="after")
     def _ordered(self) -> MatchSettings:
@@ -153,17 +147,34 @@ class MatchSettings(Model):
         return _bound(self.max_width_db, FULL_MAX_WIDTH_DB if full else DEFAULT_MAX_WIDTH_DB)
 
 
+def with_target_values(values: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with the name of a delivery preset replaced by the values it stands for.
+
+    Raises
+    ------
+    SettingsError
+        There is no such preset, or another of the settings contradicts it.
+    """
+    name = values.get("target")
+    if not isinstance(name, str):
+        return values
+    given = {key: value for key, value in values.items() if key != "target"}
+    levels = delivery_target(name).match_values
+    _refuse_contradictions(name, levels, given)
+    return {**levels, **given}
+
+
 def _refuse_contradictions(name: str, levels: dict[str, float], given: dict[str, Any]) -> None:
     """Refuse another loudness than the preset's, or a higher ceiling; a lower one keeps the preset's."""
     asked = {key: given[key] for key in levels if isinstance(given.get(key), int | float)}
     loudness, ceiling = asked.get("target_lufs"), asked.get("ceiling_dbtp")
     if loudness is not None and loudness != levels["target_lufs"]:
-        raise ValueError(
+        raise SettingsError(
             f"the target {name} is {levels['target_lufs']:g} LUFS and contradicts a loudness of "
             f"{loudness:g} LUFS; drop one of them"
         )
     if ceiling is not None and ceiling > levels["ceiling_dbtp"]:
-        raise ValueError(
+        raise SettingsError(
             f"the target {name} allows {levels['ceiling_dbtp']:g} dBTP and contradicts a ceiling of "
             f"{ceiling:g} dBTP; drop one of them"
         )

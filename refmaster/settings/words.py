@@ -42,7 +42,9 @@ _COUNTED = ("too_short", "too_long")
 
 def sentence(items: Sequence[Any]) -> str:
     """Return what is wrong with one value, from one or several errors of the validator that name it."""
-    statements = [str(item["msg"]).removeprefix("Value error, ") for item in items if item["type"] in _SENTENCES]
+    statements = [
+        str(item["msg"]).removeprefix("Value error, ") for item in items if item["type"] in _SENTENCES
+    ]
     if statements:
         return "; ".join(dict.fromkeys(statements))
     wanted = list(dict.fromkeys(_expected(item) for item in items))

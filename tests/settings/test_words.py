@@ -116,7 +116,9 @@ def test_every_kind_of_document_is_told_by_its_keys(kind):
     for other, model in MODELS.items():
         if other != kind:
             with pytest.raises(WrongDocumentError, match=f"x.yaml: this is {kind}, expected {other}"):
-                require_kind("x.yaml", set(MODELS[kind].model_fields) - {"title", "output"}, model.model_fields)
+                require_kind(
+                    "x.yaml", set(MODELS[kind].model_fields) - {"title", "output"}, model.model_fields
+                )
 
 
 def test_a_damaged_document_is_still_of_its_kind():
