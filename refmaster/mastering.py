@@ -37,7 +37,7 @@ from refmaster.rendering.renderer import KeptBlocks, Renderer, limiter_settings
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import settings_from
 from refmaster.settings.output import OutputSettings
-from refmaster.summary import Summarized, measured
+from refmaster.settings.summary import Summarized, measured
 
 # Each attempt costs a whole render; the first is right in most cases, the second in nearly all.
 MAX_ATTEMPTS = 4

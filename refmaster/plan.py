@@ -19,7 +19,7 @@ from refmaster.settings.limiter import HoldMs, LimiterCeilingDbtp, LookaheadMs, 
 from refmaster.settings.match import MatchSettings, Phase
 from refmaster.settings.model import Model, validate_document
 from refmaster.settings.output import BitDepth, DitherSeed, SampleRateHz
-from refmaster.summary import Summarized, measured
+from refmaster.settings.summary import Summarized, measured
 
 MAX_GAIN_DB = 60.0
 

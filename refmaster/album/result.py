@@ -15,7 +15,7 @@ from refmaster.album.plan import AlbumPlan, track_curves, track_gain_db
 from refmaster.check.findings import Finding, kept_promises
 from refmaster.matching.curves import curve_at
 from refmaster.plan import MasteringPlan
-from refmaster.summary import Summarized, measured
+from refmaster.settings.summary import Summarized, measured
 
 NOTABLE_GAIN_DB = 0.05
 NOTABLE_TONE_DB = 0.05

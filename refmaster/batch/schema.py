@@ -6,11 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from refmaster.settings.limiter import DEFAULT_CEILING_DBTP, CeilingDbtp
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import Model
 from refmaster.settings.output import OutputSettings
-from refmaster.settings.targets import TargetLufs
 
 Paths = str | tuple[str, ...]
 Seconds = Annotated[float, Field(gt=0.0, le=7 * 86400.0)]
@@ -24,15 +22,6 @@ class WeightedReference(Model):
 
 
 References = str | WeightedReference | tuple[str | WeightedReference, ...]
-
-
-class Target(Model):
-    """A level to reach."""
-
-    integrated_lufs: TargetLufs | None = Field(
-        default=None, description="LUFS; null: the reference's loudness"
-    )
-    true_peak_dbtp: CeilingDbtp = Field(default=DEFAULT_CEILING_DBTP, description="dBTP; masters stay below")
 
 
 class CommonKeys(Model):

@@ -29,7 +29,7 @@ Examples:
   refmaster batch --init jobs.yaml                           (edit it, then:)
   refmaster batch jobs.yaml
   refmaster watch jobs.yaml
-  refmaster learn Catalogue/ -o prior.yaml                   (then: --prior prior.yaml)
+  refmaster learn Catalogue/ -o prior.yaml       (then: --prior prior.yaml)
   refmaster targets
 
 Exit codes: 0 done, 1 finished but a promise was not met, 2 bad use or bad input, 3 a fault of refmaster.

@@ -25,7 +25,7 @@ from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile, is_profile_path
 from refmaster.profile.obtain import profiles_side_by_side
 from refmaster.settings.match import MatchSettings
-from refmaster.summary import Summarized, measured
+from refmaster.settings.summary import Summarized, measured
 
 KEPT_NAMES = ("refmaster", "matchering", "gain")
 

@@ -20,7 +20,7 @@ from refmaster.io.suffixes import is_yaml
 from refmaster.settings.document import read_document
 from refmaster.settings.emit import emit_model
 from refmaster.settings.model import Model, validate_document
-from refmaster.summary import Summarized, measured
+from refmaster.settings.summary import Summarized, measured
 
 FLOOR_DB = -200.0
 SILENT_BELOW_DB = -110.0

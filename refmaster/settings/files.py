@@ -26,7 +26,7 @@ class SettingsFile(MatchSettings, OutputSettings):
 
 @dataclass(frozen=True)
 class SettingsLayer:
-    """What one file sets.
+    """The settings of one file.
 
     Attributes
     ----------
