@@ -159,13 +159,13 @@ class AttenuationDesigner:
 
 
 def sliding_max(values: NDArray[T], half: int) -> NDArray[T]:
-    """Return the maximum over ``2 half + 1`` values around each value that has them all."""
+    """Return the maximum over ``2 half + 1`` values of the last axis around each value that has them all."""
     width, span = 2 * half + 1, 1
     while 2 * span <= width:
-        values = np.maximum(values[:-span], values[span:])
+        values = np.maximum(values[..., :-span], values[..., span:])
         span *= 2
     rest = width - span
-    return np.maximum(values[:-rest], values[rest:]) if rest else values
+    return np.maximum(values[..., :-rest], values[..., rest:]) if rest else values
 
 
 def sliding_min(values: Array, half: int) -> Array:

@@ -11,13 +11,14 @@ the frames come out as they went in, bit for bit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refmaster._types import Array
+from refmaster._types import Array, Array32
 from refmaster.dsp.attenuation import (
     TARGET_DB,
     AttenuationDesigner,
@@ -26,15 +27,13 @@ from refmaster.dsp.attenuation import (
     required_attenuation_db,
     sliding_max,
 )
-from refmaster.dsp.blocks import Reblocker
-from refmaster.dsp.guard import GuardedBlock, PeakGuard, scale_frames
+from refmaster.dsp.blocks import BlockKernel
+from refmaster.dsp.guard import Passage, PeakGuard
 from refmaster.dsp.peaks import QuickPeaks
 from refmaster.settings.limiter import LimiterSettings
 from refmaster.units import db_to_amplitude
 
 __all__ = ["Limiter", "LimiterActivity", "LimiterSettings"]
-
-S = TypeVar("S", np.float32, np.float64)
 
 BLOCK_FRAMES = 32768
 
@@ -75,7 +74,7 @@ class LimiterActivity:
     hop_s: float = 1.0 / _HOPS_PER_SECOND
 
 
-class Limiter:
+class Limiter(BlockKernel):
     """Turn a stream up by ``gain_db`` and hold its true peak under the ceiling.
 
     Parameters
@@ -88,6 +87,9 @@ class Limiter:
         Ceiling and times.
     gain_db : float, optional
         Drive: gain in dB before the limiter.
+    peaks : sequence of ndarray, optional
+        The stream's `QuickPeaks` at ``group_frames_for(sample_rate_hz)``, for blocks of `BLOCK_FRAMES`, where
+        they are known from an earlier pass.
 
     Notes
     -----
@@ -96,134 +98,121 @@ class Limiter:
     """
 
     def __init__(
-        self, sample_rate_hz: int, channels: int, settings: LimiterSettings, *, gain_db: float = 0.0
+        self,
+        sample_rate_hz: int,
+        channels: int,
+        settings: LimiterSettings,
+        *,
+        gain_db: float = 0.0,
+        peaks: Sequence[Array32] | None = None,
     ) -> None:
-        if channels < 1:
-            raise ValueError(f"channels must be at least 1, got {channels}")
-        self.channels = channels
-        self._sample_rate_hz = sample_rate_hz
         self._group = group_frames_for(sample_rate_hz)
-        self._drive = float(db_to_amplitude(gain_db))
-        self._ceiling = float(db_to_amplitude(settings.ceiling_dbtp))
+        self._drive = db_to_amplitude(float(gain_db))
+        self._ceiling = db_to_amplitude(settings.ceiling_dbtp)
         group_rate_hz = sample_rate_hz / self._group
-        self._input: Reblocker[Any] = Reblocker(BLOCK_FRAMES)
-        self._detector = QuickPeaks(channels, self._group, BLOCK_FRAMES)
-        self._designer = AttenuationDesigner(group_rate_hz, settings)
-        self._interpolate = ReductionInterpolator(self._group)
         self._guards = [
             PeakGuard(
                 sample_rate_hz,
-                channels,
                 self._group,
-                accept=self._ceiling * float(db_to_amplitude(-_ACCEPT_DB)),
-                target=self._ceiling * float(db_to_amplitude(-TARGET_DB)),
-                suspect_ratio=float(db_to_amplitude(-_SUSPECT_DB)),
+                accept=self._ceiling * db_to_amplitude(-_ACCEPT_DB),
+                target=self._ceiling * db_to_amplitude(-TARGET_DB),
+                suspect_ratio=db_to_amplitude(-_SUSPECT_DB),
                 smooth_groups=max(
                     round(settings.lookahead_ms * 1e-3 * group_rate_hz), -(-_SMOOTH_FRAMES // self._group)
                 ),
             )
             for _ in range(_GUARDS)
         ]
-        self._dtype: np.dtype[Any] = np.dtype(np.float32)
-        self._waiting: NDArray[Any] = np.zeros((0, channels))  # frames whose gain is not known yet
+        latency = self._guards[0].latency_groups
+        super().__init__(channels, BLOCK_FRAMES, _GUARDS * latency * self._group)
+        self._detector = QuickPeaks(channels, self._group, BLOCK_FRAMES)
+        self._known_peaks = None if peaks is None else iter(peaks)
+        self._designer = AttenuationDesigner(group_rate_hz, settings)
+        self._interpolate = ReductionInterpolator(self._group)
+        # The frames that the guards are not done with or look back to, silence at first, and after these
+        # ``_seen`` groups the frames whose gain is not known yet.
+        self._seen = seen = (_GUARDS + 1) * latency
+        self._passage = Passage(
+            np.zeros((channels, seen * self._group), np.float32),
+            np.zeros((channels, seen), np.float32),
+            np.zeros(seen, np.float32),
+            np.zeros(seen),
+        )
         self._peaks = np.zeros((channels, 1), np.float32)  # of the frames waiting, and one group before
         self._attenuation = np.zeros(0)  # final attenuations not used yet, and one group before
         self._peaks_to_drop = self._detector.latency_frames // self._group
-        self._frames_to_drop = _GUARDS * self._guards[0].latency_groups * self._group
-        self._frames_in = 0
-        self._frames_out = 0
         self._activity = _ActivityLog(sample_rate_hz, self._group)
 
     @property
     def activity(self) -> LimiterActivity:
-        """What was done to the frames that have come out so far."""
+        """The gain reduction of the frames that have come out so far."""
         return self._activity.result()
 
-    def push(self, block: NDArray[S]) -> NDArray[S]:
-        """Take a block and return the frames that are now final, perhaps none.
-
-        Parameters
-        ----------
-        block : ndarray of float32 or float64, shape (frames, channels)
-            Any number of frames, of one dtype for the whole stream.
-
-        Returns
-        -------
-        ndarray, shape (frames', channels)
-        """
-        if block.ndim != 2 or block.shape[1] != self.channels:
-            raise ValueError(f"expected blocks of shape (frames, {self.channels}), got {block.shape}")
-        self._dtype = block.dtype
-        self._frames_in += len(block)
-        return self._join([self._process(full) for full in self._input.push(block)])
-
-    def flush(self) -> NDArray[Any]:
-        """Return the frames still inside, as if silence followed; the stream is then over."""
-        done = []
-        rest = self._input.remainder()
-        out = self._frames_out
-        while out < self._frames_in:
-            block = np.zeros((BLOCK_FRAMES, self.channels), self._dtype)
-            if rest is not None:
-                block[: len(rest)] = rest
-                rest = None
-            done.append(self._process(block))
-            out = self._frames_out
-        return self._join(done)
-
-    def _join(self, done: list[NDArray[Any]]) -> NDArray[Any]:
-        if not done:
-            return np.zeros((0, self.channels), self._dtype)
-        return done[0] if len(done) == 1 else np.concatenate(done)
-
     def _process(self, block: NDArray[Any]) -> NDArray[Any]:
-        """Take ``BLOCK_FRAMES`` frames and return what is final, without the frames beyond the end."""
-        peaks = self._detector.process(block)[:, self._peaks_to_drop :]
+        peaks = self._quick_peaks(block)[:, self._peaks_to_drop :]
         self._peaks_to_drop = 0
         self._peaks = np.concatenate([self._peaks, peaks], axis=1)
-        self._waiting = np.concatenate([self._waiting.astype(block.dtype, copy=False), block])
         attenuation = self._designer.push(self._required(peaks))
         if not len(self._attenuation):
             self._attenuation = attenuation[:1]  # the group before the first goes along with it
         self._attenuation = np.concatenate([self._attenuation, attenuation])
-        guarded = self._apply()
-        for guard in self._guards:
-            guarded = guard.process(guarded)
-        dropped = min(self._frames_to_drop, len(guarded.frames))
-        self._frames_to_drop -= dropped
-        frames = guarded.frames[dropped : dropped + self._frames_in - self._frames_out]
-        first = dropped // self._group
-        self._activity.add(guarded.attenuation_db[first : first - (-len(frames) // self._group)])
-        self._frames_out += len(frames)
-        return frames
+        groups = max(0, len(self._attenuation) - 2)
+        passage = self._continued(block, groups)
+        for number, guard in enumerate(self._guards):
+            guard.process(passage, self._seen + groups - number * guard.latency_groups, groups)
+        final = guard.latency_groups  # so many groups were given out before
+        out = slice(final * self._group, (final + groups) * self._group)
+        self._log(passage.attenuation_db[final : final + groups])
+        self._passage = passage
+        return passage.frames[:, out].T
 
-    def _required(self, peaks: NDArray[np.float32]) -> Array:
+    def _quick_peaks(self, block: NDArray[Any]) -> Array32:
+        if self._known_peaks is None:
+            return self._detector.process(block)
+        found = next(self._known_peaks, None)
+        return np.zeros((self.channels, len(block) // self._group), np.float32) if found is None else found
+
+    def _required(self, peaks: Array32) -> Array:
         """Return the attenuation in dB that each group asks for."""
         levels = peaks.max(axis=0) * (self._drive / self._ceiling)
         return required_attenuation_db(20.0 * np.log10(np.maximum(levels, 1e-6)))
 
-    def _apply(self) -> GuardedBlock:
-        """Apply the drive and the attenuations that are final."""
-        groups = max(0, len(self._attenuation) - 2)
-        frames = self._waiting[: groups * self._group]
+    def _continued(self, block: NDArray[Any], groups: int) -> Passage:
+        """Return the passage with the next ``groups`` at their drive and attenuation.
+
+        Groups that no guard needs any more are left out, so that it holds ``_seen + groups`` groups with a
+        known gain.
+        """
+        done = len(self._passage.changed) - self._seen
+        frames = self._passage.frames[:, done * self._group :]
+        frames = np.concatenate([frames.astype(block.dtype, copy=False), block.T], axis=1)
         attenuation = self._attenuation[: groups + 2] if groups else np.zeros(2)
-        gain: NDArray[Any] | None = None
+        driven = frames[:, self._seen * self._group : (self._seen + groups) * self._group]
         if attenuation.any():
-            reduction = self._interpolate(1.0 - np.power(10.0, attenuation / -20.0))
-            gain = (self._drive * (1.0 - reduction)).astype(frames.dtype)
-        if gain is not None:
-            frames = scale_frames(frames, gain)
+            reduction = self._interpolate(1.0 - db_to_amplitude(-attenuation))
+            driven *= (self._drive * (1.0 - reduction)).astype(frames.dtype)
         elif self._drive != 1.0:
-            frames = frames * frames.dtype.type(self._drive)
+            driven *= frames.dtype.type(self._drive)
         # An estimate of the output's peaks, on the high side: a peak may lie in the group beside.
-        near = np.maximum(self._peaks[:, :groups], self._peaks[:, 1 : groups + 1])
-        np.maximum(near, self._peaks[:, 2 : groups + 2], out=near)
-        loudest_gain = self._drive * np.power(10.0, sliding_max(-attenuation, 1) / 20.0)
-        levels = near * loudest_gain[:groups].astype(np.float32)
-        self._waiting = self._waiting[groups * self._group :]
+        near = sliding_max(self._peaks[:, : groups + 2], 1)
+        loudest_db: Array = sliding_max(-attenuation, 1)
+        loudest_gain = self._drive * db_to_amplitude(loudest_db)
+        levels = near[:, :groups] * loudest_gain[:groups].astype(np.float32)
         self._peaks = self._peaks[:, groups:]
         self._attenuation = self._attenuation[groups:]
-        return GuardedBlock(frames, levels, np.ones(groups, np.float32), attenuation[1:-1])
+        before = self._passage
+        return Passage(
+            frames,
+            np.concatenate([before.levels[:, done:], levels], axis=1),
+            np.concatenate([before.changed[done:], np.ones(groups, np.float32)]),
+            np.concatenate([before.attenuation_db[done:], attenuation[1:-1]]),
+        )
+
+    def _log(self, attenuation_db: Array) -> None:
+        """Add the groups of the stream among the next ones to come out."""
+        first = max(0, -self._frames_out) // self._group
+        last = -(-(self._frames_in - self._frames_out) // self._group)
+        self._activity.add(attenuation_db[first : max(first, last)])
 
 
 class _ActivityLog:

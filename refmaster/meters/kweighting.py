@@ -190,9 +190,10 @@ class KWeightedPower:
             self._filtered[:, frames:] = np.hstack([tail, self._state]) @ self._tail.output
             self._state = self._state @ self._tail.advance + tail @ self._tail.control
         self._state[np.abs(self._state) < _SILENT] = 0.0
-        squares = np.square(self._filtered, out=self._filtered)
         if self.sample_rate_hz % STEPS_PER_SECOND == 0:
-            return squares.reshape(self.channels, STEPS_PER_SECOND, -1).sum(axis=2).T.astype(np.float64)
+            steps = self._filtered.reshape(self.channels, STEPS_PER_SECOND, -1)
+            return np.vecdot(steps, steps).T.astype(np.float64)
+        squares = np.square(self._filtered, out=self._filtered)
         starts = self.step_ends - self.step_frames
         return np.add.reduceat(squares, starts, axis=1).T.astype(np.float64)
 

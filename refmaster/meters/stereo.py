@@ -23,7 +23,7 @@ _SILENCE = 1e-15
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stereo:
+class StereoResult:
     """The stereo image of a recording.
 
     Attributes
@@ -33,10 +33,8 @@ class Stereo:
     balance_db, side_to_mid_db : float or None
     dc : tuple of float
         Mean sample value of each channel, full scale is 1.
-    rms_dbfs : float or None
-        Root mean square over all channels; a full-scale sine reads -3.01.
-    sample_peak_dbfs, crest_factor_db : float or None
-        Largest sample, and that over the RMS.
+    crest_factor_db : float or None
+        Largest sample over the root mean square, over all channels; a sine has 3.01.
     clipped_runs : int
         Flat tops: runs of 3 and more equal samples at the peak of a channel.
     """
@@ -45,8 +43,6 @@ class Stereo:
     balance_db: float | None
     side_to_mid_db: float | None
     dc: tuple[float, ...]
-    rms_dbfs: float | None
-    sample_peak_dbfs: float | None
     crest_factor_db: float | None
     clipped_runs: int
 
@@ -73,7 +69,7 @@ class StereoMeter:
         for piece in self._blocks.push(block):
             self._take(piece)
 
-    def result(self) -> Stereo:
+    def result(self) -> StereoResult:
         """Return the values; the meter is finished."""
         rest = self._blocks.remainder()
         if rest is not None:
@@ -85,13 +81,11 @@ class StereoMeter:
         peak = max(tops.peak for tops in self._clipping)
         silent = mean_square < _SILENCE**2 or peak == 0.0
         correlation, balance, width = self._image()
-        return Stereo(
+        return StereoResult(
             correlation=correlation,
             balance_db=balance,
             side_to_mid_db=width,
             dc=tuple(float(v) for v in self._sum / frames),
-            rms_dbfs=None if silent else power_to_db(mean_square),
-            sample_peak_dbfs=None if silent else amplitude_to_db(peak),
             crest_factor_db=None if silent else amplitude_to_db(peak) - power_to_db(mean_square),
             clipped_runs=0 if silent else sum(tops.runs for tops in self._clipping),
         )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refmaster._types import Block, Progress
+from refmaster.dsp.interpolation import LONG_FILTER_NAME
 from refmaster.io.source import AudioSource
-from refmaster.meters.loudness import Loudness, LoudnessMeter
-from refmaster.meters.spectrum import Spectrum, SpectrumMeter, band_power
-from refmaster.meters.stereo import Stereo, StereoMeter
-from refmaster.meters.true_peak import TruePeak, TruePeakMeter, plr_db, psr_db
+from refmaster.meters.loudness import LoudnessMeter, LoudnessResult
+from refmaster.meters.spectrum import SpectrumMeter, SpectrumResult, band_power
+from refmaster.meters.stereo import StereoMeter, StereoResult
+from refmaster.meters.true_peak import TruePeakMeter, TruePeakResult, plr_db, psr_db
 from refmaster.profile.model import (
     BANDS_PER_OCTAVE,
     FLOOR_DB,
@@ -85,7 +86,8 @@ def measure(
         if digest is not None:
             digest.advance()
 
-    feed(source.blocks(), here, beside)
+    # Each channel's frames side by side in memory: every meter works on whole channels.
+    feed((cast("Block", np.asfortranarray(block)) for block in source.blocks()), here, beside)
     heard, image = loudness.result(), stereo.result()
     tone = spectrum.result()
     return Profile(
@@ -131,7 +133,7 @@ def _source_facts(source: AudioSource, frames: int, digest: FileDigest | None) -
     )
 
 
-def _levels(heard: Loudness, peak: TruePeak, image: Stereo) -> Levels:
+def _levels(heard: LoudnessResult, peak: TruePeakResult, image: StereoResult) -> Levels:
     integrated = _rounded(heard.integrated_lufs)
     true_peak = _rounded(peak.true_peak_dbtp)
     return Levels(
@@ -141,7 +143,7 @@ def _levels(heard: Loudness, peak: TruePeak, image: Stereo) -> Levels:
         loudness_range_lu=_rounded(heard.loudness_range_lu),
         loudness_range_stable=heard.loudness_range_stable,
         true_peak_dbtp=true_peak,
-        true_peak_filter=peak.filter_name,
+        true_peak_filter=LONG_FILTER_NAME,
         sample_peak_dbfs=_rounded(peak.sample_peak_dbfs),
         plr_db=_rounded(plr_db(true_peak, integrated)),
         psr_db=_rounded(psr_db(peak.true_peak_series_dbtp, heard.short_term_lufs)),
@@ -151,7 +153,7 @@ def _levels(heard: Loudness, peak: TruePeak, image: Stereo) -> Levels:
     )
 
 
-def _band_spectrum(tone: Spectrum, sample_rate_hz: int) -> BandSpectrum:
+def _band_spectrum(tone: SpectrumResult, sample_rate_hz: int) -> BandSpectrum:
     centers = band_centers_hz(sample_rate_hz)
     half = 2.0 ** (0.5 / BANDS_PER_OCTAVE)
     edges = np.concatenate([centers / half, centers[-1:] * half])
@@ -165,7 +167,7 @@ def _band_spectrum(tone: Spectrum, sample_rate_hz: int) -> BandSpectrum:
     )
 
 
-def _evidence(tone: Spectrum) -> Evidence:
+def _evidence(tone: SpectrumResult) -> Evidence:
     mid = np.maximum(power_to_db(tone.segment_mid_power), FLOOR_DB)
     side = (
         None
