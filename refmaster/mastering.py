@@ -29,14 +29,12 @@ from refmaster.matching.derive import WeightedProfile, derive_plan
 from refmaster.plan import MasteringPlan, load_plan
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile, is_profile_path, load_profile
-from refmaster.rendering.drive import DriveAnalyzer
-from refmaster.rendering.level import level_solved
+from refmaster.rendering.level import drive_analyzed, level_solved
 from refmaster.rendering.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOutlet
 from refmaster.rendering.renderer import KeptBlocks, Renderer, limiter_settings
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import settings_from
 from refmaster.settings.output import OutputSettings
-from refmaster.threads import prefetched
 
 # Each attempt costs a whole render; the first is right in most cases, the second in nearly all.
 MAX_ATTEMPTS = 4
@@ -364,7 +362,7 @@ def close_loop(
     """
     kept = KeptBlocks()
     if slope_lu_per_db is None:
-        plan, slope_lu_per_db = _solve(source, mix, plan, progress, kept)
+        plan, slope_lu_per_db = _solve(source, plan, progress, kept)
     tone_corrected = plan.requested.engine != "refmaster"  # another engine's curves stay as they are
     for attempt in range(1, MAX_ATTEMPTS + 1):
         master, activity = _render_once(source, plan, outlet, progress, kept)
@@ -373,7 +371,7 @@ def close_loop(
         retoned = None if tone_corrected else corrected_tone(plan, mix, master)
         if retoned is not None:
             tone_corrected = True
-            plan, slope_lu_per_db = _solve(source, mix, retoned, progress, kept)
+            plan, slope_lu_per_db = _solve(source, retoned, progress, kept)
             continue
         again = corrected_peak(plan, master) or corrected_level(plan, master, slope_lu_per_db)
         if again is None:
@@ -400,14 +398,10 @@ def close_loop(
 
 
 def _solve(
-    source: AudioSource, mix: Profile, plan: MasteringPlan, progress: Progress | None, kept: KeptBlocks
+    source: AudioSource, plan: MasteringPlan, progress: Progress | None, kept: KeptBlocks
 ) -> tuple[MasteringPlan, float]:
     """Return the plan with its level solved, and how many LU a dB of drive brings there."""
-    renderer = Renderer(plan, source, kept)
-    analyzer = DriveAnalyzer(plan.output.sample_rate_hz, source.format.channels)
-    blocks = prefetched(renderer.equalized_blocks())
-    for block in _counted(blocks, "solving the level", _frames(plan, mix), progress):
-        analyzer.update(block)
+    analyzer = drive_analyzed(plan, source, progress, kept=kept)
     return level_solved(plan, analyzer, limiter_settings(plan))
 
 

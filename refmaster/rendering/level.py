@@ -2,9 +2,54 @@
 
 from __future__ import annotations
 
+from refmaster._types import Array32, Progress
+from refmaster.io.source import AudioSource
 from refmaster.plan import Level, MasteringPlan
 from refmaster.rendering.drive import DriveAnalyzer, DriveSolution
+from refmaster.rendering.renderer import KeptBlocks, Renderer
 from refmaster.settings.limiter import LimiterSettings
+from refmaster.threads import prefetched
+
+
+def drive_analyzed(
+    plan: MasteringPlan,
+    source: AudioSource,
+    progress: Progress | None,
+    *,
+    kept: KeptBlocks | None = None,
+    stage: str = "solving the level",
+) -> DriveAnalyzer:
+    """Return the analysis of the signal that will enter the limiter, ready to be solved.
+
+    Parameters
+    ----------
+    plan : MasteringPlan
+        Its stages up to the level.
+    source : AudioSource
+        The plan's mix.
+    progress : callable, optional
+        Called as ``progress(stage, frames_done, frames_in_all)``.
+    kept : KeptBlocks, optional
+        Keeps the signal and its quick peaks for the render that follows.
+    stage : str
+        Name of this work for the progress.
+    """
+    renderer = Renderer(plan, source, kept)
+    rate, channels = plan.output.sample_rate_hz, source.format.channels
+    total = round(plan.mix.frames * rate / plan.mix.sample_rate_hz)
+    peaks: list[Array32] = []
+    keeps_peaks = kept is not None and kept.has_room_for(total * channels)
+    analyzer = DriveAnalyzer(rate, channels, on_peaks=peaks.append if keeps_peaks else None)
+    done = 0
+    for block in prefetched(renderer.equalized_blocks()):
+        analyzer.update(block)
+        done += len(block)
+        if progress is not None:
+            progress(stage, done, total)
+    analyzer.finish()
+    if kept is not None and keeps_peaks:
+        kept.keep_peaks(renderer.stages, peaks)
+    return analyzer
 
 
 def level_solved(

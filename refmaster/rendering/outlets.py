@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from refmaster._types import Block
 from refmaster.check.findings import Finding, info, warning
+from refmaster.dsp.blocks import interleaved
 from refmaster.io.atomic import atomic_destination, check_destination
 from refmaster.io.formats import OutputFormat, output_format_for
 from refmaster.io.open import open_audio
@@ -164,7 +165,7 @@ class ArrayOutlet:
 
     def write(self, blocks: Iterator[Block], _source: AudioSource, plan: MasteringPlan) -> AudioSource:
         """Collect the blocks; see `Outlet.write`."""
-        self.samples: NDArray[np.floating] = np.concatenate(list(blocks))
+        self.samples: NDArray[np.floating] = interleaved(np.concatenate(list(blocks)))
         return ArraySource(self.samples, plan.output.sample_rate_hz, name="master")
 
     def keep(self, _source: AudioSource, _master: Profile) -> None:
@@ -199,5 +200,5 @@ def write_blocks(
     """Write blocks (`frames` in all, where that is known) and return how many samples were clipped."""
     with AudioSink(path, output_format, frames=frames, name=name) as sink:
         for block in blocks:
-            sink.write(block)
+            sink.write(interleaved(block))
     return sink.clipped_samples
