@@ -36,8 +36,8 @@ class Passage:
     ----------
     frames : ndarray, shape (channels, groups * group_frames)
         The signal. Frames may follow that no guard has to see yet.
-    levels : ndarray of float32, shape (channels, groups)
-        Linear estimates of its peaks.
+    levels : ndarray of float32, shape (groups,)
+        Linear estimates of its peaks over all channels.
     changed : ndarray of float32, shape (groups,)
         Above 0 where the signal was changed since it was last measured.
     attenuation_db : ndarray, shape (groups,)
@@ -168,16 +168,14 @@ class PeakGuard:
         peaks = np.zeros(last - first, np.float32)
         # A change moves what the meter reads as far as its filter reaches.
         about = slice(first - self._margin, last + self._margin)
-        due = sliding_max(passage.changed[about], self._margin) > 0.0
-        if not due.any():
+        changed, levels = passage.changed[about], passage.levels
+        if not changed.any() or levels[about].max() * (1.0 + _NYQUIST_WEIGHT) <= self._suspect:
             return np.zeros(last - first)
-        for frames, levels in zip(passage.frames, passage.levels, strict=True):
-            if levels[about].max() * (1.0 + _NYQUIST_WEIGHT) <= self._suspect:
-                continue
+        due = sliding_max(changed, self._margin) > 0.0
+        for frames in passage.frames:
             line = np.asarray(frames[about.start * self._group : about.stop * self._group], np.float32)
-            estimates = levels[first:last] + _NYQUIST_WEIGHT * sliding_max(
-                self._near_nyquist(line), self._margin
-            )
+            unseen = sliding_max(self._near_nyquist(line), self._margin)
+            estimates = levels[first:last] + _NYQUIST_WEIGHT * unseen
             suspects = np.flatnonzero(due & (estimates > self._suspect))
             if not len(suspects):
                 continue

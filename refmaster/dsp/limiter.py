@@ -134,11 +134,11 @@ class Limiter(BlockKernel):
         self._seen = seen = (_GUARDS + 1) * latency
         self._passage = Passage(
             np.zeros((channels, seen * self._group), np.float32),
-            np.zeros((channels, seen), np.float32),
+            np.zeros(seen, np.float32),
             np.zeros(seen, np.float32),
             np.zeros(seen),
         )
-        self._peaks = np.zeros((channels, 1), np.float32)  # of the frames waiting, and one group before
+        self._peaks = np.zeros(1, np.float32)  # of the frames waiting, and one group before
         self._attenuation = np.zeros(0)  # final attenuations not used yet, and one group before
         self._peaks_to_drop = self._detector.latency_frames // self._group
         self._activity = _ActivityLog(sample_rate_hz, self._group)
@@ -149,9 +149,9 @@ class Limiter(BlockKernel):
         return self._activity.result()
 
     def _process(self, block: NDArray[Any]) -> NDArray[Any]:
-        peaks = self._quick_peaks(block)[:, self._peaks_to_drop :]
+        peaks = self._quick_peaks(block)[self._peaks_to_drop :]
         self._peaks_to_drop = 0
-        self._peaks = np.concatenate([self._peaks, peaks], axis=1)
+        self._peaks = np.concatenate([self._peaks, peaks])
         attenuation = self._designer.push(self._required(peaks))
         if not len(self._attenuation):
             self._attenuation = attenuation[:1]  # the group before the first goes along with it
@@ -170,11 +170,11 @@ class Limiter(BlockKernel):
         if self._known_peaks is None:
             return self._detector.process(block)
         found = next(self._known_peaks, None)
-        return np.zeros((self.channels, len(block) // self._group), np.float32) if found is None else found
+        return np.zeros(len(block) // self._group, np.float32) if found is None else found
 
     def _required(self, peaks: Array32) -> Array:
         """Return the attenuation in dB that each group asks for."""
-        levels = peaks.max(axis=0) * (self._drive / self._ceiling)
+        levels = peaks * (self._drive / self._ceiling)
         return required_attenuation_db(20.0 * np.log10(np.maximum(levels, 1e-6)))
 
     def _continued(self, block: NDArray[Any], groups: int) -> Passage:
@@ -183,27 +183,25 @@ class Limiter(BlockKernel):
         Groups that no guard needs any more are left out, so that it holds ``_seen + groups`` groups with a
         known gain.
         """
-        done = len(self._passage.changed) - self._seen
-        frames = self._passage.frames[:, done * self._group :]
-        frames = np.concatenate([frames.astype(block.dtype, copy=False), block.T], axis=1)
+        before = self._passage
+        done = len(before.changed) - self._seen
+        frames = before.frames[:, done * self._group :].astype(block.dtype, copy=False)
+        frames = np.concatenate([frames, block.T], axis=1)
         attenuation = self._attenuation[: groups + 2] if groups else np.zeros(2)
+        gains = db_to_amplitude(-attenuation)
         driven = frames[:, self._seen * self._group : (self._seen + groups) * self._group]
         if attenuation.any():
-            reduction = self._interpolate(1.0 - db_to_amplitude(-attenuation))
-            driven *= (self._drive * (1.0 - reduction)).astype(frames.dtype)
+            driven *= (self._drive * (1.0 - self._interpolate(1.0 - gains))).astype(frames.dtype)
         elif self._drive != 1.0:
             driven *= frames.dtype.type(self._drive)
         # An estimate of the output's peaks, on the high side: a peak may lie in the group beside.
-        near = sliding_max(self._peaks[:, : groups + 2], 1)
-        loudest_db: Array = sliding_max(-attenuation, 1)
-        loudest_gain = self._drive * db_to_amplitude(loudest_db)
-        levels = near[:, :groups] * loudest_gain[:groups].astype(np.float32)
-        self._peaks = self._peaks[:, groups:]
+        loudest: Array = self._drive * sliding_max(gains, 1)
+        levels = sliding_max(self._peaks[: groups + 2], 1) * loudest.astype(np.float32)
+        self._peaks = self._peaks[groups:]
         self._attenuation = self._attenuation[groups:]
-        before = self._passage
         return Passage(
             frames,
-            np.concatenate([before.levels[:, done:], levels], axis=1),
+            np.concatenate([before.levels[done:], levels]),
             np.concatenate([before.changed[done:], np.ones(groups, np.float32)]),
             np.concatenate([before.attenuation_db[done:], attenuation[1:-1]]),
         )
@@ -219,12 +217,12 @@ class _ActivityLog:
     """Collect attenuations group by group."""
 
     def __init__(self, sample_rate_hz: int, group_frames: int) -> None:
-        self._groups_per_hop = sample_rate_hz / _HOPS_PER_SECOND / group_frames
+        self._rate = sample_rate_hz
+        self._step = group_frames * _HOPS_PER_SECOND  # a group is so many parts of a hop of `_rate` parts
         self._groups = 0
         self._active = 0
         self._active_sum_db = 0.0
-        self._hops: list[NDArray[np.float32]] = []
-        self._open = (0, 0.0)  # the last hop and its maximum so far
+        self._maxima: list[float] = []  # of each hop
 
     def add(self, attenuation_db: Array) -> None:
         if not len(attenuation_db):
@@ -232,23 +230,19 @@ class _ActivityLog:
         active = attenuation_db > _ACTIVE_DB
         self._active += int(np.count_nonzero(active))
         self._active_sum_db += float(attenuation_db[active].sum())
-        hops = ((self._groups + np.arange(len(attenuation_db))) / self._groups_per_hop).astype(np.intp)
-        starts = np.flatnonzero(np.diff(hops, prepend=-1))
-        maxima = np.maximum.reduceat(attenuation_db, starts)
-        number, so_far = self._open
-        if hops[0] == number:
-            maxima[0] = max(maxima[0], so_far)
-        else:
-            self._hops.append(np.array([so_far], np.float32))
-        self._hops.append(maxima[:-1].astype(np.float32))
-        self._open = (int(hops[-1]), float(maxima[-1]))
+        first = self._groups * self._step // self._rate
+        last = (self._groups + len(attenuation_db) - 1) * self._step // self._rate
+        later = -(-np.arange(first + 1, last + 1) * self._rate // self._step) - self._groups
+        maxima = np.maximum.reduceat(attenuation_db, np.concatenate([[0], later]).astype(np.intp)).tolist()
+        if first < len(self._maxima):
+            maxima[0] = max(maxima[0], self._maxima.pop())
+        self._maxima += maxima
         self._groups += len(attenuation_db)
 
     def result(self) -> LimiterActivity:
-        series = np.concatenate([*self._hops, np.array([self._open[1]] if self._groups else [], np.float32)])
         return LimiterActivity(
-            max_gain_reduction_db=float(series.max(initial=0.0)),
+            max_gain_reduction_db=max(self._maxima, default=0.0),
             mean_gain_reduction_db=self._active_sum_db / self._active if self._active else 0.0,
             active_share=self._active / self._groups if self._groups else 0.0,
-            gain_reduction_db=series.astype(np.float32),
+            gain_reduction_db=np.array(self._maxima, np.float32),
         )

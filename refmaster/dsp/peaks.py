@@ -25,7 +25,7 @@ _PHASES = (0.25, 0.5, 0.75)
 
 
 class QuickPeaks:
-    """Largest ``|x|`` of every group of frames and channel, in a stream of equally long blocks.
+    """Largest ``|x|`` over all channels of every group of frames, in a stream of equally long blocks.
 
     A group owns its samples and the points up to the sample after it. What comes out trails what goes in by
     ``latency_frames``, so the first values belong to frames before the start and are zero.
@@ -59,13 +59,13 @@ class QuickPeaks:
         self._points = np.empty((len(self._matrix), rows), np.float32)
 
     def process(self, block: NDArray[Any]) -> Array32:
-        """Take ``(block_frames, channels)``, return linear ``(channels, block_frames / group_frames)``."""
+        """Take ``(block_frames, channels)`` and return ``(block_frames / group_frames,)``, linear."""
         frames, before = len(block), self._before
         rows, size = self._windows.shape[1], self._group_frames
         self._line[:, :before] = self._line[:, frames : frames + before].copy()
         self._line[:, before : before + frames] = block.T
-        peaks = np.empty((len(self._line), rows, self._row // size), np.float32)
-        for line, found in zip(self._line, peaks, strict=True):
+        peaks = np.zeros((self._row // size, rows), np.float32)
+        for line in self._line:
             np.copyto(self._by_place, line.reshape(-1, self._row).T)
             for start in range(0, len(self._windows), self._row):
                 lines = self._windows[start : start + self._row]
@@ -75,8 +75,9 @@ class QuickPeaks:
             between = points.reshape(len(_PHASES), -1, size, rows).max(axis=(0, 2))
             first = _TAPS // 2 - 1
             samples = np.abs(self._windows[first : first + self._row]).reshape(-1, size, rows).max(axis=1)
-            found[:] = np.maximum(between, samples).T
-        return peaks.reshape(len(peaks), -1)
+            np.maximum(peaks, between, out=peaks)
+            np.maximum(peaks, samples, out=peaks)
+        return np.ascontiguousarray(peaks.T).ravel()
 
     def _point_matrix(self) -> Array32:
         matrix = np.zeros((len(_PHASES), self._row, self._row + _TAPS - 1))

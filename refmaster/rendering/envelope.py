@@ -149,7 +149,7 @@ class LevelEnvelope:
         peaks = self._peaks.process(piece)
         if self._on_peaks is not None:
             self._on_peaks(peaks)
-        linked = np.concatenate([self._rest, peaks.max(axis=0)[self._late :]])
+        linked = np.concatenate([self._rest, peaks[self._late :]])
         self._late = 0
         whole = len(linked) // _GROUPS_JOINED * _GROUPS_JOINED
         self._rest = linked[whole:]
