@@ -240,9 +240,10 @@ class _ActivityLog:
         self._groups += len(attenuation_db)
 
     def result(self) -> LimiterActivity:
+        series = np.array(self._maxima, np.float32)
         return LimiterActivity(
-            max_gain_reduction_db=max(self._maxima, default=0.0),
+            max_gain_reduction_db=float(series.max(initial=0.0)),
             mean_gain_reduction_db=self._active_sum_db / self._active if self._active else 0.0,
             active_share=self._active / self._groups if self._groups else 0.0,
-            gain_reduction_db=np.array(self._maxima, np.float32),
+            gain_reduction_db=series,
         )
