@@ -2,7 +2,7 @@
 
 Run it from the checkout; the tables are Markdown::
 
-    python tests/benchmarks/album.py --music FOLDER [--quick] [--only tone|files|cost]
+    python benchmarks/album.py --music FOLDER [--quick] [--only tone|files|cost]
 
 Albums are made of real recordings with random engineers whose work is known (shelves, bells, width, level).
 Most tables are made on features; one on written files, read by an independent judge. The folder needs at
@@ -28,13 +28,12 @@ from pathlib import Path
 
 import numpy as np
 import soundfile as sf
-from album_prior import recordings
+from album_prior import learn_album_prior, recordings
 from album_simulation import (
     SPLITS,
-    Array,
     Case,
+    CaseErrors,
     Engineer,
-    Outcome,
     Song,
     cases,
     solve,
@@ -44,8 +43,9 @@ from judge import read, third_octaves_db
 from main_job import tiled
 from runs import run, table
 
+from refmaster._types import Array
+from refmaster.album.effect_models import AlbumPrior, shipped_album_prior
 from refmaster.album.passes import master_album
-from refmaster.album.prior import AlbumPrior, learn_prior, shipped_prior
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 EXCERPT_S = 40.0
@@ -111,7 +111,10 @@ def recovery_tables(pools: dict[str, list[Song]], songs: Sequence[Song], seeds: 
 
 
 def _ratios(
-    found: dict[tuple[str, str], list[Outcome]], pools: dict[str, list[Song]], kind: str, methods: list[str]
+    found: dict[tuple[str, str], list[CaseErrors]],
+    pools: dict[str, list[Song]],
+    kind: str,
+    methods: list[str],
 ) -> str:
     rows = []
     for method in methods:
@@ -227,9 +230,9 @@ def around_the_peak(samples: Array, rate: int) -> Array:
 def prior_of(music: Path | None, chosen: Sequence[Path]) -> AlbumPrior:
     """Return the prior learned without the chosen recordings; the shipped one for the shipped excerpts."""
     if music is None:
-        return shipped_prior()
+        return shipped_album_prior()
     rest = [Song(f) for f in recordings(music) if f not in chosen]
-    return learn_prior([s.features for s in rest], [s.path.stem for s in rest])
+    return learn_album_prior([s.features for s in rest], [s.path.stem for s in rest])
 
 
 def write_mix(excerpt: tuple[Array, int], engineer: Engineer, path: Path) -> None:

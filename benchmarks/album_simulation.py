@@ -1,8 +1,8 @@
 """Albums with known engineers, made of real recordings on the level of features.
 
-A recording's third-octave segments and loudest moments are kept; an engineer's equalizer, width and level are
-applied to them, and the album's own code predicts them back. Everything is compared with the undisturbed
-album. The priors are learned without the album's tracks.
+An engineer's equalizer, width and level are applied to a recording's third-octave segments and loudest
+moments, and the album's own code predicts them back. Errors are against the undisturbed album. The priors are
+learned without the album's tracks.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from album_prior import learn_album_prior
 from evidence import engineer_sections
 from judge import read
 from numpy.typing import NDArray
 
-from refmaster.album.features import TONE_HZ, TrackFeatures, features_of
+from refmaster._types import Array
+from refmaster.album.effect_models import AlbumPrior
+from refmaster.album.features import TONE_HZ, TrackFeatures, track_features
 from refmaster.album.moves import engineer_moves, level_targets_lufs
-from refmaster.album.prior import AlbumPrior, learn_prior
 from refmaster.album.request import Album, AlbumSettings, AlbumTrack, EngineerSettings
 from refmaster.meters.kweighting import k_weighting_power_gain
 from refmaster.profile.cache import cached_profile
 from refmaster.profile.model import Profile
 
-Array = NDArray[np.float64]
 DESIGN_RATE_HZ = 44100
 WINDOW, WINDOWS = 8192, 40
 SPLITS = {"6/3/1": (6, 3, 1), "4/4/4": (4, 4, 4), "5/5": (5, 5), "1x6": (1,) * 6}
@@ -72,7 +73,7 @@ class Song:
 
     def __post_init__(self) -> None:
         self.profile = cached_profile(self.path)
-        self.features = features_of(self.profile)
+        self.features = track_features(self.profile)
 
     @cached_property
     def windows(self) -> tuple[Array, int]:
@@ -91,7 +92,7 @@ class Song:
         gain = engineer.gain_db(f.segment_hz) + engineer.level_db
         mid = 10 ** (np.array(evidence.segment_mid_db) / 10)
         side = 10 ** (np.array(evidence.segment_side_db) / 10) if evidence.segment_side_db else 0.0 * mid
-        weight = k_weighting_power_gain(f.segment_hz, f.sample_rate_hz) * 10 ** (gain / 10)
+        weight = k_weighting_power_gain(f.segment_hz, f.source.sample_rate_hz) * 10 ** (gain / 10)
         segments = (mid + side * engineer.width**2) * weight
         mixed = replace(f, segments=segments.astype(np.float32))
         moved = {}
@@ -156,7 +157,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CaseErrors:
     """Errors against the undisturbed album, in dB RMS, of one case."""
 
     tone: dict[str, float]
@@ -166,7 +167,7 @@ class Outcome:
     order_kept: bool
 
 
-def solve(case: Case) -> Outcome:
+def solve(case: Case) -> CaseErrors:
     """Run the album's model and the naive alternatives on one case."""
     album = case.album(width=True)
     mixes, who = case.mixes, np.array(case.who)
@@ -186,7 +187,7 @@ def solve(case: Case) -> Outcome:
         "engineers' means removed": float(np.std(loud - _means(loud[:, None], who)[:, 0] - own)),
     }
     width = 20 * np.log10([case.engineers[w].width for w in who])
-    return Outcome(
+    return CaseErrors(
         tone=tone,
         level=level,
         width={"before": float(np.std(width)), "refmaster": float(np.std(width + moves.width_db))},
@@ -227,4 +228,4 @@ def prior_without(chosen: Sequence[Song], pool: Sequence[Song], every: Sequence[
     """Return the prior learned without the album: without all its record's songs where it is a record."""
     left_out = {s.path for s in (pool if len(pool) in SMALLER else chosen)}
     rest = [s for s in every if s.path not in left_out]
-    return learn_prior([s.features for s in rest], [s.path.stem for s in rest])
+    return learn_album_prior([s.features for s in rest], [s.path.stem for s in rest])

@@ -1,4 +1,4 @@
-"""Benchmarks of batches: ``python tests/benchmarks/batch.py [throughput] [planning] [cluster]``.
+"""Benchmarks of batches: ``python benchmarks/batch.py [throughput] [planning] [cluster]``.
 
 throughput  40 jobs one after another in one process (the bare master), then in batches of 1 and 2 workers.
 planning    100, 300 and 1,000 tiny jobs that nobody renders: planning, journal, the parent's memory.
@@ -33,7 +33,7 @@ SONGS = 40
 BARE = """
 import sys, time
 from pathlib import Path
-from refmaster.cache import cached_profile
+from refmaster.profile.cache import cached_profile
 from refmaster.mastering import master_file
 folder = Path(sys.argv[1])
 started = time.perf_counter()
@@ -119,10 +119,11 @@ def planning(_song_s: float) -> None:
 
 def plan_only(folder: Path) -> None:
     """Plan, note and decide, with an executor that does nothing."""
-    from refmaster.batch.journal import Journal
-    from refmaster.batch.runner import Batch
-    from refmaster.batch.session import plan_batch, publish_results, state_folder
-    from refmaster.batch.task import Event, Outcome, Task
+    from refmaster.batch.runner import Batch, RunOptions
+    from refmaster.batch.session import open_journal, plan_batch, publish_results
+    from refmaster.batch.storage import identify
+    from refmaster.batch.task import Event, Task, TaskResult
+    from refmaster.errors import ExitCode
 
     class Instant:
         def __init__(self) -> None:
@@ -135,20 +136,15 @@ def plan_only(folder: Path) -> None:
             pass
 
         def submit(self, task: Task) -> None:
-            from refmaster.batch.identity import identify
-
             inputs = tuple({"location": at, **(identify(at) or {})} for at in task.inputs)
             for output in task.outputs:
                 Path(output).parent.mkdir(parents=True, exist_ok=True)
                 Path(output).touch()
-            outcome = Outcome(code=0, inputs=inputs, version=refmaster.__version__)
-            self.events.append(Event(key=task.key, outcome=outcome))
+            result = TaskResult(code=ExitCode.DONE, inputs=inputs)
+            self.events.append(Event(key=task.key, result=result))
 
         def next_event(self, _timeout_s: float) -> Event | None:
             return self.events.popleft() if self.events else None
-
-        def abandon(self) -> None:
-            pass
 
         def close(self) -> None:
             pass
@@ -159,14 +155,12 @@ def plan_only(folder: Path) -> None:
 
         went_on = ended = decided
 
-    import refmaster
-
     marks = [time.perf_counter()]
     loaded, tasks = plan_batch(folder / "jobs.yaml")
     marks.append(time.perf_counter())
     for _ in range(2):
-        with Journal(state_folder(loaded)) as journal:
-            publish_results(Batch(journal, Instant(), Silent()).run(tasks), loaded)
+        with open_journal(loaded) as journal:
+            publish_results(Batch(journal, Instant(), Silent(), RunOptions()).run(tasks), loaded)
         marks.append(time.perf_counter())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     plan_s, journal_s, resume_s = (after - before for before, after in itertools.pairwise(marks))

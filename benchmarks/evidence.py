@@ -2,7 +2,7 @@
 
 Run it from the checkout; the tables are Markdown::
 
-    python tests/benchmarks/evidence.py --music FOLDER [--quick]
+    python benchmarks/evidence.py --music FOLDER [--quick]
 
 Each track is hidden behind random shelves, bells and width, written as a mix with its peak at -8 dBFS,
 mastered to -30 LUFS (so that no limiter acts) and read back from the written file by an independent judge.
@@ -37,17 +37,16 @@ from judge import (
 from runs import table
 
 from refmaster.engines.peer import match_with_peer
-from refmaster.io.open import open_audio
+from refmaster.io.recordings import recordings_in
 from refmaster.mastering import master_file
 from refmaster.matching.derive import derive_plan
 from refmaster.matching.learn import Residual, Track, fit_prior, match_residuals
-from refmaster.profile.measure import measure
-from refmaster.profile.model import Profile
+from refmaster.profile.cache import cached_profile
 from refmaster.settings.emit import emit_model
 from refmaster.settings.match import MatchSettings
+from refmaster.units import db_to_amplitude
 
-SUFFIXES = {".flac", ".ogg", ".mp3", ".wav"}
-MIX_PEAK = 10 ** (-8 / 20)
+MIX_PEAK = db_to_amplitude(-8.0)
 TARGET_LUFS = -30.0
 BROAD_MOVE_DB = 6.0
 Samples = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -75,19 +74,11 @@ class Corpus:
 
     def __init__(self, music: Path, work: Path) -> None:
         self.work = work
-        files = [f for f in sorted(music.iterdir()) if f.suffix in SUFFIXES]
-        files = [f for f in files if "rawmix" not in f.name and "_stem_" not in f.name]
+        files = finished_recordings(music)
         self.groups = groups_of(files, music / "manifest.csv")
         self.files = {f.name: f for f in files}
-        self.profiles: dict[Path, Profile] = {}
-        self.tracks = [Track(profile=self.profile(f), album=self.groups[f.name]) for f in files]
+        self.tracks = [Track(profile=cached_profile(f), album=self.groups[f.name]) for f in files]
         self.residuals: list[Residual] = match_residuals(self.tracks)
-
-    def profile(self, path: Path) -> Profile:
-        """Return a profile, measured once."""
-        if path not in self.profiles:
-            self.profiles[path] = measure(open_audio(path), identify=False)
-        return self.profiles[path]
 
     def prior(self, group: str) -> str:
         """Return the file of a prior learned without `group`."""
@@ -142,6 +133,11 @@ def main() -> None:
         print(recovery_table("three other songs of the album", three), "\n", flush=True)
         print(broad_table([*one, *three]), "\n", flush=True)
         print(time_table(corpus, same[0], three[0]), flush=True)
+
+
+def finished_recordings(music: Path) -> list[Path]:
+    """Return the recordings of a folder, without raw mixes and stems."""
+    return [f for f in recordings_in([music]) if "rawmix" not in f.name and "_stem_" not in f.name]
 
 
 def groups_of(files: Sequence[Path], manifest: Path) -> dict[str, str]:
@@ -256,7 +252,7 @@ def master(case: Case, corpus: Corpus, strength: str) -> Path:
     """Return a written master."""
     output = corpus.work / "master.wav"
     settings = MatchSettings(strength=strength, target_lufs=TARGET_LUFS, prior=corpus.prior(case.group))
-    profiles = [corpus.profile(path) for path in case.references]
+    profiles = [cached_profile(path) for path in case.references]
     result = master_file(case.mix, profiles, output, settings, overwrite=True)
     if strength == "balanced":
         large = largest_move(levels_of(*read(output)), known_levels(case.mix))
@@ -364,8 +360,8 @@ def time_table(corpus: Corpus, one: Case, several: Case) -> str:
     """Return CPU time of deriving, profiles in hand, prior read afresh."""
     rows = []
     for name, case in (("1 reference", one), (f"{len(several.references)} references", several)):
-        mix = corpus.profile(case.mix)
-        references = [(corpus.profile(path), 1.0) for path in case.references]
+        mix = cached_profile(case.mix)
+        references = [(cached_profile(path), 1.0) for path in case.references]
         settings = MatchSettings(prior=corpus.prior(case.group))
         found = []
         for _ in range(5):

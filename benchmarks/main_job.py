@@ -2,7 +2,7 @@
 
 Run it from the checkout; the tables are Markdown::
 
-    python tests/benchmarks/main_job.py [--music FOLDER] [--long-hours 3]
+    python benchmarks/main_job.py [--music FOLDER] [--long-hours 3]
 
 Without a folder the shipped excerpts are used, tiled to four minutes for the speed table. A folder's files
 are paired at random, with a fixed seed.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from refmaster.batch.json_schema import jobs_schema
+from refmaster.batch.jobs_file import jobs_schema
 
 
 def schema_text() -> str:

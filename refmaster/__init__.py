@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 from refmaster.version import __version__
 
 if TYPE_CHECKING:
-    from refmaster.album.outcome import AlbumResult as AlbumResult
     from refmaster.album.passes import master_album as master_album
     from refmaster.album.passes import render_album_plan as render_album_plan
+    from refmaster.album.result import AlbumResult as AlbumResult
     from refmaster.errors import AudioError as AudioError
     from refmaster.errors import InputError as InputError
     from refmaster.errors import OutputError as OutputError
@@ -45,31 +45,19 @@ if TYPE_CHECKING:
     from refmaster.profile.model import save_profile as save_profile
     from refmaster.settings.match import MatchSettings as MatchSettings
 
-_HOMES = {
-    "AlbumResult": "album.outcome",
-    "master_album": "album.passes",
-    "render_album_plan": "album.passes",
-    "ArraySource": "io.source",
-    "open_audio": "io.open",
-    "AudioError": "errors",
-    "InputError": "errors",
-    "OutputError": "errors",
-    "RefmasterError": "errors",
-    "SettingsError": "errors",
-    "MasterResult": "mastering",
-    "master_array": "mastering",
-    "master_file": "mastering",
-    "plan_file": "mastering",
-    "render_file": "mastering",
-    "measure": "profile.measure",
-    "MasteringPlan": "plan",
-    "load_plan": "plan",
-    "save_plan": "plan",
-    "Profile": "profile.model",
-    "load_profile": "profile.model",
-    "save_profile": "profile.model",
-    "MatchSettings": "settings.match",
+_NAMES = {
+    "album.result": ("AlbumResult",),
+    "album.passes": ("master_album", "render_album_plan"),
+    "errors": ("AudioError", "InputError", "OutputError", "RefmasterError", "SettingsError"),
+    "io.open": ("open_audio",),
+    "io.source": ("ArraySource",),
+    "mastering": ("MasterResult", "master_array", "master_file", "plan_file", "render_file"),
+    "plan": ("MasteringPlan", "load_plan", "save_plan"),
+    "profile.measure": ("measure",),
+    "profile.model": ("Profile", "load_profile", "save_profile"),
+    "settings.match": ("MatchSettings",),
 }
+_HOMES = {name: home for home, names in _NAMES.items() for name in names}
 
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - all are text
 

@@ -1,4 +1,4 @@
-"""What can go wrong, as one small tree.
+"""The exceptions that refmaster raises, and the exit codes of its command line.
 
 ::
 
@@ -8,8 +8,8 @@
         ├── SettingsError   a YAML file or an option with wrong content
         └── OutputError     a destination that cannot be written
 
-A promise that was not met is no exception: it is a finding of the report, and the command line exits
-with 1. Anything else that escapes is a fault of refmaster itself, and the command line exits with 3.
+A broken promise is no exception: it is a finding of the report, and the command line exits with 1. Any other
+exception is a fault of refmaster itself, and the command line exits with 3.
 
 Every message says what was expected, what was found and what to do.
 """
@@ -20,7 +20,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """How the command line ends, and how a job of a batch ended; those above 100 follow the shell."""
+    """Exit code of the command line or of a job of a batch; those above 100 follow the shell."""
 
     DONE = 0
     PROMISE_NOT_MET = 1

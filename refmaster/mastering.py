@@ -1,7 +1,8 @@
 """One track end to end: measure, derive, solve the level, render, measure what was written, correct.
 
-The loop is closed over the written file: its loudness, true peak and tone are measured afresh, and where
-the limiter moved them the plan is corrected and rendered again before anything is moved into place.
+`master_file`, `plan_file` and `master_array` prepare a plan and close the loop over it: loudness, true peak
+and tone of the written file are measured afresh, and where the limiter moved them the plan is corrected and
+rendered again before anything is moved into place. `render_file` renders a plan as it stands.
 """
 
 from __future__ import annotations
@@ -9,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refmaster._types import Block, Progress
 from refmaster.check.findings import Finding, kept_promises
-from refmaster.check.preflight import inspect_mix, inspect_reference, require_stereo, require_usable
+from refmaster.check.preflight import inspect_mix, inspect_reference, require_supported, require_usable
 from refmaster.check.promises import judge_master, judge_moves, judge_references
 from refmaster.dsp.limiter import LimiterActivity
-from refmaster.engines.base import heard_by_engine, with_engine
-from refmaster.engines.findings import engine_findings
+from refmaster.engines.registry import engine_named
 from refmaster.errors import AudioError, InputError
 from refmaster.io.formats import output_format_for
 from refmaster.io.open import open_audio
@@ -28,7 +29,8 @@ from refmaster.matching.correct import corrected_level, corrected_peak, correcte
 from refmaster.matching.derive import WeightedProfile, derive_plan
 from refmaster.plan import MasteringPlan, load_plan
 from refmaster.profile.measure import measure
-from refmaster.profile.model import Profile, is_profile_path, load_profile
+from refmaster.profile.model import Profile
+from refmaster.profile.obtain import Recording, profiles_side_by_side
 from refmaster.rendering.level import drive_analyzed, level_solved
 from refmaster.rendering.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOutlet
 from refmaster.rendering.renderer import KeptBlocks, Renderer, limiter_settings
@@ -41,11 +43,12 @@ MAX_ATTEMPTS = 4
 
 PathLike = str | Path
 ReferenceLike = PathLike | Profile | tuple[PathLike | Profile, float]
+References = ReferenceLike | Sequence[ReferenceLike]
 
 
 @dataclass(frozen=True, kw_only=True)
 class MasterResult:
-    """What was asked and what was achieved.
+    """A master: what was asked and what was achieved.
 
     Attributes
     ----------
@@ -56,7 +59,7 @@ class MasterResult:
     references : tuple of Profile
     findings : tuple of Finding
     limiter : LimiterActivity or None
-        What the limiter did; None where it is off.
+        The limiter's gain reduction; None where it is off.
     output : Path or None
         None for an array.
     renders : int
@@ -74,13 +77,13 @@ class MasterResult:
 
     @property
     def kept_promises(self) -> bool:
-        """True where no finding is a broken promise."""
+        """Whether no finding is a broken promise."""
         return kept_promises(self.findings)
 
 
 def master_file(
     mix: PathLike,
-    references: Sequence[ReferenceLike] | ReferenceLike,
+    references: References,
     output: PathLike,
     settings: MatchSettings | None = None,
     *,
@@ -88,7 +91,7 @@ def master_file(
     sample_rate_hz: int | None = None,
     dither_seed: int = 0,
     overwrite: bool = False,
-    mix_profile: Profile | None = None,
+    use_cache: bool = False,
     progress: Progress | None = None,
 ) -> MasterResult:
     """Master a file against one or several references and write the result.
@@ -111,10 +114,11 @@ def master_file(
         The same seed gives the same bytes.
     overwrite : bool
         Replace an existing file.
-    mix_profile : Profile, optional
-        What this very mix measures, where that is known already.
+    use_cache : bool
+        Take the profiles of mix and references from the user's profile cache where it has them, and put
+        them there where it does not. The written master is always measured.
     progress : callable, optional
-        Called as ``progress(stage, frames_done, frames_in_all)``.
+        Called as ``progress(stage, frames_done, frames_in_all)``, from the calling thread.
 
     Returns
     -------
@@ -125,43 +129,82 @@ def master_file(
     AudioError, SettingsError, OutputError
         Bad input or destination; nothing is left behind.
     """
-    settings = settings or MatchSettings()
-    outlet = FileOutlet(output, overwrite=overwrite, inputs=_paths(mix, references))
+    weighted = list(_weighted(references))
+    inputs = [Path(mix), *(Path(r) for r, _ in weighted if isinstance(r, str | Path))]
+    outlet = FileOutlet(output, overwrite=overwrite, inputs=inputs)
     source = _open_mix(mix)
-    written = _output_settings(bit_depth, sample_rate_hz, dither_seed)
-    output_format_for(
-        output, source.format, bit_depth=written.bit_depth, sample_rate_hz=written.sample_rate_hz
-    )
-    heard = heard_by_engine(settings, source, [r for r, _ in _weighted(references)])
-    mix_profile = mix_profile or measure(source, progress=progress)
-    weighted = _profiles(references, mix_profile, progress)
-    plan = _first_plan(mix_profile, weighted, settings, written)
-    plan = with_engine(plan, source, heard, progress)
+    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed)
+    output_format_for(output, source.format, **asked.model_dump())
+    measured = mix if use_cache else source
+    prepared = _prepare(source, measured, weighted, settings, asked, progress, use_cache=use_cache)
     with outlet:
-        return close_loop(source, mix_profile, weighted, plan, outlet, progress)
+        return close_loop(*prepared, outlet, progress)
 
 
 def plan_file(
     mix: PathLike,
-    references: Sequence[ReferenceLike] | ReferenceLike,
+    references: References,
     settings: MatchSettings | None = None,
     *,
     bit_depth: str | None = None,
     sample_rate_hz: int | None = None,
     dither_seed: int = 0,
+    use_cache: bool = False,
     progress: Progress | None = None,
 ) -> MasterResult:
     """Derive the plan that `master_file` would render; the trial render is measured and thrown away."""
-    settings = settings or MatchSettings()
-    written = _output_settings(bit_depth, sample_rate_hz, dither_seed)
     source = _open_mix(mix)
-    heard = heard_by_engine(settings, source, [r for r, _ in _weighted(references)])
-    mix_profile = measure(source, progress=progress)
-    weighted = _profiles(references, mix_profile, progress)
-    plan = _first_plan(mix_profile, weighted, settings, written)
-    plan = with_engine(plan, source, heard, progress)
+    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed)
+    measured = mix if use_cache else source
+    weighted = list(_weighted(references))
+    prepared = _prepare(source, measured, weighted, settings, asked, progress, use_cache=use_cache)
     with SpoolOutlet() as outlet:
-        return close_loop(source, mix_profile, weighted, plan, outlet, progress)
+        return close_loop(*prepared, outlet, progress)
+
+
+def master_array(
+    mix: NDArray[np.floating],
+    reference: NDArray[np.floating] | Profile,
+    sample_rate_hz: int,
+    settings: MatchSettings | None = None,
+    *,
+    reference_rate_hz: int | None = None,
+    progress: Progress | None = None,
+) -> tuple[NDArray[np.floating], MasterResult]:
+    """Master an array against another, or against a profile.
+
+    Parameters
+    ----------
+    mix : ndarray, shape (frames,) or (frames, channels)
+        Float samples, full scale 1; one or two channels.
+    reference : ndarray or Profile
+        Shape and scale as the mix.
+    sample_rate_hz : int
+        Of the mix, and of the reference unless `reference_rate_hz` says otherwise.
+    settings : MatchSettings, optional
+        What to match, how far, how loud.
+    reference_rate_hz : int, optional
+        The reference need not have the mix's rate.
+    progress : callable, optional
+        As for `master_file`.
+
+    Returns
+    -------
+    master : ndarray, shape (frames, channels)
+        Of the mix's length and dtype, not dithered.
+    result : MasterResult
+    """
+    source = ArraySource(mix, sample_rate_hz, name="mix")
+    require_supported(source)
+    recording: Recording = (
+        reference
+        if isinstance(reference, Profile)
+        else ArraySource(reference, reference_rate_hz or sample_rate_hz, name="reference")
+    )
+    prepared = _prepare(source, source, [(recording, 1.0)], settings, OutputSettings(), progress)
+    with ArrayOutlet() as outlet:
+        result = close_loop(*prepared, outlet, progress)
+        return outlet.samples, result
 
 
 def render_file(
@@ -225,100 +268,17 @@ def render_file(
     )
 
 
-def master_array(
-    mix: NDArray[np.floating],
-    reference: NDArray[np.floating] | Profile,
-    sample_rate_hz: int,
-    settings: MatchSettings | None = None,
-    *,
-    reference_rate_hz: int | None = None,
-    progress: Progress | None = None,
-) -> tuple[NDArray[np.floating], MasterResult]:
-    """Master an array against another, or against a profile.
-
-    Parameters
-    ----------
-    mix : ndarray, shape (frames,) or (frames, channels)
-        Float samples, full scale 1; one or two channels.
-    reference : ndarray or Profile
-        Shape and scale as the mix.
-    sample_rate_hz : int
-        Of the mix, and of the reference unless `reference_rate_hz` says otherwise.
-    settings : MatchSettings, optional
-        What to match, how far, how loud.
-    reference_rate_hz : int, optional
-        The reference need not have the mix's rate.
-    progress : callable, optional
-        As for `master_file`.
-
-    Returns
-    -------
-    master : ndarray, shape (frames, channels)
-        Of the mix's length and dtype, not dithered.
-    result : MasterResult
-    """
-    settings = settings or MatchSettings()
-    source = ArraySource(mix, sample_rate_hz, name="mix")
-    require_stereo(source)
-    given: Profile | AudioSource = (
-        reference
-        if isinstance(reference, Profile)
-        else ArraySource(reference, reference_rate_hz or sample_rate_hz, name="reference")
-    )
-    heard = heard_by_engine(settings, source, [given])
-    mix_profile = measure(source, progress=progress)
-    profile = given if isinstance(given, Profile) else measure(given, progress=progress)
-    weighted = [(profile, 1.0)]
-    plan = _first_plan(mix_profile, weighted, settings, OutputSettings())
-    plan = with_engine(plan, source, heard, progress)
-    with ArrayOutlet() as outlet:
-        result = close_loop(source, mix_profile, weighted, plan, outlet, progress)
-        return outlet.samples, result
-
-
-def _paths(mix: PathLike, references: Sequence[ReferenceLike] | ReferenceLike) -> list[Path]:
-    found = [Path(mix)]
-    for reference, _ in _weighted(references):
-        if not isinstance(reference, Profile):
-            found.append(Path(reference))
-    return found
-
-
-def _weighted(
-    references: Sequence[ReferenceLike] | ReferenceLike,
-) -> list[tuple[PathLike | Profile, float]]:
+def _weighted(references: References) -> Iterator[tuple[PathLike | Profile, float]]:
+    """Yield each reference with its weight, 1 where none is given."""
     if isinstance(references, str | Path | Profile):
-        return [(references, 1.0)]
-    if isinstance(references, tuple) and len(references) == 2 and isinstance(references[1], int | float):
-        return [(references[0], float(references[1]))]
-    pairs: list[tuple[PathLike | Profile, float]] = []
-    for item in references:
-        pairs.extend(_weighted(item))
-    for _, weight in pairs:
-        if not weight > 0.0:
-            raise InputError(f"a reference's weight must be above 0, found {weight:g}")
-    return pairs
-
-
-def load_reference(reference: PathLike | Profile, progress: Progress | None = None) -> Profile:
-    """Return the profile of a reference: measured from audio, read from a saved profile, or as given."""
-    if isinstance(reference, Profile):
-        return reference
-    if is_profile_path(reference):
-        return load_profile(reference)
-    return measure(open_audio(reference), progress=progress, stage="measuring the reference")
-
-
-def _profiles(
-    references: Sequence[ReferenceLike] | ReferenceLike, mix: Profile, progress: Progress | None
-) -> list[WeightedProfile]:
-    require_usable(mix, "mix")
-    weighted = []
-    for reference, weight in _weighted(references):
-        profile = load_reference(reference, progress)
-        require_usable(profile, "reference")
-        weighted.append((profile, weight))
-    return weighted
+        yield references, 1.0
+    elif isinstance(references, tuple) and len(references) == 2 and isinstance(references[1], int | float):
+        if not references[1] > 0.0:
+            raise InputError(f"a reference's weight must be above 0, found {references[1]:g}")
+        yield references[0], float(references[1])
+    else:
+        for reference in references:
+            yield from _weighted(reference)
 
 
 def _output_settings(bit_depth: str | None, sample_rate_hz: int | None, dither_seed: int) -> OutputSettings:
@@ -327,23 +287,43 @@ def _output_settings(bit_depth: str | None, sample_rate_hz: int | None, dither_s
     return settings_from(OutputSettings, values, names=names)
 
 
-def _open_mix(mix: PathLike) -> AudioSource:
-    source = open_audio(mix)
-    require_stereo(source)
+def _open_mix(path: PathLike) -> AudioSource:
+    source = open_audio(path)
+    require_supported(source)
     return source
 
 
-def _first_plan(
-    mix: Profile, references: list[WeightedProfile], settings: MatchSettings, written: OutputSettings
-) -> MasteringPlan:
-    return derive_plan(
-        mix,
-        references,
-        settings,
-        sample_rate_hz=written.sample_rate_hz,
-        bit_depth=written.bit_depth,
-        dither_seed=written.dither_seed,
-    )
+class _Prepared(NamedTuple):
+    """A mix and its first plan, in the order in which `close_loop` takes them."""
+
+    source: AudioSource
+    mix: Profile
+    references: list[WeightedProfile]
+    plan: MasteringPlan
+
+
+def _prepare(
+    source: AudioSource,
+    measured: Recording,
+    references: Sequence[tuple[Recording, float]],
+    settings: MatchSettings | None,
+    asked: OutputSettings,
+    progress: Progress | None,
+    *,
+    use_cache: bool = False,
+) -> _Prepared:
+    """Measure mix (`source`, or its path in `measured`) and references, and derive the first plan."""
+    settings = settings or MatchSettings()
+    engine = engine_named(settings.engine)
+    recordings = [recording for recording, _ in references]
+    engine.check(recordings, source)
+    mix, profiles = profiles_side_by_side(measured, recordings, progress, use_cache=use_cache)
+    require_usable(mix, "mix")
+    for profile in profiles:
+        require_usable(profile, "reference")
+    weighted = [(profile, weight) for profile, (_, weight) in zip(profiles, references, strict=True)]
+    plan = derive_plan(mix, weighted, settings, **asked.model_dump())
+    return _Prepared(source, mix, weighted, engine.with_curves(plan, source, recordings, progress))
 
 
 def close_loop(
@@ -363,14 +343,15 @@ def close_loop(
     kept = KeptBlocks()
     if slope_lu_per_db is None:
         plan, slope_lu_per_db = _solve(source, plan, progress, kept)
-    tone_corrected = plan.requested.engine != "refmaster"  # another engine's curves stay as they are
+    engine = engine_named(plan.requested.engine)
+    tone_is_final = not engine.tone_is_corrected
     for attempt in range(1, MAX_ATTEMPTS + 1):
         master, activity = _render_once(source, plan, outlet, progress, kept)
         if attempt == MAX_ATTEMPTS:
             break
-        retoned = None if tone_corrected else corrected_tone(plan, mix, master)
+        retoned = None if tone_is_final else corrected_tone(plan, mix, master)
         if retoned is not None:
-            tone_corrected = True
+            tone_is_final = True
             plan, slope_lu_per_db = _solve(source, retoned, progress, kept)
             continue
         again = corrected_peak(plan, master) or corrected_level(plan, master, slope_lu_per_db)
@@ -390,7 +371,7 @@ def close_loop(
         mix=mix,
         master=master,
         references=tuple(profile for profile, _ in references),
-        findings=(*engine_findings(findings, plan, mix), *outlet.findings),
+        findings=(*engine.findings(findings, plan, mix), *outlet.findings),
         limiter=activity,
         output=outlet.path,
         renders=attempt,

@@ -6,7 +6,6 @@ sections: tone (equalizer), balance, level (gain), limiter, output. Gains are dB
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import os
 from pathlib import Path
@@ -16,11 +15,14 @@ from pydantic import Field, model_validator
 
 from refmaster.settings.document import read_document
 from refmaster.settings.emit import emit_model
-from refmaster.settings.match import MatchSettings
+from refmaster.settings.limiter import HoldMs, LimiterCeilingDbtp, LookaheadMs, ReleaseMs, SustainMs
+from refmaster.settings.match import MatchSettings, Phase
 from refmaster.settings.model import Model, validate_document
-from refmaster.settings.output import BitDepth
+from refmaster.settings.output import BitDepth, DitherSeed, SampleRateHz
 
-Gain = Annotated[float, Field(ge=-60.0, le=60.0)]
+MAX_GAIN_DB = 60.0
+
+Gain = Annotated[float, Field(ge=-MAX_GAIN_DB, le=MAX_GAIN_DB)]
 Hertz = Annotated[float, Field(gt=0.0, le=384000.0)]
 CurvePoint = tuple[Hertz, Gain]
 BandEstimate = tuple[Hertz, float, float]
@@ -52,7 +54,7 @@ class ReferenceRecord(Model):
 
 
 class Region(Model):
-    """What was asked, what is done, and why, in one region of the spectrum (for reading; not rendered)."""
+    """One region of the spectrum: difference, change and reason (for reading; not rendered)."""
 
     name: str
     low_hz: float
@@ -68,7 +70,7 @@ class Tone(Model):
     """The equalizer."""
 
     why: str
-    phase: Literal["linear", "minimum"]
+    phase: Phase
     mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the mid (or mono); empty: no change")
     side: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the side; empty: no change")
     regions: tuple[Region, ...] = Field(description="for reading; rendering uses the curves above")
@@ -118,24 +120,24 @@ class LimiterStage(Model):
 
     why: str
     enabled: bool
-    ceiling_dbtp: float = Field(ge=-40.0, le=0.0, description="dBTP, set on the limiter")
-    lookahead_ms: float = Field(gt=0.0, le=20.0, description="ms")
-    hold_ms: float = Field(ge=0.0, le=200.0, description="ms")
-    sustain_ms: float = Field(ge=0.0, le=2000.0, description="ms")
-    release_ms: float = Field(gt=0.0, le=5000.0, description="ms")
+    ceiling_dbtp: LimiterCeilingDbtp = Field(description="dBTP, set on the limiter")
+    lookahead_ms: LookaheadMs = Field(description="ms")
+    hold_ms: HoldMs = Field(description="ms")
+    sustain_ms: SustainMs = Field(description="ms")
+    release_ms: ReleaseMs = Field(description="ms")
 
 
 class Output(Model):
     """The written file; the container follows the name it is written to."""
 
-    sample_rate_hz: int = Field(gt=0, le=768000)
+    sample_rate_hz: SampleRateHz
     bit_depth: BitDepth | None = Field(description="null: as the mix")
     dither: bool = Field(description="TPDF where a word length is reduced")
-    dither_seed: int = Field(ge=0)
+    dither_seed: DitherSeed
 
 
 class Promise(Model):
-    """What the written file is checked against."""
+    """Loudness and true peak that the written file is checked for."""
 
     integrated_lufs: float | None = Field(description="LUFS; null: no loudness is promised")
     tolerance_lu: float = Field(gt=0.0, description="LU")
@@ -162,7 +164,7 @@ class MasteringPlan(Model):
 
     @property
     def is_identity(self) -> bool:
-        """True where rendering returns the mix bit for bit."""
+        """Whether rendering returns the mix bit for bit."""
         flat = all(gain == 0.0 for _, gain in (*self.tone.mid, *self.tone.side))
         return (
             flat
@@ -207,11 +209,3 @@ def relocated(plan: MasteringPlan, folder: Path) -> MasteringPlan:
 def load_plan(path: str | Path) -> MasteringPlan:
     """Read a plan; SettingsError names every problem as ``file:line:column: key.path: message``."""
     return validate_document(MasteringPlan, read_document(path))
-
-
-def diff_plans(before: MasteringPlan, after: MasteringPlan) -> str:
-    """Return the lines in which two plans differ, as a unified diff."""
-    lines = difflib.unified_diff(
-        format_plan(before).splitlines(), format_plan(after).splitlines(), "before", "after", lineterm="", n=0
-    )
-    return "\n".join(lines)

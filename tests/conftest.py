@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+import soundfile as sf
 from hypothesis import HealthCheck, settings
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
@@ -100,6 +101,18 @@ def example_mix(fixture_path: Callable[[str], Path]) -> Path:
 def example_reference(fixture_path: Callable[[str], Path]) -> Path:
     """A finished, loud record of a near genre: 24 s, stereo, 48 kHz, 16-bit FLAC."""
     return fixture_path("example/reference.flac")
+
+
+@pytest.fixture(scope="session")
+def short_example(
+    tmp_path_factory: pytest.TempPathFactory, example_mix: Path, example_reference: Path
+) -> Path:
+    """A folder with five seconds of the example, ``mix.wav`` and ``reference.wav``; not to be changed."""
+    folder = tmp_path_factory.mktemp("short")
+    for path in (example_mix, example_reference):
+        samples, rate = sf.read(path, frames=5 * SAMPLE_RATE_HZ, dtype="int16")
+        sf.write(folder / f"{path.stem}.wav", samples, rate, "PCM_16")
+    return folder
 
 
 @pytest.fixture(scope="session")

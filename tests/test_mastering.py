@@ -1,6 +1,10 @@
 """One track end to end on real music: the promises, judged by an independent meter where there is one."""
 
+import hashlib
 import shutil
+import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +26,12 @@ from refmaster.matching.tone import tonal_distance_db
 
 def codes(result):
     return {finding.code for finding in result.findings}
+
+
+@pytest.fixture
+def pair(tmp_path, short_example):
+    """Copies of the short example's mix and reference, to change as a test likes."""
+    return [Path(shutil.copy(short_example / f"{name}.wav", tmp_path)) for name in ("mix", "reference")]
 
 
 @pytest.fixture(scope="module")
@@ -259,3 +269,73 @@ class TestBadInput:
             ("mono", "reference_short"),
         ):
             assert code in codes(plan_file(mix, tmp_path / f"{name}.wav")), name
+
+
+class TestCachedProfiles:
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("REFMASTER_CACHE", str(tmp_path / "cache"))
+        return tmp_path / "cache"
+
+    def stages(self, mix, reference, **options):
+        heard = set()
+        result = plan_file(mix, reference, progress=lambda stage, *_: heard.add(stage), **options)
+        return result.plan, {stage for stage in heard if stage.startswith("measuring the")}
+
+    def test_the_second_time_only_the_master_is_measured(self, tmp_path, pair):
+        mix, reference = pair
+        plain, measured = self.stages(mix, reference)
+        assert "measuring the mix" in measured
+        assert not (tmp_path / "cache").exists()
+        assert self.stages(mix, reference, use_cache=True)[0] == plain
+        again, measured = self.stages(mix, reference, use_cache=True)
+        assert again == plain
+        assert measured == {"measuring the master"}
+
+    def test_a_changed_mix_is_measured_again(self, pair):
+        mix, reference = pair
+        self.stages(mix, reference, use_cache=True)
+        samples, rate = sf.read(mix)
+        sf.write(mix, 0.5 * samples, rate, "PCM_24")
+        plan, measured = self.stages(mix, reference, use_cache=True)
+        assert measured == {"measuring the mix", "measuring the master"}
+        assert plan.mix.sha256 == hashlib.sha256(mix.read_bytes()).hexdigest()
+
+    def test_a_saved_profile_is_a_reference_too(self, tmp_path, pair):
+        mix, reference = pair
+        save_profile(refmaster.measure(refmaster.open_audio(reference)), tmp_path / "ref.yaml")
+        plan = plan_file(mix, tmp_path / "ref.yaml", use_cache=True).plan
+        assert plan == plan_file(mix, tmp_path / "ref.yaml").plan
+
+
+class TestSideBySide:
+    """Mix and references are measured on two threads; errors and interrupts end both."""
+
+    def test_one_thread_gives_the_same_plan(self, pair, monkeypatch):
+        two = plan_file(*pair).plan
+        monkeypatch.setenv("REFMASTER_THREADS", "1")
+        assert plan_file(*pair).plan == two
+
+    def test_progress_comes_from_the_calling_thread(self, pair):
+        seen = set()
+        plan_file(*pair, progress=lambda *_: seen.add(threading.current_thread()))
+        assert seen == {threading.current_thread()}
+
+    def test_a_broken_reference_is_named(self, tmp_path, pair):
+        broken = tmp_path / "broken.wav"
+        broken.write_bytes(pair[1].read_bytes()[:50000])
+        with pytest.raises(AudioError, match=r"broken\.wav"):
+            plan_file(pair[0], broken)
+
+    def test_an_interrupt_stops_the_references_too(self, tmp_path, pair, example_reference):
+        samples, rate = sf.read(example_reference)
+        sf.write(tmp_path / "long.wav", np.tile(samples, (20, 1)), rate, "PCM_24")
+
+        def interrupt(stage, done, total):
+            raise KeyboardInterrupt
+
+        started = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            plan_file(pair[0], tmp_path / "long.wav", progress=interrupt)
+        assert time.monotonic() - started < 2.0
+        assert not [t for t in threading.enumerate() if t.name.startswith("refmaster")]

@@ -1,22 +1,21 @@
 """Plans as files: complete, readable, strict."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile as sf
 
 from refmaster.errors import AudioError, SettingsError
 from refmaster.mastering import master_file, plan_file, render_file
-from refmaster.plan import diff_plans, format_plan, load_plan, save_plan
+from refmaster.plan import format_plan, load_plan, save_plan
 
 
 @pytest.fixture(scope="module")
-def short(tmp_path_factory, example_mix, example_reference):
-    """Six seconds of the example, mix and reference."""
-    folder = tmp_path_factory.mktemp("short")
-    for path in (example_mix, example_reference):
-        samples, rate = sf.read(path, frames=6 * 48000, dtype="int16")
-        sf.write(folder / f"{path.stem}.wav", samples, rate, "PCM_16")
-    return folder
+def short(tmp_path_factory, short_example):
+    """A copy of the short example, to write into."""
+    return Path(shutil.copytree(short_example, tmp_path_factory.mktemp("plan") / "short"))
 
 
 @pytest.fixture(scope="module")
@@ -138,10 +137,72 @@ def test_falling_frequencies_are_refused(derived, tmp_path):
         load_plan(tmp_path / "plan.yaml")
 
 
-def test_diff_shows_what_changed(derived):
-    louder = derived.plan.model_copy(
-        update={"level": derived.plan.level.model_copy(update={"gain_db": 1.25})}
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"ceiling_dbtp": -40.0},
+        {"ceiling_dbtp": 0.0},
+        {"lookahead_ms": 0.01},
+        {"lookahead_ms": 20.0},
+        {"hold_ms": 0.0},
+        {"hold_ms": 200.0},
+        {"sustain_ms": 0.0},
+        {"sustain_ms": 2000.0},
+        {"release_ms": 0.01},
+        {"release_ms": 5000.0},
+    ],
+)
+def test_a_limiter_that_loads_renders_and_holds_its_ceiling(derived, short, tmp_path, values):
+    limiter = derived.plan.limiter.model_copy(update=values)
+    level = derived.plan.level.model_copy(update={"gain_db": derived.plan.level.gain_db + 6.0})
+    output = derived.plan.output.model_copy(update={"bit_depth": "32f"})  # dither would count at -40 dBTP
+    plan = derived.plan.model_copy(update={"limiter": limiter, "level": level, "output": output})
+    save_plan(plan, tmp_path / "plan.yaml")
+    result = render_file(tmp_path / "plan.yaml", tmp_path / "out.wav")
+    assert result.limiter.max_gain_reduction_db > 1.0
+    assert result.master.levels.true_peak_dbtp <= limiter.ceiling_dbtp
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("lookahead_ms: 0.5", "lookahead_ms: 0", r"limiter\.lookahead_ms: expected greater than 0"),
+        (
+            "sustain_ms: 300.0",
+            "sustain_ms: 2001",
+            r"limiter\.sustain_ms: expected less than or equal to 2000",
+        ),
+        (
+            "  sample_rate_hz: 48000\n  bit",
+            "  sample_rate_hz: 3999\n  bit",
+            r"output\.sample_rate_hz: expected greater than or equal to 4000",
+        ),
+    ],
+)
+def test_what_cannot_be_rendered_is_refused_with_its_place(derived, tmp_path, old, new, message):
+    text = format_plan(derived.plan)
+    assert old in text
+    (tmp_path / "plan.yaml").write_text(text.replace(old, new, 1))
+    with pytest.raises(SettingsError, match=rf"plan\.yaml:\d+:\d+: {message}"):
+        load_plan(tmp_path / "plan.yaml")
+
+
+@pytest.mark.parametrize("rate", [4000, 768000])
+def test_the_ends_of_the_sample_rates_are_rendered(short, tmp_path, rate):
+    result = master_file(
+        short / "mix.wav", short / "reference.wav", tmp_path / "out.wav", sample_rate_hz=rate
     )
-    shown = diff_plans(derived.plan, louder)
-    assert "+  gain_db: 1.25" in shown
-    assert diff_plans(derived.plan, derived.plan) == ""
+    assert result.kept_promises
+    assert result.master.source.sample_rate_hz == rate
+
+
+@pytest.mark.parametrize("rate", [3999, 768001])
+def test_a_sample_rate_that_nothing_supports_is_refused(short, tmp_path, rate):
+    with pytest.raises(SettingsError, match="sample rate: expected"):
+        master_file(short / "mix.wav", short / "reference.wav", tmp_path / "out.wav", sample_rate_hz=rate)
+
+
+def test_a_mix_whose_rate_a_master_cannot_have_is_refused(short, tmp_path, rng):
+    sf.write(tmp_path / "mix.wav", 0.1 * rng.standard_normal((800000, 2)), 768001)
+    with pytest.raises(AudioError, match="sample rate"):
+        master_file(tmp_path / "mix.wav", short / "reference.wav", tmp_path / "out.wav")

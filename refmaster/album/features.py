@@ -1,13 +1,13 @@
-"""What the engineer model sees of a track: small arrays taken from its profile, which is then let go.
+"""The features of a track that the album's model works on, taken from its profile.
 
-Tone is the power mean of order 2 over the gated segments of each third octave (loud segments count more
-than in the long-term mean: measured, it separates engineers from songs a little better). Levels are LUFS,
-dBTP and dB.
+Tone is the power mean of order 2 over the gated segments of each third octave, at `TONE_HZ`: loud segments
+count more than in the long-term mean, which separates engineers from songs a little better on simulated
+albums. Levels are LUFS, dBTP and dB.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,15 +15,22 @@ from numpy.typing import NDArray
 
 from refmaster._types import Array, Mask
 from refmaster.meters.kweighting import k_weighting_power_gain
-from refmaster.meters.loudness import gate_block_powers
-from refmaster.profile.bands import spectrum_of
-from refmaster.profile.model import BANDS_PER_OCTAVE, FLOOR_DB, Profile, band_centers_hz
+from refmaster.meters.loudness import RANGE_GATE_LU, RANGE_PERCENTILES, gate_block_powers
+from refmaster.profile.bands import (
+    BANDS_PER_OCTAVE,
+    JUDGED_THIRDS,
+    THIRDS_HZ,
+    BandLevels,
+    band_centers_hz,
+    band_levels,
+)
+from refmaster.profile.model import FLOOR_DB, Profile, SourceFacts
+from refmaster.units import db_to_power, lufs_to_power, power_to_db, power_to_lufs
 
-# Third octaves of the model, 40 Hz to 16 kHz, as the meter has them: 1000 * 2**(k/3) Hz.
-TONE_HZ: Array = 1000.0 * 2.0 ** (np.arange(-14, 13) / 3)
+# Third octaves of the model, 40 Hz to 16 kHz.
+TONE_HZ: Array = THIRDS_HZ[JUDGED_THIRDS]
 WIDTH_FROM_HZ = 100.0
-LOUD_PERCENTILE = 95.0
-LOUD_GATE_LU = -20.0
+LOUD_PERCENTILE = RANGE_PERCENTILES[1]
 _POWER_MEAN = 2.0
 _SEGMENTS_PER_SHORT_TERM = 4  # of 0.75 s
 _TINY = 1e-20
@@ -35,16 +42,13 @@ class TrackFeatures:
 
     Attributes
     ----------
-    sha256 : str or None
-    sample_rate_hz, channels, frames : int
+    source : SourceFacts
     tone_db : ndarray, shape (27,)
         Third octaves at `TONE_HZ`, of the mid.
     tone_present : ndarray of bool, shape (27,)
         Where the track has energy.
     width_db : float or None
         Side to mid, averaged over its third octaves above 100 Hz; None for mono.
-    spread_lu : float or None
-        The loudness range; None under 3 s.
     integrated_lufs : float
     loud_lufs : float
         95th percentile of gated short-term loudness: the top of the loudness range.
@@ -61,14 +65,10 @@ class TrackFeatures:
         Single values of the profile, for the report.
     """
 
-    sha256: str | None
-    sample_rate_hz: int
-    channels: int
-    frames: int
+    source: SourceFacts
     tone_db: Array
     tone_present: Mask
     width_db: float | None
-    spread_lu: float | None
     integrated_lufs: float
     loud_lufs: float
     max_short_term_lufs: float
@@ -81,40 +81,32 @@ class TrackFeatures:
 
     def level_lufs(self, anchor: str) -> float:
         """Return the level that `LevelSettings.anchor` names."""
-        if anchor == "integrated":
-            return self.integrated_lufs
-        return self.max_short_term_lufs if anchor == "max_short_term" else self.loud_lufs
-
-    def without_segments(self) -> TrackFeatures:
-        """Return the same without what only the planning needs."""
-        return replace(self, segments=self.segments[:0])
+        levels = {"integrated": self.integrated_lufs, "max_short_term": self.max_short_term_lufs}
+        return levels.get(anchor, self.loud_lufs)
 
     def level_change_db(self, gain_db: Array, anchor: str) -> float:
         """Return how gains per third octave (of `segment_hz`) change the level that `anchor` names."""
         if not len(self.segments):
             return 0.0
         before = self.segments.sum(axis=1, dtype=np.float64)
-        after = self.segments @ 10.0 ** (gain_db / 10.0)
+        after = self.segments @ db_to_power(gain_db)
         return _level_db(after, anchor) - _level_db(before, anchor)
 
 
-def features_of(profile: Profile) -> TrackFeatures:
+def track_features(profile: Profile) -> TrackFeatures:
     """Return a usable track's features (see `check.preflight.require_usable`)."""
-    levels, source = profile.levels, profile.source
+    levels = profile.levels
     integrated = levels.integrated_lufs if levels.integrated_lufs is not None else FLOOR_DB
     short_term = np.asarray(profile.series.short_term_lufs)
     maximum = levels.max_short_term_lufs
-    tone, present = tone_of(profile)
+    spectrum = band_levels(profile, band_centers_hz(profile.source.sample_rate_hz))
+    tone, present = _tone(profile, spectrum)
     hz, segments = _weighted_segments(profile)
     return TrackFeatures(
-        sha256=source.sha256,
-        sample_rate_hz=source.sample_rate_hz,
-        channels=source.channels,
-        frames=source.frames,
+        source=profile.source,
         tone_db=tone,
         tone_present=present,
-        width_db=_width_db(profile),
-        spread_lu=levels.loudness_range_lu,
+        width_db=_width_db(spectrum),
         integrated_lufs=integrated,
         loud_lufs=loud_sections_lufs(short_term) if len(short_term) else integrated,
         max_short_term_lufs=maximum if maximum is not None else integrated,
@@ -129,61 +121,55 @@ def features_of(profile: Profile) -> TrackFeatures:
 
 def loud_sections_lufs(short_term_lufs: Array) -> float:
     """Return the top of the loudness range: the 95th percentile of what passes the gates of Tech 3342."""
-    powers = gate_block_powers(10.0 ** (short_term_lufs / 10.0), relative_gate_lu=LOUD_GATE_LU)
+    powers = gate_block_powers(lufs_to_power(short_term_lufs), relative_gate_lu=RANGE_GATE_LU)
     if not len(powers):
         return float(short_term_lufs.max())
-    return float(10.0 * np.log10(np.percentile(powers, LOUD_PERCENTILE)))
+    return power_to_lufs(float(np.percentile(powers, LOUD_PERCENTILE)))
 
 
-def tone_of(profile: Profile) -> tuple[Array, Mask]:
+def tone_at(tone_db: Array, frequencies_hz: Array) -> Array:
+    """Return values at `TONE_HZ`, shape (27,), at other frequencies: linear over log frequency."""
+    return np.asarray(np.interp(np.log2(frequencies_hz), np.log2(TONE_HZ), tone_db))
+
+
+def _tone(profile: Profile, spectrum: BandLevels) -> tuple[Array, Mask]:
     """Return third-octave levels of the mid at `TONE_HZ`, and where they carry music."""
-    evidence = profile.evidence
-    mid = np.asarray(evidence.segment_mid_db, dtype=np.float64)
-    found = np.asarray(evidence.frequencies_hz)
-    places = [int(np.argmin(np.abs(np.log2(found / f)))) for f in TONE_HZ]
-    reached = np.array([abs(np.log2(found[i] / f)) < 0.1 for i, f in zip(places, TONE_HZ, strict=True)])
-    present = _third_present(profile) & reached
+    mid = np.asarray(profile.evidence.segment_mid_db, dtype=np.float64)
     if not len(mid):
         return np.full(len(TONE_HZ), FLOOR_DB), np.zeros(len(TONE_HZ), dtype=bool)
-    power = 10.0 ** (mid[:, places] / 10.0)
+    distance = np.abs(np.log2(np.asarray(profile.evidence.frequencies_hz)[:, None] / TONE_HZ))
+    half_a_third = BANDS_PER_OCTAVE / 3 / 2
+    present = [spectrum.mid_present[_inside(spectrum, f)].sum() >= half_a_third for f in TONE_HZ]
+    power = db_to_power(mid[:, distance.argmin(axis=0)])
     top = power.max(axis=0) + _TINY
     mean = ((power / top) ** _POWER_MEAN).mean(axis=0)
-    return 10.0 * np.log10(top) + 10.0 / _POWER_MEAN * np.log10(mean + _TINY), present
+    tone = power_to_db(top) + power_to_db(mean + _TINY) / _POWER_MEAN
+    return tone, np.array(present) & (distance.min(axis=0) < 0.1)
 
 
-def _third_present(profile: Profile) -> Mask:
-    """Tell of which third octaves at least half carries music."""
-    grid = band_centers_hz(profile.source.sample_rate_hz)
-    spectrum = spectrum_of(profile, grid)
-    half = BANDS_PER_OCTAVE / 3 / 2
-    return np.array([spectrum.mid_present[_inside(grid, f)].sum() >= half for f in TONE_HZ])
-
-
-def _width_db(profile: Profile) -> float | None:
-    grid = band_centers_hz(profile.source.sample_rate_hz)
-    spectrum = spectrum_of(profile, grid)
+def _width_db(spectrum: BandLevels) -> float | None:
     if spectrum.side_db is None:
         return None
     ratios = []
     for f in TONE_HZ[TONE_HZ > WIDTH_FROM_HZ]:
-        inside = _inside(grid, f)
+        inside = _inside(spectrum, f)
         if spectrum.side_present[inside].sum() * 2 >= max(inside.sum(), 1):
-            power = [(10.0 ** (level[inside] / 10.0)).sum() for level in (spectrum.side_db, spectrum.mid_db)]
-            ratios.append(10.0 * np.log10((power[0] + _TINY) / (power[1] + _TINY)))
+            side, mid = (db_to_power(level[inside]).sum() for level in (spectrum.side_db, spectrum.mid_db))
+            ratios.append(power_to_db((side + _TINY) / (mid + _TINY)))
     return float(np.mean(ratios)) if ratios else None
 
 
-def _inside(grid: Array, center_hz: float) -> Mask:
-    return np.asarray(np.abs(np.log2(grid / center_hz)) < 1 / 6)
+def _inside(spectrum: BandLevels, center_hz: float) -> Mask:
+    return np.asarray(np.abs(np.log2(spectrum.frequencies_hz / center_hz)) < 1 / 6)
 
 
 def _weighted_segments(profile: Profile) -> tuple[Array, NDArray[np.float32]]:
     evidence = profile.evidence
     hz = np.asarray(evidence.frequencies_hz)
-    mid = 10.0 ** (np.asarray(evidence.segment_mid_db, dtype=np.float64).reshape(-1, len(hz)) / 10.0)
+    power = db_to_power(np.asarray(evidence.segment_mid_db, dtype=np.float64).reshape(-1, len(hz)))
     if evidence.segment_side_db:
-        mid = mid + 10.0 ** (np.asarray(evidence.segment_side_db) / 10.0)
-    weighted = mid * k_weighting_power_gain(hz, profile.source.sample_rate_hz)
+        power = power + db_to_power(np.asarray(evidence.segment_side_db))
+    weighted = power * k_weighting_power_gain(hz, profile.source.sample_rate_hz)
     return hz, weighted.astype(np.float32)
 
 
@@ -194,4 +180,4 @@ def _level_db(power: Array, anchor: str) -> float:
         found = power.max() if anchor == "max_short_term" else np.percentile(power, LOUD_PERCENTILE)
     else:
         found = power.mean()
-    return float(10.0 * np.log10(found + _TINY))
+    return power_to_db(float(found) + _TINY)

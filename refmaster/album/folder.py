@@ -1,7 +1,7 @@
-"""The folder that an album is written to: its texts, its masters, and what is known of both.
+"""The folder that an album is written to: its plans, its masters, and a record of both.
 
-A small record beside the masters tells which plan each was made by and what it hashes to. So an interrupted
-run goes on where it stopped, a master that was touched since is made again, and a text that somebody edited
+The record beside the masters holds the plan that each was made by, and hashes of all files. So an interrupted
+run goes on where it stopped, a master that was changed since is made again, and a plan that somebody edited
 is not written over unasked.
 """
 
@@ -28,17 +28,19 @@ RECORD_NAME = ".refmaster-album.json"
 class MasterRecord(Model):
     """One finished master."""
 
-    asked: str = Field(description="digest of the plan it was asked for by")
-    plan: MasteringPlan = Field(description="the plan it was made by in the end")
-    sha256: str | None = Field(description="of the master; null while it is in the making")
+    asked: str = Field(description="digest of the plan as asked")
+    plan: MasteringPlan = Field(
+        description="the plan as rendered, corrected where the written file missed it"
+    )
+    sha256: str | None = Field(description="of the master; null while it is being made")
 
 
 class FolderRecord(Model):
-    """What is in the folder, by name."""
+    """The folder's files, by name."""
 
     version: int = Field(default=1, ge=1, le=1)
     masters: dict[str, MasterRecord] = Field(default={})
-    texts: dict[str, str] = Field(default={}, description="SHA-256 of what was written")
+    texts: dict[str, str] = Field(default={}, description="SHA-256 as written")
 
 
 class AlbumFolder:
@@ -49,7 +51,7 @@ class AlbumFolder:
     path : str or Path
         Made where it is missing.
     overwrite : bool
-        Replace what is there.
+        Replace existing files.
     inputs : sequence of Path
         Files that must not be written over.
     """
@@ -60,13 +62,8 @@ class AlbumFolder:
         self.inputs = inputs
         self._record = self._load()
 
-    def previous_plan(self) -> Path | None:
-        """Return the album plan that is there already."""
-        path = self.path / ALBUM_PLAN_NAME
-        return path if path.is_file() else None
-
     def check(self, plan: AlbumPlan, *, masters: bool, source: Path | None = None) -> None:
-        """Refuse, before long work, what cannot be written.
+        """Refuse files that could not be written, before long work.
 
         Raises
         ------
@@ -89,7 +86,7 @@ class AlbumFolder:
             raise OutputError("\n".join(problems))
 
     def finished(self, plan: AlbumPlan, number: int) -> MasteringPlan | None:
-        """Return the plan that a track's master was made by, where the one asked for was the same."""
+        """Return the plan that a track's master was rendered by; None unless it was asked for alike."""
         output = plan.tracks[number].output
         record = self._record.masters.get(output)
         if record is None or record.asked != plan_digest(track_plan(plan, number), output):
@@ -101,18 +98,18 @@ class AlbumFolder:
         return record.plan if unchanged else None
 
     def may_replace(self, output: str) -> bool:
-        """Tell whether a master may be written over: it was asked for, or the last run stopped at it."""
+        """Return whether a master may be written over: if asked for, or if the last run stopped at it."""
         record = self._record.masters.get(output)
         return self.overwrite or (record is not None and record.sha256 is None)
 
     def note_master(self, output: str, asked: str, plan: MasteringPlan, *, finished: bool) -> None:
-        """Remember a master, so that the next run need not make it again, or knows that it is not whole."""
+        """Record a master: a finished one is kept by the next run, an unfinished one is made again."""
         sha256 = content_sha256(self.path / output) if finished else None
         self._record.masters[output] = MasterRecord(asked=asked, plan=plan, sha256=sha256)
         self._save()
 
     def write_plans(self, plan: AlbumPlan, *, source: Path | None = None) -> None:
-        """Write the album plan (unless it is the `source`), and each track's own."""
+        """Write the album plan, unless it is the `source`, and each track's own."""
         if source is None or not self._is(ALBUM_PLAN_NAME, source):
             self._write(ALBUM_PLAN_NAME, format_album_plan(relocated_album(plan, self.path)))
         for number, track in enumerate(plan.tracks):
@@ -122,7 +119,7 @@ class AlbumFolder:
 
     @staticmethod
     def plan_name(output: str) -> str:
-        """Return where a track's own plan is, in the folder."""
+        """Return the path of a track's own plan within the folder."""
         return f"{PLANS_FOLDER}/{Path(output).stem}.yaml"
 
     def _in_the_way(self, name: str, *, replace: bool) -> list[str]:

@@ -9,18 +9,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from refmaster._types import Progress
-from refmaster.album.features import TrackFeatures, features_of
-from refmaster.album.folder import AlbumFolder
+from refmaster.album.effect_models import AlbumPrior
+from refmaster.album.features import TrackFeatures, track_features
+from refmaster.album.folder import ALBUM_PLAN_NAME, AlbumFolder
 from refmaster.album.intake import take_in
 from refmaster.album.judge import judge_album, judge_tracks
-from refmaster.album.outcome import AlbumResult, TrackResult, album_lufs, plan_changes
 from refmaster.album.plan import AlbumPlan, load_album_plan, plan_digest, track_plan, with_track_plan
 from refmaster.album.planning import PlannedAlbum, output_names, plan_album
-from refmaster.album.prior import AlbumPrior
+from refmaster.album.pooled import album_lufs
 from refmaster.album.request import load_album
+from refmaster.album.result import AlbumResult, TrackResult, plan_changes
 from refmaster.check.preflight import inspect_mix
 from refmaster.check.promises import judge_master, judge_moves, judge_references
 from refmaster.errors import AudioError, OutputError, SettingsError
@@ -28,6 +27,7 @@ from refmaster.io.open import open_audio
 from refmaster.mastering import MasterResult, close_loop, render_file
 from refmaster.plan import MasteringPlan
 from refmaster.profile.cache import cached_profile, content_sha256
+from refmaster.rendering.drive import SATURATED_SLOPE
 from refmaster.rendering.outlets import FileOutlet
 from refmaster.settings.document import problems_error
 
@@ -75,10 +75,9 @@ def master_album(
     inputs = (*album.paths, *(path for path, _ in album.references), Path(source))
     place = AlbumFolder(folder, overwrite=overwrite, inputs=tuple(p for p in inputs if p.is_file()))
     features, references = take_in(album, output_names(album), progress)
-    previous = _previous(place)
     planned = plan_album(album, features, references, progress, prior=prior)
     place.check(planned.plan, masters=not dry_run)
-    changed = () if previous is None else tuple(plan_changes(previous, planned.plan))
+    changed = _changes(place, planned.plan)
     place.write_plans(planned.plan)
     if dry_run:
         plan, tracks = planned.plan, _unrendered(planned.plan, features, place)
@@ -90,10 +89,10 @@ def master_album(
         findings += [*judge_moves(planned.common), *judge_references(planned.common)]
     return AlbumResult(
         plan=plan,
-        tracks=tuple(judge_tracks(plan, tracks, planned.moves)),
-        moves=planned.moves,
+        tracks=judge_tracks(plan, tracks, planned.moves),
         folder=place.path,
         findings=tuple(findings),
+        moves=planned.moves,
         changed=changed,
     )
 
@@ -120,6 +119,35 @@ def render_album_plan(
         Naming every mix that is missing or is not the one the plan was made for.
     """
     source = Path(source)
+    plan = _plan_with_its_mixes(source)
+    inputs = tuple(Path(track.mix.file) for track in plan.tracks)
+    place = AlbumFolder(folder, overwrite=overwrite, inputs=inputs)
+    place.check(plan, masters=True, source=source)
+    place.write_plans(plan, source=source)
+    tracks = []
+    for number, track in enumerate(plan.tracks):
+        before = track_features(cached_profile(track.mix.file))
+        single, output = track_plan(plan, number), place.path / track.output
+        asked = plan_digest(single, track.output)
+        done = place.finished(plan, number)
+        if done is not None and plan_digest(done, track.output) == asked:
+            tracks.append(_kept(before, done, output))
+            continue
+        free = place.may_replace(track.output)
+        place.note_master(track.output, asked, single, finished=False)
+        result = render_file(single, output, overwrite=free, progress=_numbered(progress, number, plan))
+        place.note_master(track.output, asked, single, finished=True)
+        tracks.append(_finished(before, result, output))
+    return AlbumResult(
+        plan=plan,
+        tracks=judge_tracks(plan, tracks),
+        folder=place.path,
+        findings=tuple(judge_album(plan, tracks)),
+    )
+
+
+def _plan_with_its_mixes(source: Path) -> AlbumPlan:
+    """Return an album plan, once every mix is there and is the one that the plan was made for."""
     plan, document = load_album_plan(source)
     problems = []
     for number, track in enumerate(plan.tracks):
@@ -133,38 +161,13 @@ def render_album_plan(
             problems.append(document.problem(("tracks", number, "mix", "sha256"), message))
     if problems:
         raise problems_error(str(source), problems)
-    inputs = tuple(Path(track.mix.file) for track in plan.tracks)
-    place = AlbumFolder(folder, overwrite=overwrite, inputs=inputs)
-    place.check(plan, masters=True, source=source)
-    place.write_plans(plan, source=source)
-    tracks = []
-    for number, track in enumerate(plan.tracks):
-        before = features_of(cached_profile(track.mix.file))
-        single, output = track_plan(plan, number), place.path / track.output
-        done = place.finished(plan, number)
-        if done is not None and plan_digest(done, track.output) == plan_digest(single, track.output):
-            tracks.append(_kept(before, done, output))
-            continue
-        asked, free = plan_digest(single, track.output), place.may_replace(track.output)
-        place.note_master(track.output, asked, single, finished=False)
-        result = render_file(single, output, overwrite=free, progress=_numbered(progress, number, plan))
-        place.note_master(track.output, asked, single, finished=True)
-        tracks.append(_finished(before, result, output))
-    findings = judge_album(plan, tracks)
-    return AlbumResult(
-        plan=plan,
-        tracks=tuple(judge_tracks(plan, tracks)),
-        moves=None,
-        folder=place.path,
-        findings=tuple(findings),
-        changed=(),
-    )
+    return plan
 
 
 def _rendered(
     planned: PlannedAlbum, features: Sequence[TrackFeatures], place: AlbumFolder, progress: Progress | None
 ) -> tuple[AlbumPlan, list[TrackResult]]:
-    """Render what is not there yet; correct all once where the album misses its loudness."""
+    """Render the missing masters; correct all of them once where the album misses its loudness."""
     plan = planned.plan
     tracks = []
     for number, before in enumerate(features):
@@ -179,10 +182,9 @@ def _rendered(
     if abs(missed) <= POOLED_OFF_LU:
         return plan, tracks
     for number, (track, slope) in enumerate(zip(tracks, planned.slopes, strict=True)):
-        moved = _moved(track.plan, missed, slope)
-        again = _render(planned, number, moved, track.before, place, progress, overwrite=True)
-        plan = with_track_plan(plan, number, again.plan)
-        tracks[number] = again
+        louder = _louder(track.plan, missed, slope)
+        tracks[number] = _render(planned, number, louder, track.before, place, progress, overwrite=True)
+        plan = with_track_plan(plan, number, tracks[number].plan)
     return plan, tracks
 
 
@@ -216,72 +218,57 @@ def _render(
 
 
 def _finished(before: TrackFeatures, result: MasterResult, output: Path) -> TrackResult:
-    return TrackResult(
-        before=before,
-        after=features_of(result.master).without_segments(),
-        plan=result.plan,
-        output=output,
-        findings=result.findings,
-        kept=False,
-    )
+    after = track_features(result.master)
+    return TrackResult(before=before, after=after, plan=result.plan, output=output, findings=result.findings)
 
 
 def _kept(before: TrackFeatures, plan: MasteringPlan, output: Path) -> TrackResult:
     """Return the result of a master that was made by an earlier run, measured as it is now."""
     master = cached_profile(output)
-    frames = round(before.frames * plan.output.sample_rate_hz / before.sample_rate_hz)
-    return TrackResult(
-        before=before,
-        after=features_of(master).without_segments(),
-        plan=plan,
-        output=output,
-        findings=tuple(judge_master(plan, master, expected_frames=frames)),
-        kept=True,
-    )
+    source, rate_hz = before.source, plan.output.sample_rate_hz
+    frames = round(source.frames * rate_hz / source.sample_rate_hz)
+    findings = tuple(judge_master(plan, master, expected_frames=frames))
+    after = track_features(master)
+    return TrackResult(before=before, after=after, plan=plan, output=output, findings=findings, kept=True)
 
 
 def _unrendered(plan: AlbumPlan, features: Sequence[TrackFeatures], place: AlbumFolder) -> list[TrackResult]:
-    return [
-        TrackResult(
-            before=before,
-            after=None,
-            plan=track_plan(plan, number),
-            output=place.path / plan.tracks[number].output,
-            findings=tuple(inspect_mix(cached_profile(plan.tracks[number].mix.file))),
-            kept=False,
-        )
-        for number, before in enumerate(features)
-    ]
+    tracks = []
+    for number, (track, before) in enumerate(zip(plan.tracks, features, strict=True)):
+        findings = tuple(inspect_mix(cached_profile(track.mix.file)))
+        single, output = track_plan(plan, number), place.path / track.output
+        tracks.append(TrackResult(before=before, plan=single, output=output, findings=findings))
+    return tracks
 
 
 def _missed_lu(plan: AlbumPlan, tracks: Sequence[TrackResult]) -> float:
-    """Return how much louder the written album must become; 0 where nothing (more) can be done."""
-    reached = album_lufs([t.after for t in tracks])
+    """Return how much louder the written album must become; 0 where a limit keeps it down."""
+    reached = album_lufs([t.after for t in tracks if t.after is not None])
     asked = plan.promise.integrated_lufs
-    if plan.promise.limited_by is not None or asked is None or reached is None or not np.isfinite(reached):
+    if plan.promise.limited_by is not None or asked is None or reached is None:
         return 0.0
     return asked - reached
 
 
-def _moved(plan: MasteringPlan, by_lu: float, slope_lu_per_db: float) -> MasteringPlan:
-    gain = round(plan.level.gain_db + by_lu / max(slope_lu_per_db, 0.15), 3)
+def _louder(plan: MasteringPlan, by_lu: float, slope_lu_per_db: float) -> MasteringPlan:
+    gain = round(plan.level.gain_db + by_lu / max(slope_lu_per_db, SATURATED_SLOPE), 3)
     target = plan.promise.integrated_lufs
-    promise = plan.promise.model_copy(
-        update={"integrated_lufs": None if target is None else round(target + by_lu, 3)}
+    promise = {"integrated_lufs": None if target is None else round(target + by_lu, 3)}
+    return plan.model_copy(
+        update={
+            "level": plan.level.model_copy(update={"gain_db": gain}),
+            "promise": plan.promise.model_copy(update=promise),
+        }
     )
-    level = plan.level.model_copy(update={"gain_db": gain})
-    return plan.model_copy(update={"level": level, "promise": promise})
 
 
-def _previous(place: AlbumFolder) -> AlbumPlan | None:
-    """Return the album plan of an earlier run; one that cannot be read is none."""
-    path = place.previous_plan()
-    if path is None:
-        return None
+def _changes(place: AlbumFolder, plan: AlbumPlan) -> tuple[str, ...]:
+    """Return the differences from the album plan that is in the folder; none where it cannot be read."""
+    path = place.path / ALBUM_PLAN_NAME
     try:
-        return load_album_plan(path)[0]
+        return tuple(plan_changes(load_album_plan(path)[0], plan)) if path.is_file() else ()
     except SettingsError:
-        return None
+        return ()
 
 
 def _numbered(progress: Progress | None, number: int, plan: AlbumPlan) -> Progress | None:

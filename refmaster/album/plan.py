@@ -1,4 +1,4 @@
-"""The album plan: what is common, what is each engineer's, what is each track's, as data to read and edit.
+"""The album plan as data to read and edit: the parts of all tracks, of each engineer, of each track.
 
 A track's own plan is the sum of three parts: the common curve and gain, its engineer's, and its own. So an
 engineer's curve is edited in one place and changes all that engineer's tracks. `track_plan` adds the parts
@@ -16,7 +16,6 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from refmaster._types import Array
 from refmaster.album.request import AlbumOutput, Aspect, LevelAnchor
 from refmaster.matching.curves import curve_at, tone_points
 from refmaster.plan import (
@@ -34,23 +33,24 @@ from refmaster.plan import (
     format_plan,
     relocated,
 )
-from refmaster.profile.model import band_centers_hz
+from refmaster.profile.bands import band_centers_hz
 from refmaster.settings.document import Document, read_document
 from refmaster.settings.emit import emit_model
+from refmaster.settings.limiter import LimiterCeilingDbtp
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import Model, validate_document
 from refmaster.version import made_by
 
 POOLED_TOLERANCE_LU = 0.1
 TRACK_TOLERANCE_LU = 0.1
-# The key by which a file is known for an album plan.
+# A YAML file with this key is an album plan.
 ALBUM_PLAN_KEY = "common"
 
 Width = Annotated[float, Field(ge=-12.0, le=12.0)]
 
 
 class CommonStage(Model):
-    """What every track gets."""
+    """The part that every track gets."""
 
     why: str
     mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] toward the references; empty: no change")
@@ -60,12 +60,12 @@ class CommonStage(Model):
 
 
 class EngineerStage(Model):
-    """What every track of one engineer gets."""
+    """The part that every track of one engineer gets."""
 
     name: str
     why: str
     tracks: int = Field(ge=1)
-    reliability: float = Field(description="share of what there is to know of the tone that the tracks told")
+    reliability: float = Field(description="share of the tone that is known from the tracks, 0 to 1")
     tone_std_db: float = Field(description="dB, standard deviation of the predicted curve")
     level_std_db: float = Field(description="dB, of the predicted level habit")
     mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the tone")
@@ -74,32 +74,30 @@ class EngineerStage(Model):
 
 
 class TrackPromise(Model):
-    """What the written track is checked against."""
+    """The values that the written track is checked against."""
 
     integrated_lufs: float | None = Field(description="LUFS, its share in the album's; null: none")
 
 
 class TrackStage(Model):
-    """One track, with what it alone gets."""
+    """One track, with the part that it alone gets."""
 
     title: str
     engineer: str | None
     output: str = Field(description="the master's name in the output folder")
     mix: MixRecord
     why: str
-    keep: tuple[Aspect, ...] = Field(description="what of the mix stays: tone, level, width")
+    keep: tuple[Aspect, ...] = Field(description="parts of the mix that stay: tone, level, width")
     share: float = Field(ge=0.0, le=1.0, description="of its engineer's curve, width and level")
     mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] besides")
     side: tuple[CurvePoint, ...] = Field(description="[Hz, dB] besides")
     gain_db: Gain = Field(description="dB besides")
-    ceiling_dbtp: float | None = Field(
-        default=None, ge=-40.0, le=0.0, description="dBTP, its own limiter ceiling; null: the album's"
-    )
+    ceiling_dbtp: LimiterCeilingDbtp | None = Field(default=None, description="dBTP; null: as the album")
     promise: TrackPromise
 
 
 class AlbumPromise(Model):
-    """What the written album is checked against."""
+    """The values that the written album is checked against."""
 
     integrated_lufs: float | None = Field(description="LUFS, gated over all tracks together; null: none")
     tolerance_lu: float = Field(gt=0.0, description="LU")
@@ -116,7 +114,7 @@ class AlbumPlan(Model):
     title: str | None
     requested: MatchSettings
     references: tuple[ReferenceRecord, ...]
-    levels_by: LevelAnchor = Field(description="what tracks' levels are compared by, in the report")
+    levels_by: LevelAnchor = Field(description="the level by which the report compares tracks")
     common: CommonStage
     engineers: tuple[EngineerStage, ...]
     tracks: tuple[TrackStage, ...]
@@ -180,12 +178,19 @@ def track_gain_db(album: AlbumPlan, number: int) -> float:
 def track_curves(album: AlbumPlan, number: int) -> tuple[tuple[CurvePoint, ...], tuple[CurvePoint, ...]]:
     """Return the curves of mid and side that a track's plan has."""
     track = album.tracks[number]
-    shared_mid, shared_side = _shared(album, track)
     hz = band_centers_hz(track.mix.sample_rate_hz)
-    mid = _with_own(tone_points(hz, shared_mid), track.mid)
-    if track.mix.channels == 1:
-        return mid, ()
-    return mid, _with_own(tone_points(hz, shared_side), track.side)
+    mid, width = np.zeros(len(hz)), np.zeros(len(hz))
+    engineer = _engineer(album, track)
+    if "tone" not in track.keep:
+        mid = curve_at(album.common.mid, hz)
+        if engineer is not None:
+            mid = mid + track.share * curve_at(engineer.mid, hz)
+    if "width" not in track.keep:
+        width = curve_at(album.common.side, hz) - curve_at(album.common.mid, hz)
+        if engineer is not None:
+            width = width + track.share * engineer.width_db
+    side = () if track.mix.channels == 1 else _with_own(tone_points(hz, mid + width), track.side)
+    return _with_own(tone_points(hz, mid), track.mid), side
 
 
 def with_track_plan(album: AlbumPlan, number: int, plan: MasteringPlan) -> AlbumPlan:
@@ -206,46 +211,25 @@ def with_track_plan(album: AlbumPlan, number: int, plan: MasteringPlan) -> Album
     return album.model_copy(update={"tracks": _replaced(album.tracks, number, track)})
 
 
-def _shared(album: AlbumPlan, track: TrackStage) -> tuple[Array, Array]:
-    """Return the curves of mid and side that come from the album and the engineer, on the track's grid."""
-    hz = band_centers_hz(track.mix.sample_rate_hz)
-    mid, side = np.zeros(len(hz)), np.zeros(len(hz))
-    engineer = _engineer(album, track)
-    if "tone" not in track.keep:
-        mid = curve_at(album.common.mid, hz)
-        if engineer is not None:
-            mid = mid + track.share * curve_at(engineer.mid, hz)
-    if "width" not in track.keep:
-        side = curve_at(album.common.side, hz) - curve_at(album.common.mid, hz)
-        if engineer is not None:
-            side = side + track.share * engineer.width_db
-    return mid, mid + side
-
-
 def _engineer(album: AlbumPlan, track: TrackStage) -> EngineerStage | None:
     return next((e for e in album.engineers if e.name == track.engineer), None)
 
 
-def _with_own(shared: Sequence[CurvePoint], own: Sequence[CurvePoint]) -> tuple[CurvePoint, ...]:
+def _with_own(shared: tuple[CurvePoint, ...], own: tuple[CurvePoint, ...]) -> tuple[CurvePoint, ...]:
     """Return two curves added up, on the points of the own one where there is one."""
     if not own:
-        return tuple(shared)
-    hz = np.array([f for f, _ in own])
-    return tuple(
-        (f, round(float(a) + g, 2) + 0.0) for (f, g), a in zip(own, curve_at(tuple(shared), hz), strict=True)
-    )
+        return shared
+    at = curve_at(shared, np.array([f for f, _ in own]))
+    return tuple((f, round(float(a) + g, 2) + 0.0) for (f, g), a in zip(own, at, strict=True))
 
 
-def _difference(whole: Sequence[CurvePoint], shared: Sequence[CurvePoint]) -> tuple[CurvePoint, ...]:
+def _difference(whole: tuple[CurvePoint, ...], shared: tuple[CurvePoint, ...]) -> tuple[CurvePoint, ...]:
     """Return the own curve that `_with_own` turns into `whole`."""
-    if tuple(whole) == tuple(shared):
+    if whole == shared:
         return ()
-    points = whole or [(f, 0.0) for f, _ in shared]
-    hz = np.array([f for f, _ in points])
-    return tuple(
-        (f, round(g - float(a), 3) + 0.0)
-        for (f, g), a in zip(points, curve_at(tuple(shared), hz), strict=True)
-    )
+    points = whole or tuple((f, 0.0) for f, _ in shared)
+    at = curve_at(shared, np.array([f for f, _ in points]))
+    return tuple((f, round(g - float(a), 3) + 0.0) for (f, g), a in zip(points, at, strict=True))
 
 
 def _replaced(tracks: Sequence[TrackStage], number: int, track: TrackStage) -> tuple[TrackStage, ...]:
@@ -275,11 +259,8 @@ def relocated_album(plan: AlbumPlan, folder: Path, *, absolute: bool = False) ->
 
 
 def is_album_plan(path: str | Path) -> bool:
-    """Tell whether a YAML file is an album plan rather than an album."""
-    path = Path(path)
-    if path.is_dir():
-        return False
-    data = read_document(path).data
+    """Return whether a YAML file is an album plan rather than an album."""
+    data = None if Path(path).is_dir() else read_document(path).data
     return isinstance(data, dict) and ALBUM_PLAN_KEY in data
 
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from refmaster._types import Array, Progress
-from refmaster.album.features import TONE_HZ, TrackFeatures
+from refmaster.album.effect_models import AlbumPrior
+from refmaster.album.features import TONE_HZ, TrackFeatures, tone_at
 from refmaster.album.moves import (
     EngineerMoves,
     common_gain_db,
@@ -35,21 +36,20 @@ from refmaster.album.plan import (
     track_plan,
     with_track_plan,
 )
-from refmaster.album.pooled import pooled_lufs, pooled_profile
-from refmaster.album.prior import AlbumPrior
+from refmaster.album.pooled import album_lufs, pooled_profile
 from refmaster.album.request import Album
 from refmaster.io.open import open_audio
 from refmaster.matching.curves import tone_points
-from refmaster.matching.derive import derive_plan, target_lufs
+from refmaster.matching.derive import WeightedProfile, derive_plan, target_lufs
 from refmaster.plan import CurvePoint, LimiterStage, MasteringPlan, MixRecord
+from refmaster.profile.bands import band_centers_hz
 from refmaster.profile.cache import cached_profile
-from refmaster.profile.model import Profile, band_centers_hz
-from refmaster.rendering.drive import DriveAnalyzer, DriveSolution
-from refmaster.rendering.renderer import Renderer, limiter_settings
+from refmaster.rendering.drive import DriveSolution
+from refmaster.rendering.level import drive_analyzed
+from refmaster.rendering.renderer import limiter_settings
 from refmaster.settings.limiter import LimiterSettings
 from refmaster.version import made_by
 
-References = Sequence[tuple[Profile, float]]
 _UNFIT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
 _MAX_NAME = 100
 # A second solution at lower targets may still ask a hair too much.
@@ -68,32 +68,28 @@ class PlannedAlbum:
         How many LU the next dB of each track's gain brings.
     common : MasteringPlan or None
         The plan of the pooled album toward the references, for its regions and findings.
-    held_by : (track, DriveSolution) or None
-        The track that keeps the album below the loudness that was asked.
     """
 
     plan: AlbumPlan
     moves: EngineerMoves
     slopes: tuple[float, ...]
     common: MasteringPlan | None
-    held_by: tuple[int, DriveSolution] | None
 
 
 def output_names(album: Album) -> list[str]:
     """Return the masters' names: the track's number and title."""
     digits = max(2, len(str(len(album.paths))))
-    suffix = {"wav": ".wav", "flac": ".flac", "aiff": ".aiff", "caf": ".caf"}[album.settings.output.format]
     names = []
     for number, title in enumerate(album.titles, 1):
         fit = _UNFIT_IN_NAMES.sub(" ", title).strip(" .")[:_MAX_NAME].strip()
-        names.append(f"{number:0{digits}d} {fit}".strip() + suffix)
+        names.append(f"{number:0{digits}d} {fit}".strip() + f".{album.settings.output.format}")
     return names
 
 
 def plan_album(
     album: Album,
     features: Sequence[TrackFeatures],
-    references: References,
+    references: Sequence[WeightedProfile],
     progress: Progress | None = None,
     *,
     prior: AlbumPrior | None = None,
@@ -104,46 +100,43 @@ def plan_album(
     plan = _unlevelled(album, features, moves, common)
     curves = [track_curves(plan, i)[0] for i in range(len(features))]
     levels = level_targets_lufs(album, features, moves)
-    targets = integrated_targets_lufs(album, features, levels, curves)
+    targets = integrated_targets_lufs(features, levels, curves, album.settings.levels.anchor)
     asked, why = _asked_lufs(album, features, references)
     targets = targets + common_gain_db(features, targets, asked)
-    plan = plan.model_copy(
-        update={"promise": plan.promise.model_copy(update={"integrated_lufs": round(asked, 3), "why": why})}
-    )
+    plan = _promising(plan, integrated_lufs=round(asked, 3), why=why)
     solutions = _solved(plan, targets, progress)
-    held = _held(targets, solutions)
-    if held is not None:
-        number, shortfall = held
-        targets = targets - shortfall - _HOLD_MARGIN_LU
-        plan = _held_plan(plan, number, solutions[number])
-        held_solution = (number, solutions[number])
+    shortfalls = [
+        0.0 if s.limited_by is None else float(target - s.predicted_lufs)
+        for target, s in zip(targets, solutions, strict=True)
+    ]
+    if max(shortfalls) > 0.0:
+        held = int(np.argmax(shortfalls))
+        plan = _held_plan(plan, held, solutions[held])
+        targets = targets - shortfalls[held] - _HOLD_MARGIN_LU
         solutions = _solved(plan, targets, progress)
     return PlannedAlbum(
         plan=_levelled(plan, targets, solutions),
         moves=moves,
         slopes=tuple(s.slope_lu_per_db for s in solutions),
         common=common,
-        held_by=None if held is None else held_solution,
     )
 
 
-def _toward_references(album: Album, moves: EngineerMoves, references: References) -> MasteringPlan | None:
+def _toward_references(
+    album: Album, moves: EngineerMoves, references: Sequence[WeightedProfile]
+) -> MasteringPlan | None:
     """Return the plan that brings the album, taken as one recording, toward its references."""
     if not references:
         return None
     profiles = [cached_profile(path) for path in album.paths]
-    pooled = pooled_profile(profiles, moves.applied_tone_db(album), album.settings.title or "the album")
-    return derive_plan(pooled, list(references), album.settings.match)
+    pooled = pooled_profile(profiles, moves.applied_tone_db, album.settings.title or "the album")
+    return derive_plan(pooled, references, album.settings.match)
 
 
 def _unlevelled(
-    album: Album,
-    features: Sequence[TrackFeatures],
-    moves: EngineerMoves,
-    common: MasteringPlan | None,
+    album: Album, features: Sequence[TrackFeatures], moves: EngineerMoves, common: MasteringPlan | None
 ) -> AlbumPlan:
     match = album.settings.match
-    limiter = LimiterSettings(ceiling_dbtp=match.ceiling_dbtp)
     names = output_names(album)
     return AlbumPlan(
         version=1,
@@ -164,11 +157,7 @@ def _unlevelled(
         limiter=LimiterStage(
             why=f"holds {match.ceiling_dbtp:g} dBTP on every track; only peaks above it are touched",
             enabled=True,
-            ceiling_dbtp=limiter.ceiling_dbtp,
-            lookahead_ms=limiter.lookahead_ms,
-            hold_ms=limiter.hold_ms,
-            sustain_ms=limiter.sustain_ms,
-            release_ms=limiter.release_ms,
+            **LimiterSettings(ceiling_dbtp=match.ceiling_dbtp).model_dump(),
         ),
         output=album.settings.output,
         promise=AlbumPromise(
@@ -183,14 +172,13 @@ def _unlevelled(
 
 def _engineer_stages(album: Album, moves: EngineerMoves) -> list[EngineerStage]:
     stages = []
-    tone, level = moves.fits.tone, moves.fits.level
+    tone, level = moves.tone_fit, moves.level_fit
     for place, name in enumerate(tone.engineers):
         tracks = [i for i, e in enumerate(album.engineers) if e == name]
-        if not tracks:  # a track that nobody is named for
+        if not tracks:  # a track without a named engineer
             continue
-        std = float(np.sqrt(np.mean(tone.std_db[place] ** 2)))
         count = f"{len(tracks)} track{'s' if len(tracks) > 1 else ''}"
-        why = f"{count}, which tell {tone.reliability[place]:.0%} of the habit in tone: so much is taken back"
+        why = f"{count}: {tone.reliability[place]:.0%} of the habit in tone is known and taken back"
         if len(tone.engineers) == 1:
             why = f"{count}; the album has no other engineer to compare with"
         if album.anchor == name:
@@ -201,7 +189,7 @@ def _engineer_stages(album: Album, moves: EngineerMoves) -> list[EngineerStage]:
                 why=why,
                 tracks=len(tracks),
                 reliability=round(float(tone.reliability[place]), 3),
-                tone_std_db=round(std, 2),
+                tone_std_db=round(float(np.sqrt(np.mean(tone.std_db[place] ** 2))), 2),
                 level_std_db=round(float(level.std_db[place, 0]), 2),
                 mid=_points(moves.tone_db[tracks[0]]),
                 width_db=round(float(moves.width_db[tracks[0]]), 2) + 0.0,
@@ -222,13 +210,12 @@ def _points(tone_db: Array) -> tuple[CurvePoint, ...]:
 def _track_stage(
     album: Album, number: int, found: TrackFeatures, moves: EngineerMoves, output: str
 ) -> TrackStage:
-    track = album.settings.tracks[number]
+    track, source = album.settings.tracks[number], found.source
     own: tuple[CurvePoint, ...] = ()
     why = f"as {track.engineer}'s other tracks" if track.engineer else "no engineer is named: hardly moved"
     if track.engineer is None and "tone" not in track.keep:
-        hz = band_centers_hz(found.sample_rate_hz)
-        curve = np.interp(np.log2(hz), np.log2(TONE_HZ), moves.tone_db[number] * moves.share[number])
-        own = tone_points(hz, curve)
+        hz = band_centers_hz(source.sample_rate_hz)
+        own = tone_points(hz, tone_at(moves.applied_tone_db[number], hz))
     if track.keep:
         why = f"keeps its own {', '.join(track.keep)}; otherwise {why}"
     return TrackStage(
@@ -237,79 +224,64 @@ def _track_stage(
         output=output,
         mix=MixRecord(
             file=str(album.paths[number]),
-            sha256=found.sha256,
-            sample_rate_hz=found.sample_rate_hz,
-            channels=found.channels,
-            frames=found.frames,
+            sha256=source.sha256,
+            sample_rate_hz=source.sample_rate_hz,
+            channels=source.channels,
+            frames=source.frames,
         ),
         why=why,
         keep=track.keep,
         share=round(float(moves.share[number]), 4),
         mid=own,
-        side=own if found.channels == 2 else (),
+        side=own if source.channels == 2 else (),
         gain_db=0.0,
         promise=TrackPromise(integrated_lufs=None),
     )
 
 
-def _asked_lufs(album: Album, features: Sequence[TrackFeatures], references: References) -> tuple[float, str]:
+def _asked_lufs(
+    album: Album, features: Sequence[TrackFeatures], references: Sequence[WeightedProfile]
+) -> tuple[float, str]:
     """Return the loudness that the album is to have, and why."""
     match = album.settings.match
     if match.target_lufs is not None:
         return match.target_lufs, f"the album comes to {match.target_lufs:g} LUFS, as asked"
-    own = pooled_lufs([f.momentary_lufs for f in features], [0.0] * len(features))
-    own = float(own) if own is not None and np.isfinite(own) else max(f.integrated_lufs for f in features)
     if references and match.loudness:
-        found = target_lufs(references[0][0], list(references), match)
+        found = target_lufs(references[0][0], references, match)
         if found is not None:
             return found, f"the album comes to its references' {found:.1f} LUFS"
+    own = album_lufs(features)
+    own = max(f.integrated_lufs for f in features) if own is None else own
     return own, f"the album keeps its {own:.1f} LUFS: no other loudness was asked"
 
 
 def _solved(plan: AlbumPlan, targets: Array, progress: Progress | None) -> list[DriveSolution]:
-    """Return what meets each track's loudness; one track's analysis is in memory at a time."""
+    """Return the gain that meets each track's loudness; one track's analysis is in memory at a time."""
     solutions = []
     for number, target in enumerate(targets):
         track = track_plan(plan, number)
-        source = open_audio(track.mix.file)
-        analyzer = DriveAnalyzer(track.output.sample_rate_hz, source.format.channels)
-        done = 0
-        for block in Renderer(track, source).equalized_blocks():
-            analyzer.update(block)
-            done += len(block)
-            if progress is not None:
-                progress(f"solving {number + 1} of {len(targets)}", done, track.mix.frames)
-        solutions.append(
-            analyzer.solve(
-                float(target), limiter_settings(track), max_reduction_db=plan.requested.max_reduction_db
-            )
-        )
+        stage = f"solving {number + 1} of {len(targets)}"
+        analyzer = drive_analyzed(track, open_audio(track.mix.file), progress, stage=stage)
+        limit = plan.requested.max_reduction_db
+        solutions.append(analyzer.solve(float(target), limiter_settings(track), max_reduction_db=limit))
     return solutions
 
 
-def _held(targets: Array, solutions: Sequence[DriveSolution]) -> tuple[int, float] | None:
-    """Return the track that falls shortest of its loudness, and by how much, where one does."""
-    short = [
-        (float(target - s.predicted_lufs), i)
-        for i, (target, s) in enumerate(zip(targets, solutions, strict=True))
-        if s.limited_by is not None
-    ]
-    if not short:
-        return None
-    shortfall, number = max(short)
-    return (number, shortfall) if shortfall > 0.0 else None
-
-
 def _held_plan(plan: AlbumPlan, number: int, solution: DriveSolution) -> AlbumPlan:
-    limit, title = plan.requested.max_reduction_db, plan.tracks[number].title
-    asked = plan.promise.integrated_lufs
+    """Return the plan whose album stays lower for the sake of one track."""
+    who = f'track {number + 1} ("{plan.tracks[number].title}")'
+    cost = f"{who} would cost {solution.cost_db:.1f} dB of limiting"
     if solution.limited_by == "saturation":
-        cost = f'more gain hardly makes track {number + 1} ("{title}") louder'
-    else:
-        cost = f'track {number + 1} ("{title}") would cost {solution.cost_db:.1f} dB of limiting'
-    why = f"at {asked:.1f} LUFS {cost}; the album stays lower, so that {limit:g} dB are not passed"
-    promise = plan.promise.model_copy(update={"limited_by": solution.limited_by, "why": why})
-    return plan.model_copy(update={"promise": promise})
+        cost = f"more gain hardly makes {who} louder"
+    why = (
+        f"at {plan.promise.integrated_lufs:.1f} LUFS {cost}; the album stays lower, so that "
+        f"{plan.requested.max_reduction_db:g} dB are not passed"
+    )
+    return _promising(plan, limited_by=solution.limited_by, why=why)
+
+
+def _promising(plan: AlbumPlan, **values: object) -> AlbumPlan:
+    return plan.model_copy(update={"promise": plan.promise.model_copy(update=values)})
 
 
 def _levelled(plan: AlbumPlan, targets: Array, solutions: Sequence[DriveSolution]) -> AlbumPlan:

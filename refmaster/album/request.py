@@ -1,44 +1,42 @@
-"""What a person asks of an album: album.yaml, or a folder of mixes, and nothing that is not acted on.
+"""The request for an album: album.yaml, or a folder of mixes; a key that would have no effect is refused.
 
-Tracks stand in the album's order. A track's keys, and the sections of the file, leave room for more (gaps,
-fades, disc images); what this version does not know it refuses.
+Tracks stand in the album's order. Paths of album.yaml are relative to it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field, field_validator
 
+from refmaster._types import Mask
+from refmaster.album.effects import engineer_names
+from refmaster.engines.registry import engine_named
 from refmaster.errors import SettingsError
-from refmaster.settings.document import Document, Problem, problems_error, read_document
-from refmaster.settings.match import MatchSettings
+from refmaster.io.suffixes import is_recording
+from refmaster.settings.document import Document, KeyPath, Problem, problems_error, read_document
+from refmaster.settings.match import MatchSettings, Percent
 from refmaster.settings.model import Model, settings_from, validate_document
 from refmaster.settings.output import OutputSettings
 from refmaster.settings.targets import delivery_target
 
-Percent = Annotated[float, Field(ge=0.0, le=100.0)]
 Aspect = Literal["tone", "level", "width"]
 LevelAnchor = Literal["loud_sections", "max_short_term", "integrated"]
 
-# Files that a folder may hold besides its mixes are left alone by their names' ends.
-MIX_SUFFIXES = frozenset(
-    {".wav", ".wave", ".bwf", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".caf", ".flac", ".au"}
-    | {".ogg", ".oga", ".opus", ".mp3", ".m4a", ".mp4", ".aac", ".alac", ".wma", ".wv", ".ape"}
-)
-# What fields of `match` are called where they come from the command line.
+# What the command line calls fields of `match`.
 MATCH_NAMES = {
     "target_lufs": "--lufs",
     "ceiling_dbtp": "--ceiling",
     "max_reduction_db": "--max-reduction",
     "strength": "--strength",
 }
-# What of `match` acts without a reference.
+# Fields of `match` that act without a reference.
 ACTS_ALONE = frozenset({"target_lufs", "ceiling_dbtp", "max_reduction_db", "phase", "engine"})
+NO_ENGINES = "an album is matched as a whole, which only refmaster's own engine does"
 
 
 class AlbumTrack(Model):
@@ -47,16 +45,10 @@ class AlbumTrack(Model):
     file: str = Field(min_length=1, description="the mix; relative paths are relative to this file")
     title: str | None = Field(default=None, min_length=1, description="null: the file's name")
     engineer: str | None = Field(default=None, min_length=1, description="who mixed it; null: not known")
-    anchor: bool = Field(
-        default=False, description="the album follows this track's engineer, not the mean of all"
-    )
-    keep: tuple[Aspect, ...] = Field(default=(), description="what of the mix stays: tone, level, width")
-    level_db: float = Field(
-        default=0.0, ge=-24.0, le=24.0, description="dB; louder in the album on purpose, beside all else"
-    )
-    strength: Percent | None = Field(
-        default=None, description="percent of its engineer's offset; null: as engineers.strength"
-    )
+    anchor: bool = Field(default=False, description="the album follows this track's engineer")
+    keep: tuple[Aspect, ...] = Field(default=(), description="parts of the mix that stay: tone, level, width")
+    level_db: float = Field(default=0.0, ge=-24.0, le=24.0, description="dB; louder in the album on purpose")
+    strength: Percent | None = Field(default=None, description="percent; null: as engineers.strength")
 
 
 class AlbumReference(Model):
@@ -67,38 +59,29 @@ class AlbumReference(Model):
 
 
 class EngineerSettings(Model):
-    """How far the engineers' habits are removed."""
+    """Bounds and strength of the engineers' corrections."""
 
     strength: Percent = Field(default=100.0, description="percent of each engineer's predicted offset")
-    anchor: str | None = Field(
-        default=None, min_length=1, description="an engineer to follow; null: the mean"
-    )
+    anchor: str | None = Field(default=None, min_length=1, description="engineer to follow; null: the mean")
     max_tone_db: float = Field(default=3.0, ge=0.0, le=12.0, description="dB; most that tone is moved")
     max_level_db: float = Field(default=6.0, ge=0.0, le=24.0, description="dB; most that level is moved")
-    width: bool = Field(
-        default=False,
-        description="also move each engineer's width; off, since songs' widths differ far more",
-    )
+    width: bool = Field(default=False, description="move width as well, though songs differ far more in it")
 
 
 class LevelSettings(Model):
-    """How the tracks' levels are set against each other."""
+    """Settings of the tracks' levels against each other."""
 
     anchor: LevelAnchor = Field(
         default="loud_sections",
-        description="what is compared: loud_sections (top of the loudness range), max_short_term, integrated",
+        description="level compared: loud_sections (top of the loudness range), max_short_term, integrated",
     )
-    distance: Percent = Field(
-        default=100.0, description="percent of the songs' own distance in level that is kept"
-    )
+    distance: Percent = Field(default=100.0, description="percent of the songs' distance in level to keep")
 
 
 class AlbumOutput(OutputSettings):
     """The written files."""
 
-    format: Literal["wav", "flac", "aiff", "caf"] = Field(
-        default="wav", description="container of the masters"
-    )
+    format: Literal["wav", "flac", "aiff", "caf"] = Field(default="wav", description="container")
 
 
 class AlbumSettings(Model):
@@ -107,16 +90,12 @@ class AlbumSettings(Model):
     version: int = Field(ge=1, le=1)
     title: str | None = Field(default=None, min_length=1)
     tracks: tuple[AlbumTrack, ...]
-    references: tuple[AlbumReference, ...] = Field(
-        default=(), description="the album as a whole is brought toward them, by one curve for all tracks"
-    )
+    references: tuple[AlbumReference, ...] = Field(default=(), description="for the album as a whole")
     target: str | None = Field(default=None, description="a delivery target, such as spotify: sets match")
-    match: MatchSettings = Field(
-        default=MatchSettings(), description="toward the references, and how loud the album is"
-    )
-    engineers: EngineerSettings = Field(default=EngineerSettings())
-    levels: LevelSettings = Field(default=LevelSettings())
-    output: AlbumOutput = Field(default=AlbumOutput())
+    match: MatchSettings = Field(default=MatchSettings(), description="toward the references; how loud")
+    engineers: EngineerSettings = EngineerSettings()
+    levels: LevelSettings = LevelSettings()
+    output: AlbumOutput = AlbumOutput()
 
     @field_validator("tracks")
     @classmethod
@@ -155,23 +134,36 @@ class Album:
         return [track.engineer for track in self.settings.tracks]
 
     @property
+    def names(self) -> list[str]:
+        """Each track's engineer, or a name made of the track's number."""
+        return engineer_names(self.engineers)
+
+    @property
+    def is_named(self) -> Mask:
+        """Whether each track's engineer is named."""
+        return np.array([engineer is not None for engineer in self.engineers])
+
+    @property
     def titles(self) -> list[str]:
-        """Each track's title; the file's name without its end where none is given."""
+        """Each track's title; the file's name without its suffix where none is given."""
         return [t.title or path.stem for t, path in zip(self.settings.tracks, self.paths, strict=True)]
 
     @property
     def anchor(self) -> str | None:
-        """The engineer to follow, as `effects.engineer_names` calls them; None: the mean of all."""
-        for i, track in enumerate(self.settings.tracks):
-            if track.anchor:
-                return track.engineer or f"(track {i + 1})"
-        return self.settings.engineers.anchor
+        """The engineer to follow, as in `names`; None: the mean of all."""
+        anchors = [name for name, t in zip(self.names, self.settings.tracks, strict=True) if t.anchor]
+        return anchors[0] if anchors else self.settings.engineers.anchor
 
-    def problem(self, track: int, message: str) -> Problem:
-        """Return a problem of one track's file, at its place in album.yaml."""
-        if self.document is None:
-            return Problem(track + 1, 1, str(self.paths[track]), message)
-        return self.document.problem(("tracks", track, "file"), message)
+    def keeps(self, aspect: Aspect) -> Mask:
+        """Return which tracks keep their mix's tone, level or width."""
+        return np.array([aspect in track.keep for track in self.settings.tracks])
+
+    def problems_error(self, problems: list[tuple[KeyPath, str]]) -> SettingsError:
+        """Return one error that names every problem; with its place, where its key is one of album.yaml."""
+        placed = [self.document.problem(key, text) for key, text in problems if key and self.document]
+        rows = [str(problems_error(self.name, placed))] if placed else []
+        rows += [text for key, text in problems if not (key and self.document)]
+        return SettingsError("\n".join(rows))
 
 
 def load_album(path: str | Path, **overrides: Any) -> Album:
@@ -191,40 +183,37 @@ def load_album(path: str | Path, **overrides: Any) -> Album:
         Naming every problem as ``file:line:column: key.path: message``.
     """
     path = Path(path)
-    if path.is_dir():
-        return _with_target(_album_of_folder(path), overrides)
+    album = _album_of_folder(path) if path.is_dir() else _album_of_file(path, overrides)
+    album = _with_overrides(album, overrides)
+    if not engine_named(album.settings.match.engine).matches_albums:
+        raise SettingsError(f"engine: {NO_ENGINES}")
+    return album
+
+
+def _album_of_file(path: Path, overrides: dict[str, Any]) -> Album:
     document = read_document(path)
+    settings = validate_document(AlbumSettings, document)
+    problems = [*_anchor_problems(settings, document)]
+    problems += _idle_keys(settings, document, more_references=bool(overrides.get("references")))
+    if not overrides.get("engine") and not engine_named(settings.match.engine).matches_albums:
+        problems.append(document.problem(("match", "engine"), NO_ENGINES))
+    if problems:
+        raise problems_error(str(path), problems)
     folder = path.parent
-    settings = _with_prior_path(validate_document(AlbumSettings, document), folder)
-    album = Album(
+    if settings.match.prior is not None:
+        match = settings.match.model_copy(update={"prior": str(folder / settings.match.prior)})
+        settings = settings.model_copy(update={"match": match})
+    return Album(
         name=str(path),
         settings=settings,
         paths=tuple(folder / track.file for track in settings.tracks),
         references=tuple((folder / r.file, r.weight) for r in settings.references),
         document=document,
     )
-    problems = [*_anchor_problems(album), *_idle_keys(album, bool(overrides.get("references")))]
-    if settings.match.engine != "refmaster":
-        message = "an album is matched as a whole, which only refmaster's own engine does"
-        problems.append(document.problem(("match", "engine"), message))
-    if problems:
-        raise problems_error(album.name, problems)
-    return _with_target(album, overrides)
-
-
-def _with_prior_path(settings: AlbumSettings, folder: Path) -> AlbumSettings:
-    """Return the settings with the prior's path, relative to album.yaml until now, from where we are."""
-    if settings.match.prior is None:
-        return settings
-    match = settings.match.model_copy(update={"prior": str(folder / settings.match.prior)})
-    return settings.model_copy(update={"match": match})
 
 
 def _album_of_folder(folder: Path) -> Album:
-    files = sorted(
-        (f for f in folder.iterdir() if f.suffix.lower() in MIX_SUFFIXES and not f.name.startswith(".")),
-        key=lambda f: _natural(f.name),
-    )
+    files = sorted((f for f in folder.iterdir() if is_recording(f)), key=lambda f: _natural(f.name))
     if not files:
         raise SettingsError(f"{folder}: expected mixes (.wav, .flac, ...) in this folder, found none")
     tracks = tuple(AlbumTrack(file=f.name) for f in files)
@@ -238,7 +227,7 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p]
 
 
-def _with_target(album: Album, overrides: dict[str, Any]) -> Album:
+def _with_overrides(album: Album, overrides: dict[str, Any]) -> Album:
     """Fill the delivery target and the overrides into `match`."""
     given = {k: v for k, v in overrides.items() if v is not None and k not in ("references", "target")}
     settings = album.settings
@@ -247,56 +236,46 @@ def _with_target(album: Album, overrides: dict[str, Any]) -> Album:
     if name is not None:
         target = delivery_target(name)
         from_target = {"ceiling_dbtp": target.true_peak_dbtp, "target_lufs": target.integrated_lufs}
-        own = values if overrides.get("target") is None else {}
-        values = {**values, **{k: v for k, v in from_target.items() if k not in own}}
-    match = settings_from(MatchSettings, {**values, **given}, names=MATCH_NAMES)
-    references: Sequence[tuple[Path, float]] = overrides.get("references") or album.references
-    return Album(
-        name=album.name,
-        settings=settings.model_copy(update={"match": match}),
-        paths=album.paths,
-        references=tuple(references),
-        document=album.document,
-    )
+        values = {**values, **from_target} if overrides.get("target") else {**from_target, **values}
+    changed: dict[str, Any] = {"match": settings_from(MatchSettings, {**values, **given}, names=MATCH_NAMES)}
+    references = overrides.get("references")
+    if references:  # instead of those of the file
+        changed["references"] = ()
+        album = replace(album, references=tuple(references))
+    return replace(album, settings=settings.model_copy(update=changed))
 
 
-def _anchor_problems(album: Album) -> list[Problem]:
-    document, settings = album.document, album.settings
-    if document is None:
-        return []
-    problems = []
+def _anchor_problems(settings: AlbumSettings, document: Document) -> list[Problem]:
     anchors = [i for i, track in enumerate(settings.tracks) if track.anchor]
-    for i in anchors[1:]:
-        message = f"the album has one anchor, and track {anchors[0] + 1} is it already"
-        problems.append(document.problem(("tracks", i, "anchor"), message))
     named = settings.engineers.anchor
+    places: list[KeyPath] = [("tracks", i, "anchor") for i in anchors[1:]]
+    problems = []
     if named is not None:
         path = ("engineers", "anchor")
-        if named not in album.engineers:
-            known = ", ".join(sorted({e for e in album.engineers if e})) or "none"
+        engineers = {track.engineer for track in settings.tracks if track.engineer}
+        if named not in engineers:
+            known = ", ".join(sorted(engineers)) or "none"
             problems.append(document.problem(path, f"no track is by {named!r}; engineers: {known}"))
         if anchors:
-            message = f"the album has one anchor, and track {anchors[0] + 1} is it already"
-            problems.append(document.problem(path, message))
+            places.append(path)
+    for place in places:
+        message = f"the album has one anchor, and track {anchors[0] + 1} is it already"
+        problems.append(document.problem(place, message))
     return problems
 
 
-def _idle_keys(album: Album, more_references: bool) -> list[Problem]:
-    """Return a problem for every key that would be accepted and not acted on."""
-    document, settings = album.document, album.settings
-    if document is None:
-        return []
+def _idle_keys(settings: AlbumSettings, document: Document, *, more_references: bool) -> list[Problem]:
+    """Return a problem for every key that would be accepted and have no effect."""
     problems = []
     if not settings.references and not more_references:
         for key in sorted(settings.match.model_fields_set - ACTS_ALONE):
             message = "acts toward references, and there are none"
             problems.append(document.problem(("match", key), message, at_key=True))
     if settings.target is not None:
-        path = ("target",)
         try:
             delivery_target(settings.target)
         except SettingsError as error:
-            problems.append(document.problem(path, str(error)))
+            problems.append(document.problem(("target",), str(error)))
         if settings.match.target_lufs is not None:
-            problems.append(document.problem(path, "contradicts match.target_lufs; drop one of them"))
+            problems.append(document.problem(("target",), "contradicts match.target_lufs; drop one of them"))
     return problems

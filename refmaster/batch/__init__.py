@@ -1,7 +1,8 @@
 """Many jobs from one YAML file: planned before any work, isolated from each other, resumed where they ended.
 
-How it flows: `loading` reads the files strictly, `expand` turns jobs into tasks (one output each), `runner`
-decides which are still to do by the `journal` and hands them to an executor: `pool` (processes of this
-machine) or `cluster` (Dask). A worker runs one task by `work`, whatever its kind; `kinds` is the list of
-verbs. `results` writes what came of it. Nothing here knows signal processing.
+`jobs_file` reads the files strictly (`schema` and `kinds` have their keys). The kinds turn jobs into tasks of
+one output each, with the `planner`. `runner` finds in the `journal` which are still to do (`decide`) and
+hands them to an executor: `pool` (processes of this machine) or `cluster` (Dask). `execute` does one task,
+whatever its kind; `results` writes the tables. `session` is the door to all of it. Nothing here knows signal
+processing.
 """

@@ -9,6 +9,7 @@ worker dies, Dask gives its tasks to another; an output that was written already
 from __future__ import annotations
 
 import atexit
+import dataclasses
 import queue
 import threading
 import time
@@ -16,8 +17,8 @@ from concurrent.futures import CancelledError, Future
 from typing import Any
 
 from refmaster.batch.pool import LocalPool
-from refmaster.batch.task import CODE_CRASHED, CODE_FAULT, Event, Outcome, Task
-from refmaster.errors import InputError
+from refmaster.batch.task import Event, Task, TaskResult
+from refmaster.errors import ExitCode, InputError
 from refmaster.version import __version__
 
 RETRIES = 3
@@ -34,8 +35,6 @@ class Cluster:
     ----------
     address : str
         ``tcp://host:port`` of the scheduler.
-    timeout_s : float, optional
-        Most seconds for a task that has no timeout of its own.
     memory_mb : int
         Memory of each worker's process in MB; 0 for no bound beside Dask's own.
 
@@ -45,7 +44,7 @@ class Cluster:
         The extra is not installed, or there is no scheduler at the address.
     """
 
-    def __init__(self, address: str, *, timeout_s: float | None = None, memory_mb: int = 0) -> None:
+    def __init__(self, address: str, *, memory_mb: int = 0) -> None:
         try:
             from distributed import Client
         except ImportError:
@@ -60,7 +59,6 @@ class Cluster:
                 "with: dask scheduler"
             ) from error
         self._executor: Any = self._client.get_executor(pure=False, retries=RETRIES)
-        self._timeout_s = timeout_s
         self._memory_mb = memory_mb
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._threads = 0
@@ -81,25 +79,21 @@ class Cluster:
     def submit(self, task: Task) -> None:
         """Hand a task to the scheduler."""
         future: Future[dict[str, Any]] = self._executor.submit(
-            run_on_worker, task.as_json(), __version__, self._timeout_s, self._memory_mb
+            run_on_worker, dataclasses.asdict(task), __version__, self._memory_mb
         )
-        future.add_done_callback(lambda done: self._events.put(Event(key=task.key, outcome=_outcome(done))))
+        future.add_done_callback(lambda done: self._events.put(Event(key=task.key, result=_result(done))))
         self._events.put(Event(key=task.key, stage="waiting for a worker"))
 
     def next_event(self, timeout_s: float) -> Event | None:
-        """Return the next event."""
+        """Return the next event, None where there is none in time."""
         try:
             return self._events.get(timeout=timeout_s)
         except queue.Empty:
             return None
 
-    def abandon(self) -> None:
-        """Cancel what waits; tasks that run come to their end unheard."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
-        self._client.close(timeout=2)
-
     def close(self) -> None:
-        """Leave the cluster."""
+        """Leave the cluster; tasks that wait are cancelled, tasks that run come to their end unheard."""
+        self._executor.shutdown(wait=False)
         self._client.close()
 
     def _hear(self, event: tuple[float, Any]) -> None:
@@ -108,55 +102,43 @@ class Cluster:
             self._events.put(Event(key=message["key"], stage=message["stage"], share=message["share"]))
 
 
-def _outcome(done: Future[dict[str, Any]]) -> Outcome:
-    """Return a task's outcome, or why the cluster has none."""
-    if done.cancelled():
-        return Outcome(code=CODE_CRASHED, message="cancelled by the cluster", version=__version__)
+def _result(done: Future[dict[str, Any]]) -> TaskResult:
+    """Return a task's result, or why the cluster has none."""
     try:
-        error = done.exception()
-    except CancelledError as cancelled:
-        error = cancelled
-    if error is None:
-        return Outcome.from_json(done.result())
-    crashed = type(error).__name__ == "KilledWorker"
-    return Outcome(
-        code=CODE_CRASHED if crashed else CODE_FAULT,
-        message=f"the workers that had it died: {error}" if crashed else f"{type(error).__name__}: {error}",
-        version=__version__,
-    )
+        return TaskResult.from_json(done.result())
+    except CancelledError:
+        return TaskResult(code=ExitCode.CRASHED, message="cancelled by the cluster")
+    except Exception as error:  # noqa: BLE001 - whatever the cluster says of this task
+        if type(error).__name__ == "KilledWorker":
+            return TaskResult(code=ExitCode.CRASHED, message=f"the workers that had it died: {error}")
+        return TaskResult(code=ExitCode.FAULT, message=f"{type(error).__name__}: {error}")
 
 
-def run_on_worker(
-    data: dict[str, Any], version: str, timeout_s: float | None, memory_mb: int
-) -> dict[str, Any]:
+def run_on_worker(data: dict[str, Any], version: str, memory_mb: int) -> dict[str, Any]:
     """Run a task in a process of this Dask worker's own; called by Dask, in one of its threads."""
     if version != __version__:
         message = f"this worker has refmaster {__version__}, the batch has {version}; install the same"
-        return Outcome(code=CODE_FAULT, message=message, version=__version__).as_json()
-    task = Task.from_json(data)
-    pool = _pool(timeout_s, memory_mb)
-    pool.submit(task)
-    last_s = 0.0
+        return TaskResult(code=ExitCode.FAULT, message=message).as_json()
+    pool = _pool(memory_mb)
+    pool.submit(Task(**data))
+    next_s = 0.0
     while True:
         event = pool.next_event(1.0)
         if event is None:
             continue
-        if event.outcome is not None:
-            return event.outcome.as_json()
-        if time.monotonic() >= last_s + 1.0:
-            last_s = time.monotonic()
+        if event.result is not None:
+            return event.result.as_json()
+        if time.monotonic() >= next_s:
+            next_s = time.monotonic() + 1.0
             _tell({"key": event.key, "stage": event.stage, "share": event.share})
 
 
-def _pool(timeout_s: float | None, memory_mb: int) -> LocalPool:
+def _pool(memory_mb: int) -> LocalPool:
     """Return this thread's pool; it outlives the task, so that the next one finds a warm process."""
-    asked = (timeout_s, memory_mb)
-    if getattr(_held, "asked", None) != asked:
-        old: LocalPool | None = getattr(_held, "pool", None)
-        if old is not None:
-            old.close()
-        _held.pool = LocalPool(1, timeout_s=timeout_s, memory_mb=memory_mb)
-        _held.asked = asked
+    if getattr(_held, "memory_mb", None) != memory_mb:
+        if hasattr(_held, "pool"):
+            _held.pool.close()
+        _held.pool, _held.memory_mb = LocalPool(1, memory_mb=memory_mb), memory_mb
         atexit.register(_held.pool.close)
     pool: LocalPool = _held.pool
     return pool

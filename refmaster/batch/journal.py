@@ -1,4 +1,4 @@
-"""The journal beside the outputs: what was begun, and what came of it, one JSON a line.
+"""The journal beside the outputs: tasks as they are begun and as they end, one JSON a line.
 
 Lines are only ever appended and written through to the disk; a line that a crash tore is cut off when the
 journal is next opened. The latest line of a task counts: order decides, never a clock. While a batch runs it
@@ -11,20 +11,15 @@ import contextlib
 import json
 import os
 import socket
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from refmaster.batch.task import Outcome, Task
+from filelock import FileLock, Timeout
+
+from refmaster.batch.task import Task, TaskResult
 from refmaster.errors import OutputError
 from refmaster.io.atomic import output_error
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 JOURNAL_NAME = "journal.jsonl"
 LOCK_NAME = "lock"
@@ -32,7 +27,7 @@ COMPACT_FROM_BYTES = 4_000_000
 
 
 class Journal:
-    """What is known of the tasks of a folder. Use it as a context: it is locked meanwhile.
+    """Remembers the tasks of a folder. Use it as a context: it is locked meanwhile.
 
     Parameters
     ----------
@@ -49,10 +44,9 @@ class Journal:
 
     def __init__(self, folder: str | Path, *, wait: bool = False) -> None:
         self.path = Path(folder) / JOURNAL_NAME
-        self._wait = wait
+        self._lock = FileLock(self.path.with_name(LOCK_NAME), timeout=-1 if wait else 0)
         self._places: dict[str, tuple[int, int]] = {}  # of each task's latest line: where, and how long
-        self._descriptor = -1
-        self._lock = -1
+        self._file: BinaryIO
 
     def __enter__(self) -> Journal:
         try:
@@ -60,133 +54,96 @@ class Journal:
             self._take_lock()
             self._open()
         except OSError as error:
-            self.close()
+            self._lock.release()
             raise output_error(self.path, error) from error
-        except OutputError:
-            self.close()
-            raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give the journal and its lock free."""
-        for descriptor in (self._descriptor, self._lock):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self._descriptor = self._lock = -1
+        self._file.close()
+        self._lock.release()
 
     def latest(self, key: str) -> dict[str, Any] | None:
         """Return the latest line of a task."""
-        place = self._places.get(key)
-        if place is None:
+        if key not in self._places:
             return None
-        line: dict[str, Any] = json.loads(os.pread(self._descriptor, place[1], place[0]))
+        line: dict[str, Any] = json.loads(self._line(key))
         return line
 
     def knows(self, key: str) -> bool:
-        """Tell whether a task was ever begun here: then its outputs are ours to replace."""
+        """Return whether a task was ever begun here: then its outputs are ours to replace."""
         return key in self._places
 
-    def begin(self, task: Task, *, date: str) -> None:
+    def begin(self, task: Task) -> None:
         """Note that a task is begun; until its end is noted, its outputs are not to be trusted."""
-        self._append({"event": "begun", "key": task.key, "date": date, "outputs": list(task.outputs)})
+        self.append({"event": "begun", "key": task.key, "date": task.date, "outputs": task.outputs})
 
-    def finish(self, task: Task, outcome: Outcome, *, date: str) -> None:
-        """Note what came of a task."""
-        line = {"event": "done" if outcome.finished else "failed", "key": task.key, "date": date}
-        self._append({**line, "kind": task.kind, "options": task.options, "outcome": outcome.as_json()})
+    def finish(self, task: Task, result: TaskResult) -> None:
+        """Note how a task ended."""
+        line = {"event": "done" if result.finished else "failed", "key": task.key, "date": task.date}
+        self.append({**line, "kind": task.kind, "options": task.options, "outcome": result.as_json()})
 
-    def amend(self, line: dict[str, Any]) -> None:
-        """Note a task's line again, with fresher times of its files."""
-        self._append({k: v for k, v in line.items() if k != "at"})
-
-    def lines(self) -> Iterator[dict[str, Any]]:
-        """Yield the latest line of each task."""
-        for key in self._places:
-            line = self.latest(key)
-            if line is not None:
-                yield line
-
-    def _append(self, line: dict[str, Any]) -> None:
+    def append(self, line: dict[str, Any]) -> None:
+        """Write a task's line, with the time, through to the disk."""
         stamped = {**line, "at": datetime.now(UTC).isoformat(timespec="seconds")}
         data = json.dumps(stamped, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
-        at = os.lseek(self._descriptor, 0, os.SEEK_END)
+        at = self._file.seek(0, os.SEEK_END)
         try:
             written = 0
             while written < len(data):
-                written += os.write(self._descriptor, data[written:])
-            os.fsync(self._descriptor)
+                written += self._file.write(data[written:])
+            os.fsync(self._file.fileno())
         except OSError as error:
             with contextlib.suppress(OSError):
-                os.ftruncate(self._descriptor, at)
+                self._file.truncate(at)
             raise output_error(self.path, error) from error
         self._places[line["key"]] = (at, len(data))
 
-    def _open(self) -> None:
-        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
-        self._read()
-        size = os.fstat(self._descriptor).st_size
-        kept = sum(length for _, length in self._places.values())
-        if size > COMPACT_FROM_BYTES and kept < size // 2:
-            self._compact()
+    def _line(self, key: str) -> bytes:
+        at, length = self._places[key]
+        self._file.seek(at)
+        return self._file.read(length)
 
-    def _read(self) -> None:
+    def _open(self) -> None:
+        """Find the latest lines, cut off a torn one, and shrink the file where it is mostly old ones."""
+        self._file = self.path.open("a+b", buffering=0)
         self._places = {}
-        at = 0
-        with os.fdopen(os.dup(self._descriptor), "rb") as file:
-            file.seek(0)
-            for data in file:
+        end = 0
+        with self.path.open("rb") as lines:
+            for data in lines:
                 if not data.endswith(b"\n"):
                     break
                 with contextlib.suppress(
                     ValueError, KeyError, TypeError
                 ):  # a damaged line counts for nothing
-                    self._places[json.loads(data)["key"]] = (at, len(data))
-                at += len(data)
-        os.ftruncate(self._descriptor, at)
+                    self._places[json.loads(data)["key"]] = (end, len(data))
+                end += len(data)
+        self._file.truncate(end)
+        if end > COMPACT_FROM_BYTES and sum(length for _, length in self._places.values()) < end // 2:
+            self._compact()
 
     def _compact(self) -> None:
         """Keep only the latest line of each task."""
         fresh = self.path.with_suffix(".new")
         with fresh.open("wb") as file:
-            for at, length in sorted(self._places.values()):
-                file.write(os.pread(self._descriptor, length, at))
+            for key in sorted(self._places, key=self._places.__getitem__):
+                file.write(self._line(key))
             file.flush()
             os.fsync(file.fileno())
+        self._file.close()
         fresh.replace(self.path)
-        os.close(self._descriptor)
-        self._descriptor = os.open(self.path, os.O_RDWR)
-        self._read()
+        self._open()
 
     def _take_lock(self) -> None:
-        path = self.path.with_name(LOCK_NAME)
-        self._lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        while not _locked(self._lock):
-            if not self._wait:
-                holder = os.pread(self._lock, 200, 0).decode(errors="replace").strip() or "another process"
-                raise OutputError(
-                    f"{self.path.parent}: another batch is at work here ({holder}); wait for it with --wait, "
-                    "or write to another folder"
-                )
-            time.sleep(0.2)
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
-
-
-def _locked(descriptor: int) -> bool:
-    if fcntl is None:
-        import msvcrt
-
-        lock, how = getattr(msvcrt, "locking"), getattr(msvcrt, "LK_NBLCK")  # noqa: B009 - not on this platform
+        holder = Path(self._lock.lock_file)
         try:
-            lock(descriptor, how, 1)
-        except OSError:
-            return False
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+            self._lock.acquire()
+        except Timeout:
+            known = ""
+            with contextlib.suppress(OSError):
+                known = holder.read_text(errors="replace").strip()
+            raise OutputError(
+                f"{self.path.parent}: another batch is at work here ({known or 'another process'}); wait for "
+                "it with --wait, or write to another folder"
+            ) from None
+        with contextlib.suppress(OSError):  # for its message only; Windows refuses
+            holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")

@@ -27,7 +27,7 @@ _MOST_BYTES = 200
 
 
 def template_fields(template: str) -> list[str]:
-    """Return the fields a template uses.
+    """Return the fields that a template uses.
 
     Raises
     ------
@@ -44,8 +44,8 @@ def template_fields(template: str) -> list[str]:
             continue
         if name not in FIELDS:
             close = difflib.get_close_matches(name, FIELDS, n=1)
-            advice = f"did you mean {{{close[0]}}}?" if close else f"known: {', '.join(FIELDS)}"
-            raise SettingsError(f"unknown field {{{name}}}; {advice}")
+            hint = f"did you mean {{{close[0]}}}?" if close else f"known: {', '.join(FIELDS)}"
+            raise SettingsError(f"unknown field {{{name}}}; {hint}")
         if form or conversion:
             raise SettingsError(f"{{{name}}} takes no format, found {template!r}")
         fields.append(name)
@@ -60,7 +60,7 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     SettingsError
         A value is missing, or the name leaves the output folder.
     """
-    safe: dict[str, str] = {"date": DATE}
+    safe = {"date": DATE}
     for field in template_fields(template):
         if field == "date":
             continue
@@ -83,7 +83,7 @@ def safe_part(text: str, *, keep_dot: bool = False) -> str:
 
 
 def tag_values(location: str) -> dict[str, str]:
-    """Return the values of the tag fields of a recording; what it does not say is missing."""
+    """Return the values of a recording's tag fields; tags that it does not have are missing."""
     if storage.is_url(location):
         return {}
     from refmaster.io.metadata.copy import read_fields

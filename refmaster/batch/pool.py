@@ -1,14 +1,17 @@
-"""Long-lived worker processes with a watchdog: one task each, ended and replaced one by one.
+"""Long-lived worker processes of this machine, watched for time and memory.
 
 A worker that crashes, hangs past its time, needs too much memory or is killed takes only its own task with
 it. Each has one BLAS/FFT thread, so that as many workers as cores do not get in each other's way.
+
+Workers are plain subprocesses, not those of `multiprocessing`: these may not be started from the daemonic
+processes that Dask's workers are, and import the caller's main module again.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
+import pickle
 import queue
 import signal
 import subprocess
@@ -17,88 +20,98 @@ import tempfile
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
 
-from refmaster.batch.task import CODE_CRASHED, CODE_OUT_OF_MEMORY, CODE_TIMEOUT, Event, Outcome, Task
-from refmaster.version import __version__
+from refmaster import threads
+from refmaster.batch.task import Event, Task, TaskResult
+from refmaster.errors import ExitCode
 
 ONE_THREAD = (
-    "REFMASTER_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OMP_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
-_LAST_WORDS = 4000
+    threads.VARIABLE, "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
+)  # fmt: skip
+TRIES = 2  # for a task whose worker died
+_LOOK_EVERY_S = 0.1
+_LAST_WORDS_BYTES = 4000
 
 
-class Worker:
-    """One worker process, and the task it has."""
+class WorkerProcess:
+    """One worker process, and the task that it has."""
 
-    def __init__(
-        self, number: int, reports: queue.SimpleQueue[tuple[Worker, dict[str, Any] | None]], memory_mb: int
-    ) -> None:
-        self.number = number
+    def __init__(self, memory_mb: int) -> None:
         self.task: Task | None = None
-        self.deadline_s: float | None = None
-        self.timed_out = False
-        self.over_memory = False
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
-        environment = {**os.environ, **dict.fromkeys(ONE_THREAD, "1")}
+        self.verdict: TaskResult | None = None
+        self._memory_mb = memory_mb
+        self._deadline_s: float | None = None
+        self._lock = threading.Lock()  # a verdict is on the task in hand, never on the next one
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
         self._process = subprocess.Popen(
-            [sys.executable, "-X", "faulthandler", "-m", "refmaster.batch.worker", str(memory_mb)],
+            [sys.executable, "-X", "faulthandler", "-m", "refmaster.batch.worker_main", str(memory_mb)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=environment,
+            env={**os.environ, **dict.fromkeys(ONE_THREAD, "1")},
             start_new_session=True,  # Ctrl-C on the terminal does not reach it; its own children die with it
         )
-        threading.Thread(target=self._listen, args=(reports,), daemon=True).start()
-
-    def _listen(self, reports: queue.SimpleQueue[tuple[Worker, dict[str, Any] | None]]) -> None:
-        stream = self._process.stdout
-        if stream is not None:
-            with contextlib.suppress(ValueError, OSError):
-                for line in stream:
-                    reports.put((self, json.loads(line)))  # a torn last line is a ValueError
-        reports.put((self, None))
 
     @property
     def pid(self) -> int:
         """Process id."""
         return self._process.pid
 
-    def give(self, task: Task, timeout_s: float | None) -> None:
-        """Hand over a task; the clock of its timeout starts."""
-        self.task = task
-        self.deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
-        if self._process.stdin is not None:
-            with contextlib.suppress(OSError):  # a dead worker is seen by its listener
-                self._process.stdin.write(json.dumps(task.as_json()).encode() + b"\n")
-                self._process.stdin.flush()
+    def work(self, task: Task, report: Callable[[Event], None]) -> TaskResult | None:
+        """Have a task done and return its result; None where the process died of it."""
+        given, told = self._process.stdin, self._process.stdout
+        if given is None or told is None:
+            return None
+        with self._lock:
+            self.task = task
+            self._deadline_s = None if task.timeout_s is None else time.monotonic() + task.timeout_s
+        result = None
+        with contextlib.suppress(Exception):  # whatever ends the conversation: it died, or talks nonsense
+            pickle.dump(task, given)
+            given.flush()
+            while result is None:
+                event: Event = pickle.load(told)
+                result = event.result
+                if result is None:
+                    report(event)
+        with self._lock:
+            self.task = None
+        return result or self.verdict
+
+    def watch(self) -> None:
+        """End the process where its task takes too long or too much memory."""
+        with self._lock:
+            if self.task is None or self.verdict is not None:
+                return
+            if self._deadline_s is not None and time.monotonic() > self._deadline_s:
+                message = f"took longer than {self.task.timeout_s:g} s and was ended"
+                self.verdict = TaskResult(code=ExitCode.TIMEOUT, message=message)
+            elif self._memory_mb and resident_mb(self) > self._memory_mb:
+                message = f"needed more than {self._memory_mb} MB and was ended; see --memory"
+                self.verdict = TaskResult(code=ExitCode.OUT_OF_MEMORY, message=message)
+            if self.verdict is not None:
+                self.kill()
 
     def kill(self) -> None:
-        """End it now, with the processes it started."""
-        if hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        """End the process now, with the processes that it started."""
+        with contextlib.suppress(AttributeError, ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)  # no such function on Windows
         self._process.kill()
 
     def end(self) -> tuple[int, str]:
-        """Reap it; return its exit code and its last words on standard error."""
-        with contextlib.suppress(subprocess.TimeoutExpired):  # one that died by itself keeps its own code
-            self._process.wait(timeout=0.5 if self.task is not None else 0.0)
+        """Reap the process; return its exit code and its last words on standard error."""
+        with contextlib.suppress(subprocess.TimeoutExpired):  # one that is dying by itself keeps its own code
+            self._process.wait(timeout=0.5)
         self.kill()
         code = self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()
-        self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, self._errors.tell() - _LAST_WORDS))
+        self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - _LAST_WORDS_BYTES))
         words = self._errors.read().decode(errors="replace").strip()
         self._errors.close()
         return code, words
@@ -111,146 +124,106 @@ class LocalPool:
     ----------
     workers : int
         Processes, started when they are first needed.
-    timeout_s : float, optional
-        Most seconds for a task that has no timeout of its own.
     memory_mb : int
         Memory of each process in MB; 0 for no bound.
-    retries : int
-        How often a task is given to another worker when its worker crashed.
     """
 
-    def __init__(
-        self, workers: int, *, timeout_s: float | None = None, memory_mb: int = 0, retries: int = 1
-    ) -> None:
+    def __init__(self, workers: int, *, memory_mb: int = 0) -> None:
         self._size = workers
-        self._timeout_s = timeout_s
         self._memory_mb = memory_mb
-        self._retries = retries
-        self._reports: queue.SimpleQueue[tuple[Worker, dict[str, Any] | None]] = queue.SimpleQueue()
-        self._workers: list[Worker] = []
-        self._waiting: deque[Task] = deque()
-        self._crashes: dict[str, int] = {}
-        self._events: deque[Event] = deque()
+        self._workers: list[WorkerProcess] = []
+        self._idle: deque[WorkerProcess] = deque()
+        self._threads: set[threading.Thread] = set()  # one for each task in hand, that talks to its worker
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._closed = False
 
     def capacity(self) -> int:
-        """Return how many tasks it wants at once: one each, and one to go on with."""
+        """Return how many tasks it wants to hold at once."""
         return self._size
-
-    def worker_pids(self) -> list[int]:
-        """Return the process ids of the workers."""
-        return [worker.pid for worker in self._workers]
 
     def expect(self, tasks: int) -> None:
         """Start the workers that so many tasks keep busy: while one measures a reference, others start."""
         while len(self._workers) < min(self._size, tasks):
-            self._workers.append(Worker(len(self._workers), self._reports, self._memory_mb))
+            self._idle.append(self._start())
 
     def submit(self, task: Task) -> None:
-        """Take a task."""
-        self._waiting.append(task)
-        self._hand_out()
+        """Take a task; one more than the pool's capacity would get a worker of its own."""
+        thread = threading.Thread(target=self._run, args=(task,), daemon=True)
+        self._threads.add(thread)
+        thread.start()
 
     def next_event(self, timeout_s: float) -> Event | None:
-        """Return the next event; timeouts are watched meanwhile."""
+        """Return the next event, None where there is none in time; the workers are watched meanwhile."""
         until = time.monotonic() + timeout_s
-        while not self._events:
-            self._guard()
+        while True:
+            for worker in list(self._workers):
+                worker.watch()
             left = until - time.monotonic()
             try:
-                worker, report = self._reports.get(timeout=max(0.0, min(left, 0.1)))
+                return self._events.get(timeout=max(0.0, min(left, _LOOK_EVERY_S)))
             except queue.Empty:
                 if left <= 0.0:
                     return None
-                continue
-            self._take(worker, report)
-        return self._events.popleft()
-
-    def abandon(self) -> None:
-        """Kill all workers."""
-        self._waiting.clear()
-        self.close()
 
     def close(self) -> None:
-        """End all workers."""
-        for worker in self._workers:
+        """End all workers, whatever they do."""
+        self._closed = True
+        for worker in list(self._workers):
             worker.kill()
-        for worker in self._workers:
-            worker.end()
-        self._workers = []
+        for thread in list(self._threads):
+            thread.join()
+        for worker in list(self._workers):
+            self._discard(worker)
 
-    def _hand_out(self) -> None:
-        while self._waiting:
-            free = next((w for w in self._workers if w.task is None), None)
-            if free is None:
-                if len(self._workers) >= self._size:
-                    return
-                free = Worker(len(self._workers), self._reports, self._memory_mb)
-                self._workers.append(free)
-            task = self._waiting.popleft()
-            free.give(task, task.timeout_s or self._timeout_s)
-            self._events.append(Event(key=task.key, stage="starting"))
+    def _run(self, task: Task) -> None:
+        """See one task to its end, in a thread of its own."""
+        self._events.put(Event(key=task.key, stage="starting"))
+        try:
+            result = self._result(task)
+        except Exception as error:  # noqa: BLE001 - no worker could be started: told, not lost with its thread
+            result = TaskResult(code=ExitCode.FAULT, message=f"{type(error).__name__}: {error}")
+        self._events.put(Event(key=task.key, result=result))
+        self._threads.discard(threading.current_thread())
 
-    def _take(self, worker: Worker, report: dict[str, Any] | None) -> None:
-        if worker not in self._workers:
-            return  # of a worker that was replaced already
-        if report is None:
-            self._replace(worker)
-        elif worker.task is None or "ready" in report:
-            return
-        elif "outcome" in report:
-            task, worker.task = worker.task, None
-            worker.deadline_s = None
-            outcome = Outcome.from_json(report["outcome"])
-            if outcome.code == CODE_OUT_OF_MEMORY:  # its memory may be in pieces
-                self._workers.remove(worker)
-                worker.end()
-            self._events.append(Event(key=task.key, outcome=outcome))
-        else:
-            self._events.append(Event(key=worker.task.key, stage=report["stage"], share=report["share"]))
-        self._hand_out()
-
-    def _guard(self) -> None:
-        """Kill the workers whose task takes too long or too much memory; their listeners report the end."""
-        now = time.monotonic()
-        for worker in self._workers:
-            if worker.task is None:
+    def _result(self, task: Task) -> TaskResult:
+        tries = 0
+        while True:
+            worker = self._free_worker()
+            result = worker.work(task, self._events.put)
+            tries += 1
+            if result is None:
+                code, words = self._discard(worker)
+                if tries == TRIES or self._closed:
+                    return _crashed(code, words, tries)
+                self._events.put(Event(key=task.key, stage="again: its worker died"))
                 continue
-            if worker.deadline_s is not None and now > worker.deadline_s:
-                worker.timed_out = True
-                worker.deadline_s = None
+            if worker.verdict is None and result.code != ExitCode.OUT_OF_MEMORY:
+                self._idle.append(worker)
+            else:  # it was ended, or its memory may be in pieces
                 worker.kill()
-            elif self._memory_mb and resident_mb(worker) > self._memory_mb:
-                worker.over_memory = True
-                worker.kill()
+                self._discard(worker)
+            return result
 
-    def _replace(self, worker: Worker) -> None:
+    def _free_worker(self) -> WorkerProcess:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._start()
+
+    def _start(self) -> WorkerProcess:
+        worker = WorkerProcess(self._memory_mb)
+        self._workers.append(worker)
+        if self._closed:  # meanwhile, in another thread
+            worker.kill()
+        return worker
+
+    def _discard(self, worker: WorkerProcess) -> tuple[int, str]:
         self._workers.remove(worker)
-        code, words = worker.end()
-        task = worker.task
-        if task is None:
-            return
-        if worker.timed_out:
-            limit = task.timeout_s or self._timeout_s
-            message = f"took longer than {limit:g} s and was ended"
-            outcome = Outcome(code=CODE_TIMEOUT, message=message, version=__version__)
-            self._events.append(Event(key=task.key, outcome=outcome))
-            return
-        if worker.over_memory:
-            message = f"needed more than {self._memory_mb} MB and was ended; see --memory"
-            outcome = Outcome(code=CODE_OUT_OF_MEMORY, message=message, version=__version__)
-            self._events.append(Event(key=task.key, outcome=outcome))
-            return
-        crashes = self._crashes.get(task.key, 0) + 1
-        self._crashes[task.key] = crashes
-        if crashes <= self._retries:
-            self._waiting.appendleft(task)
-            self._events.append(Event(key=task.key, stage="again: its worker died"))
-            return
-        self._events.append(Event(key=task.key, outcome=_crashed(code, words, crashes)))
+        return worker.end()
 
 
-def resident_mb(worker: Worker) -> float:
-    """Return the memory that a worker holds, MB; 0 where the system does not tell (it is Linux that does)."""
+def resident_mb(worker: WorkerProcess) -> float:
+    """Return the memory that a worker holds, MB; 0 where the system does not tell, as only Linux does."""
     try:
         pages = int(Path(f"/proc/{worker.pid}/statm").read_text().split()[1])
     except (OSError, IndexError, ValueError):
@@ -258,14 +231,13 @@ def resident_mb(worker: Worker) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _crashed(code: int, words: str, times: int) -> Outcome:
-    """Return what is known of a task whose worker died."""
+def _crashed(code: int, words: str, tries: int) -> TaskResult:
+    """Return what is known of a task whose workers died."""
     name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    memory = "MemoryError" in words or code == -signal.SIGKILL
-    hint = "; out of memory? see --memory" if memory else ""
-    return Outcome(
-        code=CODE_OUT_OF_MEMORY if "MemoryError" in words else CODE_CRASHED,
-        message=f"the worker died of {name}, {times} times{hint}",
+    allocation = "MemoryError" in words
+    hint = "; out of memory? see --memory" if allocation or code == -signal.SIGKILL else ""
+    return TaskResult(
+        code=ExitCode.OUT_OF_MEMORY if allocation else ExitCode.CRASHED,
+        message=f"the worker died of {name}, {tries} times{hint}",
         detail=words,
-        version=__version__,
     )

@@ -1,4 +1,4 @@
-"""What came of a batch: ``results.json``, ``results.csv`` and ``results.html``, what failed first."""
+"""The results of a batch as ``results.json``, ``results.csv`` and ``results.html``, failures first."""
 
 from __future__ import annotations
 
@@ -6,36 +6,34 @@ import csv
 import html
 import io
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
 
 from refmaster.batch.runner import Row, Summary
+from refmaster.errors import ExitCode
 from refmaster.io.atomic import write_text
 from refmaster.version import __version__
 
-NAMES = ("results.json", "results.csv", "results.html")
 STATES = {
-    0: "done",
-    1: "promise not met",
-    2: "bad input",
-    3: "fault",
-    124: "timed out",
-    125: "not run",
-    134: "crashed",
-    137: "out of memory",
+    ExitCode.DONE: "done",
+    ExitCode.PROMISE_NOT_MET: "promise not met",
+    ExitCode.BAD_INPUT: "bad input",
+    ExitCode.FAULT: "fault",
+    ExitCode.TIMEOUT: "timed out",
+    ExitCode.NOT_RUN: "not run",
+    ExitCode.CRASHED: "crashed",
+    ExitCode.OUT_OF_MEMORY: "out of memory",
 }
+ASKED = ("integrated_lufs", "true_peak_dbtp")
+ACHIEVED = ("integrated_lufs", "true_peak_dbtp", "loudness_range_lu", "duration_s", "host")
 COLUMNS = (
     "code", "state", "kept", "kind", "title", "output", "message",
     "asked_integrated_lufs", "integrated_lufs", "asked_true_peak_dbtp", "true_peak_dbtp", "loudness_range_lu",
     "duration_s", "findings", "seconds", "host", "input", "place",
 )  # fmt: skip
-
-
-def sorted_rows(rows: Sequence[Row]) -> list[Row]:
-    """Return rows with a code other than 0 first, otherwise in their order."""
-    return sorted(rows, key=lambda row: row.outcome.code == 0)
 
 
 def write_results(summary: Summary, folder: Path) -> list[Path]:
@@ -46,44 +44,23 @@ def write_results(summary: Summary, folder: Path) -> list[Path]:
     OutputError
         The folder cannot be written.
     """
-    rows = sorted_rows(summary.rows)
-    texts = (_json(rows, summary), _csv(rows), _page(rows))
-    paths = [folder / name for name in NAMES]
-    for path, text in zip(paths, texts, strict=True):
-        write_text(path, text, overwrite=True)
-    return paths
+    rows = sorted(summary.rows, key=lambda row: row.result.code == ExitCode.DONE)
+    texts = {
+        "results.json": _json(rows, summary),
+        "results.csv": _csv(rows),
+        "results.html": _page(rows),
+    }
+    for name, text in texts.items():
+        write_text(folder / name, text, overwrite=True)
+    return [folder / name for name in texts]
 
 
 def counts(rows: Sequence[Row]) -> dict[str, int]:
-    """Return how many rows are in each state, kept ones apart."""
-    found: dict[str, int] = {}
-    for row in rows:
-        state = STATES.get(row.outcome.code, "failed")
-        name = "kept" if row.kept and row.outcome.code == 0 else state
-        found[name] = found.get(name, 0) + 1
-    return found
-
-
-def _record(row: Row) -> dict[str, Any]:
-    outcome = row.outcome
-    return {
-        "code": outcome.code,
-        "state": STATES.get(outcome.code, "failed"),
-        "kept": row.kept,
-        "kind": row.task.kind,
-        "title": row.task.title,
-        "inputs": list(row.task.inputs),
-        "outputs": list(row.task.outputs),
-        "message": outcome.message,
-        "asked": outcome.asked,
-        "achieved": outcome.achieved,
-        "findings": list(outcome.findings),
-        "seconds": outcome.seconds,
-        "version": outcome.version,
-        "place": row.task.place,
-        "options": row.task.options,
-        "detail": outcome.detail,
-    }
+    """Return how many rows are in each state; those that are kept and done count as kept."""
+    done = ExitCode.DONE
+    return dict(
+        Counter("kept" if row.kept and row.result.code == done else STATES[row.result.code] for row in rows)
+    )
 
 
 def _json(rows: Sequence[Row], summary: Summary) -> str:
@@ -96,35 +73,42 @@ def _json(rows: Sequence[Row], summary: Summary) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
 
-def _flat(row: Row) -> dict[str, Any]:
-    record, achieved = _record(row), row.outcome.achieved
+def _record(row: Row) -> dict[str, Any]:
+    task = row.task
     return {
-        **{
-            name: record[name]
-            for name in ("code", "state", "kept", "kind", "title", "message", "seconds", "place")
-        },
-        "output": row.task.outputs[0],
-        "input": row.task.inputs[0],
-        "findings": " | ".join(str(f["message"]) for f in row.outcome.findings),
-        **{f"asked_{name}": row.outcome.asked.get(name) for name in ("integrated_lufs", "true_peak_dbtp")},
-        **{
-            name: achieved.get(name)
-            for name in ("integrated_lufs", "true_peak_dbtp", "loudness_range_lu", "duration_s", "host")
-        },
+        **row.result.as_json(),
+        "state": STATES[row.result.code],
+        "kept": row.kept,
+        "kind": task.kind,
+        "title": task.title,
+        "inputs": task.inputs,
+        "outputs": task.outputs,
+        "place": task.place,
+        "options": task.options,
     }
 
 
 def _csv(rows: Sequence[Row]) -> str:
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     for row in rows:
-        flat = _flat(row)
-        # A spreadsheet runs what begins like a formula.
-        writer.writerow(
-            {k: f"'{v}" if isinstance(v, str) and v[:1] in "=+-@\t" and v else v for k, v in flat.items()}
-        )
+        flat = {
+            **_record(row),
+            "code": int(row.result.code),
+            "output": row.task.outputs[0],
+            "input": row.task.inputs[0],
+            "findings": " | ".join(str(finding["message"]) for finding in row.result.findings),
+            **{f"asked_{name}": row.result.asked.get(name) for name in ASKED},
+            **{name: row.result.achieved.get(name) for name in ACHIEVED},
+        }
+        writer.writerow({name: _no_formula(value) for name, value in flat.items()})
     return stream.getvalue()
+
+
+def _no_formula(value: Any) -> Any:
+    """Return a cell that no spreadsheet runs."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t")) else value
 
 
 def _page(rows: Sequence[Row]) -> str:
@@ -134,36 +118,29 @@ def _page(rows: Sequence[Row]) -> str:
         tally=tally or "no jobs",
         rows="\n".join(_page_row(row) for row in rows),
         made_by=html.escape(f"refmaster {__version__}"),
-        seconds=f"{sum(row.outcome.seconds for row in rows if not row.kept):.1f}",
+        seconds=f"{sum(row.result.seconds for row in rows if not row.kept):.1f}",
     )
 
 
 def _page_row(row: Row) -> str:
-    flat, outcome = _flat(row), row.outcome
-    state = str(flat["state"]) + (" (kept)" if row.kept else "")
-    style = "bad" if outcome.code not in (0, 1) else "warn" if outcome.code else "ok"
-    notes = [f'<p class="message">{html.escape(outcome.message)}</p>'] if outcome.message else []
-    others = [str(f["message"]) for f in outcome.findings if f["severity"] != "broken_promise"]
+    task, result = row.task, row.result
+    styles = {ExitCode.DONE: "ok", ExitCode.PROMISE_NOT_MET: "warn"}
+    levels = [numbers.get(name) for name in ASKED for numbers in (result.asked, result.achieved)]
+    notes = [f'<p class="message">{html.escape(result.message)}</p>'] if result.message else []
+    others = [str(f["message"]) for f in result.findings if f["severity"] != "broken_promise"]
     if others:
         items = "".join(f"<li>{html.escape(message)}</li>" for message in others)
         name = "1 finding" if len(others) == 1 else f"{len(others)} findings"
         notes.append(f"<details><summary>{name}</summary><ul>{items}</ul></details>")
-    if outcome.detail:
-        notes.append(f"<details><summary>details</summary><pre>{html.escape(outcome.detail)}</pre></details>")
+    if result.detail:
+        notes.append(f"<details><summary>details</summary><pre>{html.escape(result.detail)}</pre></details>")
     cells = [
-        f'<td class="state">{html.escape(state)}</td>',
-        f'<td><div class="title">{html.escape(row.task.title)}</div>'
-        f'<div class="path">{html.escape(row.task.key)}</div></td>',
-        f"<td>{html.escape(row.task.kind)}</td>",
-        *(
-            f'<td class="number">{_number(flat[name])}</td>'
-            for name in ("asked_integrated_lufs", "integrated_lufs", "asked_true_peak_dbtp", "true_peak_dbtp")
-        ),
-        f'<td class="number">{outcome.seconds:.1f}</td>',
+        f'<td class="state">{STATES[result.code]}{" (kept)" if row.kept else ""}</td>',
+        f'<td><div class="title">{html.escape(task.title)}</div>'
+        f'<div class="path">{html.escape(task.key)}</div></td>',
+        f"<td>{html.escape(task.kind)}</td>",
+        *(f'<td class="number">{"–" if level is None else f"{level:.1f}"}</td>' for level in levels),
+        f'<td class="number">{result.seconds:.1f}</td>',
         f"<td>{''.join(notes)}</td>",
     ]
-    return f'<tr class="{style}">{"".join(cells)}</tr>'
-
-
-def _number(value: Any) -> str:
-    return "–" if value is None else f"{value:.1f}"
+    return f'<tr class="{styles.get(result.code, "bad")}">{"".join(cells)}</tr>'

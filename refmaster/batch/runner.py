@@ -5,35 +5,62 @@ from __future__ import annotations
 import datetime as dt
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from refmaster.batch import storage
 from refmaster.batch.decide import Decision, decide
-from refmaster.batch.executor import Executor
-from refmaster.batch.expand import dated
-from refmaster.batch.identity import exists
 from refmaster.batch.journal import Journal
-from refmaster.batch.task import CODE_NOT_RUN, Event, Outcome, Task
-from refmaster.errors import SettingsError
+from refmaster.batch.names import DATE
+from refmaster.batch.task import Event, Task, TaskResult
+from refmaster.errors import ExitCode, SettingsError
 
 _POLL_S = 0.2
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Options of a run."""
+
+    jobs: int | None = None  # processes; None: one for each core
+    timeout_s: float | None = None  # most seconds for a job that has no timeout of its own
+    memory_mb: int | None = None  # of each process; None: its share of 80 % of this machine's, at most 4096
+    force: bool = False  # run what is done already
+    overwrite: bool = False  # replace files that are no work of this batch
+    wait: bool = False  # for another batch on the same folder to end
+    scheduler: str | None = None  # address of a Dask scheduler, to run there
+
+
+class Executor(Protocol):
+    """Runs tasks and reports events; see `refmaster.batch.pool` and `refmaster.batch.cluster`."""
+
+    def capacity(self) -> int:
+        """Return how many tasks it wants to hold at once."""
+
+    def expect(self, tasks: int, /) -> None:
+        """Get ready for so many tasks."""
+
+    def submit(self, task: Task, /) -> None:
+        """Take a task; its events carry its key."""
+
+    def next_event(self, timeout_s: float, /) -> Event | None:
+        """Return the next event, or None when there was none within `timeout_s`."""
+
+    def close(self) -> None:
+        """End what runs and release everything; an abandoned task leaves nothing behind."""
+
+
 class Listener(Protocol):
-    """Who is told how a batch goes."""
+    """Is told how a batch goes."""
 
     def decided(self, decisions: Sequence[tuple[Task, Decision]], /) -> None:
         """Hear which tasks are to run and which are kept; those that make references come first."""
-        ...
 
     def went_on(self, task: Task, event: Event, /) -> None:
         """Hear that a task started or went on."""
-        ...
 
-    def ended(self, task: Task, outcome: Outcome, /) -> None:
+    def ended(self, task: Task, result: TaskResult, /) -> None:
         """Hear that a task ended."""
-        ...
 
 
 @dataclass(kw_only=True)
@@ -41,66 +68,39 @@ class Row:
     """One task's line of the results."""
 
     task: Task
-    outcome: Outcome
+    result: TaskResult
     kept: bool
 
 
 @dataclass(kw_only=True)
 class Summary:
-    """What came of a batch."""
+    """The results of a batch."""
 
     rows: list[Row] = field(default_factory=list)
     interrupted: bool = False
 
     @property
-    def exit_code(self) -> int:
-        """0 where every task is done and every promise kept; 130 after Ctrl-C; else 1."""
+    def exit_code(self) -> ExitCode:
+        """DONE where every task is done and every promise kept; INTERRUPTED after Ctrl-C; else 1."""
         if self.interrupted:
-            return 130
-        return 1 if any(row.outcome.code for row in self.rows) else 0
+            return ExitCode.INTERRUPTED
+        return ExitCode.PROMISE_NOT_MET if any(row.result.code for row in self.rows) else ExitCode.DONE
 
 
+@dataclass
 class Batch:
-    """One run over a list of tasks.
+    """One run over a list of tasks."""
 
-    Parameters
-    ----------
-    journal : Journal
-        Open, and so locked.
-    executor : Executor
-        Runs the tasks; the caller closes it.
-    listener : Listener
-        Is told how it goes.
-    force : bool
-        Run what is done already as well.
-    overwrite : bool
-        Replace outputs that are no work of this journal.
-    stop : callable, optional
-        Asked now and then; when it says True, nothing new is begun and what runs is finished.
-    """
-
-    def __init__(
-        self,
-        journal: Journal,
-        executor: Executor,
-        listener: Listener,
-        *,
-        force: bool = False,
-        overwrite: bool = False,
-        stop: Callable[[], bool] | None = None,
-    ) -> None:
-        self._journal = journal
-        self._executor = executor
-        self._listener = listener
-        self._force = force
-        self._overwrite = overwrite
-        self._stop = stop or (lambda: False)
-        self._today = dt.date.today().isoformat()  # noqa: DTZ011 - the day of whoever runs it
-        self._outcomes: dict[str, Outcome] = {}
-        self._tasks: Sequence[Task] = ()
+    journal: Journal  # open, and so locked
+    executor: Executor  # the caller closes it
+    listener: Listener
+    options: RunOptions
+    stop: Callable[[], bool] = lambda: False  # asked now and then: begin nothing new, finish what runs?
+    _rows: dict[str, Row] = field(default_factory=dict, init=False)  # by the task's key
+    _interrupted: bool = field(default=False, init=False)
 
     def run(self, tasks: Sequence[Task]) -> Summary:
-        """Run what is to be done; those that make references first.
+        """Run what is to be done, tasks that make references first.
 
         Raises
         ------
@@ -109,109 +109,102 @@ class Batch:
         OutputError
             The journal cannot be written (a full disk, say); what ran is finished.
         """
-        tasks = [self._dated(task) for task in tasks]
-        if not self._overwrite:
+        tasks = [dated(task, self.journal) for task in tasks]
+        if not self.options.overwrite:
             self._refuse_foreign(tasks)
-        self._tasks = tasks
         making = {key for task in tasks for key in task.after}
-        summary = Summary()
         first = [task for task in tasks if task.key in making]
-        for stage in (first, [task for task in tasks if task.key not in making]):
-            self._run_stage(stage, summary)
-            if making:
-                storage.forget_listings()  # what the first stage wrote
-        order = {task.key: number for number, task in enumerate(tasks)}
-        summary.rows.sort(key=lambda row: order[row.task.key])
-        return summary
-
-    def decisions(self, tasks: Sequence[Task]) -> list[tuple[Task, Decision]]:
-        """Return what would be done, and why, without doing anything."""
-        found = []
-        running: set[str] = set()
-        for task in map(self._dated, tasks):
-            decision = decide(task, self._journal.latest(task.key), force=self._force)
-            if not decision.run and running & set(task.after):
-                decision = Decision(run=True, why="its reference is measured again")
-            if decision.run:
-                running.add(task.key)
-            found.append((task, decision))
-        return found
-
-    def _dated(self, task: Task) -> Task:
-        line = self._journal.latest(task.key) if "{date}" in task.key else None
-        return dated(task, line["date"] if line else self._today)
+        rest = [task for task in tasks if task.key not in making]
+        if first:
+            self._run_stage(first, rest)
+            storage.forget_listings()  # they know nothing of what was just written
+        self._run_stage(rest, [])
+        return Summary(rows=[self._rows[task.key] for task in tasks], interrupted=self._interrupted)
 
     def _refuse_foreign(self, tasks: Sequence[Task]) -> None:
         rows = [
             f"{task.place}: {output} exists already and is no work of this batch; move it away, choose "
             "another `output`, or replace it with --overwrite"
             for task in tasks
-            if not self._journal.knows(task.key)
+            if not self.journal.knows(task.key)
             for output in task.outputs
-            if exists(output)
+            if storage.exists(output)
         ]
         if rows:
             raise SettingsError("\n".join(rows))
 
-    def _run_stage(self, tasks: Sequence[Task], summary: Summary) -> None:
-        waiting: deque[Task] = deque()
-        decided = []
-        for task in tasks:
-            decision = self._decide(task)
-            decided.append((task, decision))
-            if decision.run:
-                waiting.append(task)
-            else:
-                self._keep(task, decision, summary)
-        self._listener.decided(decided)
+    def _run_stage(self, tasks: Sequence[Task], later: Sequence[Task]) -> None:
+        decisions = [(task, self._decide(task)) for task in tasks]
+        for task, decision in decisions:
+            if not decision.run:
+                self._keep(task, decision)
+        self.listener.decided(decisions)
+        waiting = deque(task for task, decision in decisions if decision.run)
         keys = {task.key for task in waiting}
-        self._executor.expect(len(waiting) + sum(bool(keys & set(task.after)) for task in self._tasks))
+        self.executor.expect(len(waiting) + sum(bool(keys & set(task.after)) for task in later))
         running: dict[str, Task] = {}
         while waiting or running:
-            stopping = self._stop()
-            summary.interrupted = summary.interrupted or stopping
-            while waiting and not stopping and len(running) < self._executor.capacity():
-                self._begin(waiting.popleft(), running, summary)
-            if stopping:
-                for task in waiting:
-                    self._end(task, Outcome(code=CODE_NOT_RUN, message="not begun"), summary, note=False)
-                waiting.clear()
-            event = self._executor.next_event(_POLL_S) if running else None
+            if self.stop():
+                self._interrupted = True
+                while waiting:
+                    self._end(waiting.popleft(), TaskResult(code=ExitCode.NOT_RUN, message="not begun"))
+            while waiting and len(running) < self.executor.capacity():
+                self._begin(waiting.popleft(), running)
+            event = self.executor.next_event(_POLL_S) if running else None
             if event is None or event.key not in running:
                 continue
-            if event.outcome is None:
-                self._listener.went_on(running[event.key], event)
+            if event.result is None:
+                self.listener.went_on(running[event.key], event)
             else:
-                self._end(running.pop(event.key), event.outcome, summary)
+                task = running.pop(event.key)
+                self.journal.finish(task, event.result)
+                self._end(task, event.result)
 
     def _decide(self, task: Task) -> Decision:
-        return decide(task, self._journal.latest(task.key), force=self._force)
+        return decide(task, self.journal.latest(task.key), force=self.options.force)
 
-    def _keep(self, task: Task, decision: Decision, summary: Summary) -> None:
+    def _keep(self, task: Task, decision: Decision) -> None:
         if decision.amended is not None:
-            self._journal.amend(decision.amended)
-        line = self._journal.latest(task.key)
-        outcome = Outcome.from_json(line["outcome"]) if line else Outcome(code=0)
-        self._outcomes[task.key] = outcome
-        summary.rows.append(Row(task=task, outcome=outcome, kept=True))
+            self.journal.append(decision.amended)
+        line = self.journal.latest(task.key)
+        result = TaskResult.from_json(line["outcome"]) if line else TaskResult(code=ExitCode.DONE)
+        self._rows[task.key] = Row(task=task, result=result, kept=True)
 
-    def _begin(self, task: Task, running: dict[str, Task], summary: Summary) -> None:
-        missing = [key for key in task.after if not self._outcomes[key].finished]
-        if missing:
-            message = f"its reference failed: {self._outcomes[missing[0]].message}"
-            self._end(task, Outcome(code=CODE_NOT_RUN, message=message), summary)
+    def _begin(self, task: Task, running: dict[str, Task]) -> None:
+        failed = [self._rows[key].result for key in task.after if not self._rows[key].result.finished]
+        if failed:
+            message = f"its reference failed: {failed[0].message}"
+            result = TaskResult(code=ExitCode.NOT_RUN, message=message)
+            self.journal.finish(task, result)
+            self._end(task, result)
             return
-        self._journal.begin(task, date=self._date(task))
+        self.journal.begin(task)
         running[task.key] = task
-        self._executor.submit(task)
+        self.executor.submit(replace(task, timeout_s=task.timeout_s or self.options.timeout_s))
 
-    def _end(self, task: Task, outcome: Outcome, summary: Summary, *, note: bool = True) -> None:
-        if note:
-            self._journal.finish(task, outcome, date=self._date(task))
-        self._outcomes[task.key] = Outcome(code=outcome.code, message=outcome.message)
-        summary.rows.append(Row(task=task, outcome=outcome, kept=False))
-        self._listener.ended(task, outcome)
+    def _end(self, task: Task, result: TaskResult) -> None:
+        self._rows[task.key] = Row(task=task, result=result, kept=False)
+        self.listener.ended(task, result)
 
-    def _date(self, task: Task) -> str:
-        line = self._journal.latest(task.key) if "{date}" in task.key else None
-        return str(line["date"]) if line else self._today
+
+def decisions(tasks: Sequence[Task], journal: Journal, *, force: bool) -> list[tuple[Task, Decision]]:
+    """Return what a run would do, and why, without doing anything."""
+    found = []
+    running: set[str] = set()
+    for task in tasks:
+        decision = decide(dated(task, journal), journal.latest(task.key), force=force)
+        if not decision.run and running & set(task.after):
+            decision = Decision(run=True, why="its reference is measured again")
+        if decision.run:
+            running.add(task.key)
+        found.append((task, decision))
+    return found
+
+
+def dated(task: Task, journal: Journal) -> Task:
+    """Return the task with ``{date}`` in its outputs filled: the day it was first begun, else today."""
+    if DATE not in task.key:
+        return task
+    line = journal.latest(task.key)
+    day = line["date"] if line else dt.date.today().isoformat()  # noqa: DTZ011 - of whoever runs it
+    return replace(task, date=day, outputs=tuple(output.replace(DATE, day) for output in task.outputs))

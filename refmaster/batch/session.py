@@ -1,53 +1,28 @@
-"""A batch from its file to its results: what the command line and programs call."""
+"""A batch from its file to its results: the functions that the command line and programs call."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from refmaster import threads
 from refmaster.batch import storage
 from refmaster.batch.decide import Decision
-from refmaster.batch.executor import Executor
-from refmaster.batch.expand import STATE_FOLDER, expand
+from refmaster.batch.jobs_file import load_jobs
 from refmaster.batch.journal import Journal
-from refmaster.batch.loading import LoadedJobs, Problems, load_jobs
+from refmaster.batch.kinds import KINDS
+from refmaster.batch.planner import STATE_FOLDER, JobPlanner, LoadedJobs, Planner
 from refmaster.batch.pool import LocalPool
+from refmaster.batch.problems import Problems
 from refmaster.batch.results import write_results
-from refmaster.batch.runner import Batch, Listener, Summary
+from refmaster.batch.runner import Batch, Executor, Listener, RunOptions, Summary, decisions
 from refmaster.batch.task import Task
-from refmaster.errors import OutputError, SettingsError
 
 _SHARE_OF_MEMORY = 0.8
 MOST_DEFAULT_MB = 4096
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """How to run a batch.
-
-    Attributes
-    ----------
-    jobs : int or None
-        Processes; None for one each core.
-    timeout_s : float or None
-        Most seconds for a job that has no timeout of its own.
-    memory_mb : int or None
-        Memory of each process; None for an equal share of 80 % of this machine's, at most 4096.
-    force, overwrite, wait : bool
-        Run what is done already; replace files that are no work of this batch; wait for another batch.
-    scheduler : str or None
-        Address of a Dask scheduler, to run there.
-    """
-
-    jobs: int | None = None
-    timeout_s: float | None = None
-    memory_mb: int | None = None
-    force: bool = False
-    overwrite: bool = False
-    wait: bool = False
-    scheduler: str | None = None
 
 
 def plan_batch(path: str | Path) -> tuple[LoadedJobs, list[Task]]:
@@ -61,16 +36,13 @@ def plan_batch(path: str | Path) -> tuple[LoadedJobs, list[Task]]:
     problems = Problems()
     loaded = load_jobs(path, problems)
     tasks = expand(loaded, problems)
-    rows = _output_problems(loaded)
-    if rows:
-        problems.take_error(SettingsError("\n".join(rows)))
+    _check_folders(loaded, problems)
     problems.check()
     return loaded, tasks
 
 
-def _output_problems(loaded: LoadedJobs) -> list[str]:
-    """Say where a folder cannot be written, before anything is measured."""
-    rows = []
+def _check_folders(loaded: LoadedJobs, problems: Problems) -> None:
+    """Note the folders that cannot be written, before anything is measured."""
     for folder in dict.fromkeys((loaded.output, loaded.state)):
         if storage.is_url(folder):
             continue
@@ -78,33 +50,72 @@ def _output_problems(loaded: LoadedJobs) -> list[str]:
         while not existing.exists() and existing != existing.parent:
             existing = existing.parent
         if not existing.is_dir():
-            rows.append(f"{loaded.path}: output: {existing} is no folder")
+            problems.add_row(f"{loaded.path}: output: {existing} is no folder")
         elif not os.access(existing, os.W_OK | os.X_OK):
-            rows.append(f"{loaded.path}: output: {existing} may not be written to (permission denied)")
+            problems.add_row(f"{loaded.path}: output: {existing} may not be written to (permission denied)")
+
+
+def expand(loaded: LoadedJobs, problems: Problems, *, watching: bool = False) -> list[Task]:
+    """Return all tasks, those that make references first; what is wrong goes to `problems`."""
+    storage.forget_listings()
+    for location, place in loaded.references.values():
+        if location and not storage.is_found(location):
+            problems.add(place, (), f"no such file: {location}")
+    planner = Planner(loaded, problems, watching)
+    tasks: list[Task] = []
+    for job, place in loaded.jobs:
+        tasks.extend(KINDS[job.kind].plan(JobPlanner(planner, job, place)))
+    tasks = [*planner.reference_tasks.values(), *tasks]
+    for row in clashes(tasks):
+        problems.add_row(row)
+    return tasks
+
+
+def clashes(tasks: Sequence[Task]) -> list[str]:
+    """Return what is wrong where two tasks write the same file, or one writes what another reads."""
+    rows = []
+    writers: dict[str, Task] = {}
+    making = {key for task in tasks for key in task.after}
+    made = {_folded(output) for task in tasks if task.key in making for output in task.outputs}
+    inputs = {_folded(location) for task in tasks for location in task.inputs} - made
+    for task in tasks:
+        for output in task.outputs:
+            folded = _folded(output)
+            if folded in writers:
+                other = writers[folded]
+                same = " (they differ in case or accents only)" if output not in other.outputs else ""
+                rows.append(
+                    f"{task.place}: writes {output}, as {other.place} does for {other.title!r}{same}; "
+                    "use {title}, {stem} or {target} in `output`"
+                )
+            elif folded in inputs:
+                rows.append(f"{task.place}: would write over an input, {output}; choose another `output`")
+            writers.setdefault(folded, task)
     return rows
 
 
-def state_folder(loaded: LoadedJobs) -> Path:
-    """Return where the journal lies."""
-    return Path(loaded.state) / STATE_FOLDER
+def _folded(location: str) -> str:
+    """Return what two names share that are one file on some file systems."""
+    return unicodedata.normalize("NFC", location).casefold()
 
 
-def make_executor(options: RunOptions) -> Executor:
-    """Return what runs the tasks."""
+def open_journal(loaded: LoadedJobs, *, wait: bool = False) -> Journal:
+    """Return the journal of a jobs file, not yet locked."""
+    return Journal(Path(loaded.state) / STATE_FOLDER, wait=wait)
+
+
+def open_executor(options: RunOptions) -> contextlib.closing[Executor]:
+    """Return a context with what runs the tasks; on leaving it, nothing runs any more."""
+    executor: Executor
     if options.scheduler is not None:
         from refmaster.batch.cluster import Cluster
 
-        return Cluster(options.scheduler, timeout_s=options.timeout_s, memory_mb=options.memory_mb or 0)
-    workers = options.jobs or core_count()
-    memory_mb = default_memory_mb(workers) if options.memory_mb is None else options.memory_mb
-    return LocalPool(workers, timeout_s=options.timeout_s, memory_mb=memory_mb)
-
-
-def core_count() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        executor = Cluster(options.scheduler, memory_mb=options.memory_mb or 0)
+    else:
+        workers = options.jobs or threads.cores()
+        memory_mb = default_memory_mb(workers) if options.memory_mb is None else options.memory_mb
+        executor = LocalPool(workers, memory_mb=memory_mb)
+    return contextlib.closing(executor)
 
 
 def default_memory_mb(workers: int) -> int:
@@ -121,7 +132,7 @@ def run_batch(
     options: RunOptions,
     listener: Listener,
     *,
-    stop: Callable[[], bool] | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Summary:
     """Run a jobs file and write its results.
 
@@ -133,69 +144,24 @@ def run_batch(
         The journal or the results cannot be written, or another batch is at work.
     """
     loaded, tasks = plan_batch(path)
-    with Journal(state_folder(loaded), wait=options.wait) as journal:
-        executor = make_executor(options)
-        try:
-            batch = Batch(
-                journal, executor, listener, force=options.force, overwrite=options.overwrite, stop=stop
-            )
-            summary = batch.run(tasks)
-        except BaseException:
-            executor.abandon()
-            raise
-        executor.close()
+    with open_journal(loaded, wait=options.wait) as journal:
+        with open_executor(options) as executor:
+            summary = Batch(journal, executor, listener, options, stop).run(tasks)
         publish_results(summary, loaded)
     return summary
 
 
 def publish_results(summary: Summary, loaded: LoadedJobs) -> None:
     """Write the results beside the journal's folder, and below a remote output as well."""
-    paths = write_results(summary, Path(loaded.state))
-    if storage.is_url(loaded.output):
-        for path in paths:
-            storage.copy_text(path, storage.join(loaded.output, path.name))
+    for path in write_results(summary, Path(loaded.state)):
+        if storage.is_url(loaded.output):
+            storage.upload(path, storage.join(loaded.output, path.name))
 
 
 def decide_batch(path: str | Path, *, force: bool) -> list[tuple[Task, Decision]]:
     """Return what a run would do, and why; nothing is changed."""
     loaded, tasks = plan_batch(path)
-    folder = state_folder(loaded)
-    if not folder.is_dir():
+    if not (Path(loaded.state) / STATE_FOLDER).is_dir():
         return [(task, Decision(run=True, why="new")) for task in tasks]
-    with Journal(folder) as journal:
-        return Batch(journal, _Nowhere(), _Silent(), force=force).decisions(tasks)
-
-
-class _Nowhere:
-    """An executor for decisions only."""
-
-    def capacity(self) -> int:
-        return 0
-
-    def expect(self, _tasks: int, /) -> None:
-        pass
-
-    def submit(self, _task: Task, /) -> None:
-        raise OutputError("nothing runs here")
-
-    def next_event(self, _timeout_s: float, /) -> None:
-        return None
-
-    def abandon(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-class _Silent:
-    """A listener that hears nothing."""
-
-    def decided(self, *_: object) -> None:
-        pass
-
-    def went_on(self, *_: object) -> None:
-        pass
-
-    def ended(self, *_: object) -> None:
-        pass
+    with open_journal(loaded) as journal:
+        return decisions(tasks, journal, force=force)

@@ -11,18 +11,18 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from refmaster.batch import storage
-from refmaster.batch.executor import Executor
-from refmaster.batch.expand import expand
-from refmaster.batch.identity import Identity, identify, stat_identity
+from refmaster.batch.jobs_file import load_jobs
 from refmaster.batch.journal import Journal
-from refmaster.batch.loading import LoadedJobs, Problems, load_jobs
-from refmaster.batch.runner import Batch, Listener, Row, Summary
-from refmaster.batch.session import RunOptions, make_executor, publish_results, state_folder
+from refmaster.batch.problems import Problems
+from refmaster.batch.runner import Batch, Executor, Listener, Row, RunOptions, Summary
+from refmaster.batch.session import expand, open_executor, open_journal, publish_results
 from refmaster.batch.task import Task
 from refmaster.errors import RefmasterError, SettingsError
+from refmaster.io.suffixes import is_yaml
 
 try:
     import fcntl
@@ -33,37 +33,30 @@ _NAP_S = 0.1
 
 
 class Settled:
-    """Tells whether files stand still.
-
-    Parameters
-    ----------
-    settle_s : float
-        For how long a file must not have moved.
-    """
+    """Knows whether files have stood still for `settle_s` seconds."""
 
     def __init__(self, settle_s: float) -> None:
         self._settle_s = settle_s
-        self._seen: dict[str, tuple[Identity | None, float]] = {}
+        self._seen: dict[str, tuple[storage.Facts | None, float]] = {}
 
-    def stands_still(self, location: str) -> bool:
-        """Tell whether a file has not moved since long enough; the first look only starts the clock."""
-        found = identify(location) if storage.is_url(location) else stat_identity(Path(location))
-        before = self._seen.get(location)
+    def stands_still(self, location: str, found: storage.Facts | None) -> bool:
+        """Return whether a file has been as it is now for long enough; the first look starts the clock."""
         now = time.monotonic()
-        if before is None or before[0] != found:
-            self._seen[location] = (found, now)
-            return self._settle_s <= 0.0 and found is not None
-        return found is not None and now - before[1] >= self._settle_s
+        before, since_s = self._seen.get(location, (None, now))
+        if before != found:
+            since_s = now
+        self._seen[location] = (found, since_s)
+        return found is not None and now - since_s >= self._settle_s
 
 
 def is_complete(location: str) -> bool:
-    """Tell whether a file that stands still is free to read and opens as audio (or a saved profile)."""
+    """Return whether a file that stands still is free to read and opens as audio (or a saved profile)."""
     if storage.is_url(location):
         return True  # an object appears complete or not at all
     path = Path(location)
     if _in_use(path):
         return False
-    if path.suffix.lower() in (".yaml", ".yml"):
+    if is_yaml(path):
         return True
     from refmaster.io.open import open_audio
 
@@ -75,7 +68,7 @@ def is_complete(location: str) -> bool:
 
 
 def _in_use(path: Path) -> bool:
-    """Tell whether another process locks the file or has it open for writing."""
+    """Return whether another process locks the file or has it open for writing."""
     if fcntl is None:
         with contextlib.suppress(OSError), path.open("r+b"):  # a writer denies it there
             return False
@@ -96,7 +89,7 @@ def _in_use(path: Path) -> bool:
 
 
 def _has_writer(descriptor: int) -> bool:
-    """Tell, on Linux and for one's own files, whether anybody has the file open for writing."""
+    """Return whether anybody has the file open for writing; known on Linux, for one's own files."""
     lease = getattr(fcntl, "F_SETLEASE", None)
     if lease is None:
         return False
@@ -110,45 +103,27 @@ def _has_writer(descriptor: int) -> bool:
     return False
 
 
+@dataclass
 class Watch:
-    """One watch over a jobs file.
+    """One watch over a jobs file, which is read once."""
 
-    Parameters
-    ----------
-    path : str or Path
-        The jobs file; it is read once.
-    options : RunOptions
-        As for a batch.
-    listener : Listener
-        Is told how it goes.
-    say : callable
-        Takes a line about what cannot be planned.
-    settle_s, every_s : float
-        How long a file must stand still, and how often to look, s.
-    """
+    path: str | Path
+    options: RunOptions
+    listener: Listener
+    say: Callable[[str], None]  # takes a line about what cannot be planned
+    _: KW_ONLY
+    settle_s: float = 3.0  # how long a file must stand still
+    every_s: float = 1.0  # how often to look
 
-    def __init__(
-        self,
-        path: str | Path,
-        options: RunOptions,
-        listener: Listener,
-        say: Callable[[str], None],
-        *,
-        settle_s: float = 3.0,
-        every_s: float = 1.0,
-    ) -> None:
+    def __post_init__(self) -> None:
         problems = Problems()
-        self._loaded: LoadedJobs = load_jobs(path, problems)
+        self._loaded = load_jobs(self.path, problems)
         expand(self._loaded, problems, watching=True)
         problems.check()
-        self._options = options
-        self._listener = listener
-        self._say = say
-        self._settled = Settled(settle_s)
-        self._every_s = every_s
+        self._settled = Settled(self.settle_s)
         self._said: set[str] = set()
         self._done: dict[str, Row] = {}
-        self._tried: dict[str, tuple[Identity | None, ...]] = {}
+        self._tried: dict[str, dict[str, storage.Facts | None]] = {}
 
     def run(self, stop: Callable[[], bool]) -> Summary:
         """Watch until `stop` says True; return what was done meanwhile.
@@ -158,18 +133,18 @@ class Watch:
         OutputError
             The journal cannot be written, or another batch is at work.
         """
-        with Journal(state_folder(self._loaded), wait=self._options.wait) as journal:
-            executor = make_executor(self._options)
-            try:
-                while not stop():
-                    self._look(journal, executor, stop)
-                    until = time.monotonic() + self._every_s
-                    while time.monotonic() < until and not stop():
-                        time.sleep(min(_NAP_S, self._every_s))
-            except BaseException:
-                executor.abandon()
-                raise
-            executor.close()
+        with (
+            open_journal(self._loaded, wait=self.options.wait) as journal,
+            open_executor(self.options) as executor,
+        ):
+            while not stop():
+                self._look(journal, executor, stop)
+                until = time.monotonic() + self.every_s
+                while time.monotonic() < until and not stop():
+                    time.sleep(min(_NAP_S, self.every_s))
+        return self._summary()
+
+    def _summary(self) -> Summary:
         return Summary(rows=list(self._done.values()))
 
     def _look(self, journal: Journal, executor: Executor, stop: Callable[[], bool]) -> None:
@@ -178,46 +153,29 @@ class Watch:
         for text in problems.rows():
             if text not in self._said:
                 self._said.add(text)
-                self._say(text)
-        if problems:
-            return
-        ready = self._ready(tasks)
+                self.say(text)
+        ready = [] if problems else self._ready(tasks)
         if not ready:
             return
-        batch = Batch(
-            journal,
-            executor,
-            self._listener,
-            force=False,
-            overwrite=self._options.overwrite,
-            stop=stop,
-        )
         try:
-            summary = batch.run(ready)
+            summary = Batch(journal, executor, self.listener, self.options, stop).run(ready)
         except SettingsError as error:
-            self._say(str(error))
+            self.say(str(error))
             return
-        for row in summary.rows:
-            self._done[row.task.key] = row
-        publish_results(Summary(rows=list(self._done.values())), self._loaded)
+        self._done.update({row.task.key: row for row in summary.rows})
+        publish_results(self._summary(), self._loaded)
 
     def _ready(self, tasks: list[Task]) -> list[Task]:
-        """Return the tasks whose inputs are complete and were not tried as they are."""
+        """Return the tasks whose inputs are complete and not yet tried as they are, and their references."""
         chosen: dict[str, Task] = {}
         by_key = {task.key: task for task in tasks}
         for task in tasks:
-            own = [at for at in task.inputs if not any(at in by_key[key].outputs for key in task.after)]
-            state = tuple(_glance(at) for at in own)
-            still = [self._settled.stands_still(at) for at in own]
-            if self._tried.get(task.key) == state or not all(still):
-                continue
-            if not all(is_complete(at) for at in own):
+            made = {output for key in task.after for output in by_key[key].outputs}
+            state = {at: storage.glance(at) for at in task.inputs if at not in made}
+            still = [self._settled.stands_still(at, found) for at, found in state.items()]
+            if self._tried.get(task.key) == state or not all(still) or not all(map(is_complete, state)):
                 continue
             self._tried[task.key] = state
             chosen[task.key] = task
         needed = {key: by_key[key] for task in chosen.values() for key in task.after}
         return list({**needed, **chosen}.values())
-
-
-def _glance(location: str) -> Identity | None:
-    return identify(location) if storage.is_url(location) else stat_identity(Path(location))

@@ -1,1 +1,1 @@
-"""Judging profiles: what a mix or a reference brings along, and whether a master kept its promises."""
+"""Judge profiles: findings on mixes and references before the work, on masters after it."""

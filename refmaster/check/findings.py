@@ -1,4 +1,4 @@
-"""A finding: one thing a person should know, with its severity, and advice where there is any."""
+"""Findings: what a person should know of a recording, a plan or a master, with advice where there is any."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ Severity = Literal["info", "warning", "broken_promise"]
 
 
 class Finding(Model):
-    """One thing a person should know.
+    """One thing that a person should know.
 
-    ``broken_promise`` makes the command line exit with 1; ``warning`` is worth acting on; ``info`` explains.
+    A ``broken_promise`` makes the command line exit with 1, a ``warning`` is worth acting on, an ``info``
+    explains.
     """
 
     severity: Severity
@@ -24,8 +25,7 @@ class Finding(Model):
     advice: str = Field(default="")
 
     def __str__(self) -> str:
-        text = f"{self.message}"
-        return f"{text}; {self.advice}" if self.advice else text
+        return f"{self.message}; {self.advice}" if self.advice else self.message
 
 
 def info(code: str, message: str, advice: str = "") -> Finding:
@@ -39,7 +39,7 @@ def warning(code: str, message: str, advice: str = "") -> Finding:
 
 
 def broken(code: str, message: str, advice: str = "") -> Finding:
-    """Return a promise that was not met."""
+    """Return a finding for a promise that was not met."""
     return Finding(severity="broken_promise", code=code, message=message, advice=advice)
 
 

@@ -1,6 +1,7 @@
-"""What a mix and a reference bring along, judged from their profiles before anything is derived.
+"""Checks of a mix and its references, before anything is derived.
 
-What makes the job impossible is an error (`require_usable`); what a person should know is a finding.
+A recording that cannot be mastered raises an error (`require_usable`, `require_supported`); everything else
+that a person should know is a finding (`inspect_mix`, `inspect_reference`).
 """
 
 from __future__ import annotations
@@ -12,53 +13,68 @@ from refmaster.errors import AudioError
 from refmaster.io.source import AudioSource
 from refmaster.profile.bands import cutoff_hz
 from refmaster.profile.model import Profile
+from refmaster.settings.output import MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ
 
 SHORT_TERM_S = 3.0
 SHORT_REFERENCE_S = 20.0
 NEAR_MONO_DB = -30.0
 LOW_PASSED_BELOW_HZ = 17500.0
 HOT_MIX_DBFS = -0.5
-# A slow wave may rest on its top for some samples once in a while; clipping does so again and again.
+# A slow wave may stay at its peak for a few samples now and then; a clipped one does so again and again.
 CLIPPED_FROM_RUNS = 10
-DC_WORTH_TELLING = 0.001
-# Above this side carries more than mid: part of the sound is lost in mono.
+NOTABLE_DC = 0.001
+# Above this the side is louder than the mid: part of the sound is lost in mono.
 WIDE_DB = 0.0
+MIN_DURATION_S = 0.4
+INAUDIBLE_DC = 1e-6
 
 
 def require_usable(profile: Profile, role: str) -> None:
-    """Refuse what cannot be matched at all.
+    """Refuse a recording whose loudness cannot be measured.
 
     Raises
     ------
     AudioError
-        Silence, or under 0.4 s of audio: there is no loudness to measure.
+        The recording is silent, holds only DC, or lasts under 0.4 s (one gating block of BS.1770).
     """
     source = profile.source
     if profile.levels.integrated_lufs is not None and not profile.is_silent:
         return
-    if source.duration_s < 0.4:
+    if source.duration_s < MIN_DURATION_S:
         raise AudioError(
-            f"{source.file}: expected at least 0.4 s of audio to measure its loudness, found "
+            f"{source.file}: expected at least {MIN_DURATION_S} s of audio to measure its loudness, found "
             f"{source.duration_s:.3f} s; give a longer {role}"
         )
-    what = "only a constant (DC)" if max(abs(v) for v in profile.stereo.dc) > 1e-6 else "silence"
+    found = "only a constant (DC)" if max(abs(dc) for dc in profile.stereo.dc) > INAUDIBLE_DC else "silence"
     raise AudioError(
-        f"{source.file}: expected music, found {what} (nothing above -70 LUFS); check that this is the "
+        f"{source.file}: expected music, found {found} (nothing above -70 LUFS); check that this is the "
         f"right {role}"
     )
 
 
-def require_stereo(mix: AudioSource) -> None:
-    """Refuse a mix of more than two channels (AudioError), before it is measured."""
-    if mix.format.channels > 2:
+def require_supported(mix: AudioSource) -> None:
+    """Refuse a mix whose format cannot be mastered, before it is measured.
+
+    Raises
+    ------
+    AudioError
+        More than two channels, or a sample rate outside the range of a master's.
+    """
+    found = mix.format
+    if found.channels > 2:
         raise AudioError(
-            f"{mix.name}: expected a mono or stereo mix, found {mix.format.channels} channels; fold it down "
+            f"{mix.name}: expected a mono or stereo mix, found {found.channels} channels; fold it down "
             "to stereo first"
+        )
+    if not MIN_SAMPLE_RATE_HZ <= found.sample_rate_hz <= MAX_SAMPLE_RATE_HZ:
+        raise AudioError(
+            f"{mix.name}: expected a sample rate from {MIN_SAMPLE_RATE_HZ} to {MAX_SAMPLE_RATE_HZ} Hz, "
+            f"found {found.sample_rate_hz}; convert the mix first"
         )
 
 
 def inspect_mix(mix: Profile) -> list[Finding]:
-    """Return what a person should know of the mix."""
+    """Return the findings on a mix."""
     findings = _short(mix, "mix")
     levels = mix.levels
     if levels.clipped_runs >= CLIPPED_FROM_RUNS:
@@ -77,9 +93,9 @@ def inspect_mix(mix: Profile) -> list[Finding]:
         findings.append(
             info("mix_lossy", f"the mix is a lossy file ({mix.source.subtype})", "master from the original")
         )
-    worst = max((abs(v) for v in mix.stereo.dc), default=0.0)
-    if worst > DC_WORTH_TELLING:
-        findings.append(info("mix_dc", f"the mix carries DC of {worst:.4f} of full scale"))
+    worst_dc = max(abs(dc) for dc in mix.stereo.dc)
+    if worst_dc > NOTABLE_DC:
+        findings.append(info("mix_dc", f"the mix carries DC of {worst_dc:.4f} of full scale"))
     if mix.stereo.side_to_mid_db is not None and mix.stereo.side_to_mid_db > WIDE_DB:
         findings.append(
             info("mix_wide", f"side is {mix.stereo.side_to_mid_db:+.1f} dB over mid", "check it in mono")
@@ -88,7 +104,7 @@ def inspect_mix(mix: Profile) -> list[Finding]:
 
 
 def inspect_reference(reference: Profile, mix: Profile) -> list[Finding]:
-    """Return what a person should know of a reference."""
+    """Return the findings on a reference, some of which depend on the mix."""
     name = reference.name
     findings = _short(reference, f"reference {name}")
     levels = reference.levels
@@ -134,33 +150,40 @@ def inspect_reference(reference: Profile, mix: Profile) -> list[Finding]:
 
 
 def _image(reference: Profile, mix: Profile) -> list[Finding]:
-    width = reference.stereo.side_to_mid_db
+    """Return the findings on a reference's stereo image."""
+    name, channels, stereo = reference.name, reference.source.channels, reference.stereo
     if mix.source.channels == 1:
-        if reference.source.channels > 1:
+        if channels > 1:
             return [info("mix_mono", "the mix is mono and stays mono: width and balance are not matched")]
         return []
-    if reference.source.channels > 2:
+    if channels > 2:
         return [
             info(
                 "reference_surround",
-                f"the reference {reference.name} has {reference.source.channels} channels: its tone and "
-                "loudness are matched, width and balance are not",
+                f"the reference {name} has {channels} channels: its tone and loudness are matched, width and "
+                "balance are not",
             )
         ]
-    if reference.source.channels == 1 or width is None or width < NEAR_MONO_DB:
+    if channels == 2 and stereo.correlation is None:
         return [
-            warning("reference_mono", f"the reference {reference.name} is mono: the mix keeps its own width")
+            warning(
+                "reference_one_sided",
+                f"one channel of the reference {name} is silent: the width of the other alone is followed",
+                "use a stereo reference, or --no-side to keep the mix's width",
+            )
         ]
+    if stereo.side_to_mid_db is None or stereo.side_to_mid_db < NEAR_MONO_DB:
+        return [warning("reference_mono", f"the reference {name} is mono: the mix keeps its own width")]
     return []
 
 
-def _short(profile: Profile, what: str) -> list[Finding]:
+def _short(profile: Profile, subject: str) -> list[Finding]:
     if profile.source.duration_s >= SHORT_TERM_S:
         return []
     return [
         warning(
             "too_short",
-            f"the {what} lasts {profile.source.duration_s:.2f} s: short-term loudness, loudness range and "
+            f"the {subject} lasts {profile.source.duration_s:.2f} s: short-term loudness, loudness range and "
             "PSR need 3 s and could not be measured",
         )
     ]

@@ -1,4 +1,4 @@
-"""Whether a written master kept its promises, judged on the profile of the written file."""
+"""Checks of a plan, and of the written master against what its plan promised."""
 
 from __future__ import annotations
 
@@ -12,14 +12,24 @@ from refmaster.plan import MasteringPlan
 from refmaster.profile.bands import JUDGED_HIGH_HZ, JUDGED_LOW_HZ
 from refmaster.profile.model import Profile
 
+# A larger move is a matter of the mix, not of mastering.
 MIXING_MOVE_DB = 6.0
-MIN_TO_COMPARE = 2
-# Mean squared distance to the other references, over how songs differ.
+# Mean squared distance to the other references, relative to how songs differ.
 ODD_ABOVE = 2.0
 
 
 def judge_master(plan: MasteringPlan, master: Profile, *, expected_frames: int) -> list[Finding]:
-    """Return what the written file failed to keep, and what its loudness cost."""
+    """Return the promises that a written master did not keep.
+
+    Parameters
+    ----------
+    plan : MasteringPlan
+        Its `promise` and `output` state what was promised.
+    master : Profile
+        As measured on the written file.
+    expected_frames : int
+        The mix's length at the plan's sample rate.
+    """
     findings = _loudness(plan, master) + _peak(plan, master)
     rate, channels = plan.output.sample_rate_hz, plan.mix.channels
     found = master.source
@@ -48,53 +58,40 @@ def _loudness(plan: MasteringPlan, master: Profile) -> list[Finding]:
     if abs(missed) <= promise.tolerance_lu:
         return []
     message = f"{promise.integrated_lufs:.1f} LUFS was asked, {reached:.2f} LUFS reached ({missed:+.2f} LU)"
-    if promise.limited_by == "max_reduction":
+    if missed < 0.0 and promise.limited_by == "max_reduction":
         return [broken("loudness_limited", f"{message}; {plan.level.why}")]
-    if promise.limited_by == "saturation":
+    if missed < 0.0 and promise.limited_by == "saturation":
         return [broken("loudness_saturated", f"{message}; {plan.level.why}")]
-    return [
-        broken(
-            "loudness_missed", message, "derive the plan again if level or tone were edited, or edit the gain"
-        )
-    ]
+    advice = "derive the plan again if level or tone were edited, or edit the gain"
+    return [broken("loudness_missed", message, advice)]
 
 
 def _peak(plan: MasteringPlan, master: Profile) -> list[Finding]:
-    reached = master.levels.true_peak_dbtp
-    if reached is None or reached <= plan.promise.true_peak_dbtp:
+    ceiling, reached = plan.promise.true_peak_dbtp, master.levels.true_peak_dbtp
+    if reached is None or reached <= ceiling:
         return []
-    over = reached - plan.promise.true_peak_dbtp
-    message = (
-        f"true peak is {reached:.2f} dBTP, {over:.2f} dB over the ceiling of {plan.promise.true_peak_dbtp:g}"
-    )
+    message = f"true peak is {reached:.2f} dBTP, {reached - ceiling:.2f} dB over the ceiling of {ceiling:g}"
+    if not plan.limiter.enabled:
+        return [broken("ceiling_exceeded", message, "the plan's limiter is off; enable it")]
     if master.source.lossy:
-        return [
-            broken("ceiling_exceeded", f"{message}: the lossy codec added it", "lower --ceiling by that much")
-        ]
-    advice = "" if plan.limiter.enabled else "the plan's limiter is off; enable it"
-    return [broken("ceiling_exceeded", message, advice)]
+        message, advice = f"{message}: the lossy codec added it", "lower --ceiling by that much"
+        return [broken("ceiling_exceeded", message, advice)]
+    return [broken("ceiling_exceeded", message)]
 
 
 def judge_moves(plan: MasteringPlan) -> list[Finding]:
-    """Return a finding for every region that is moved by more than mastering can honestly do."""
+    """Return a finding for each region that is moved, or wanted, by more than mastering should do."""
     findings = []
     for region in plan.tone.regions:
+        place = f"{region.name} ({region.low_hz:.0f}-{region.high_hz:.0f} Hz)"
         if abs(region.applied_db) > MIXING_MOVE_DB:
-            lacking = "lacks" if region.applied_db > 0 else "has too much of"
-            findings.append(
-                warning(
-                    "mixing_problem",
-                    f"the mix {lacking} {region.name} ({region.low_hz:.0f}-{region.high_hz:.0f} Hz): "
-                    f"{region.applied_db:+.1f} dB is more than mastering should do",
-                    "ask for a new mix, or for a smaller --strength",
-                )
-            )
+            findings.append(_mixing_problem(place, region.applied_db))
         elif abs(region.difference_db) > MIXING_MOVE_DB:
             findings.append(
                 info(
                     "far_reference",
-                    f"the reference differs by {region.difference_db:+.1f} dB in {region.name} "
-                    f"({region.low_hz:.0f}-{region.high_hz:.0f} Hz): {region.applied_db:+.1f} dB is applied",
+                    f"the reference differs by {region.difference_db:+.1f} dB in {place}: "
+                    f"{region.applied_db:+.1f} dB is applied",
                 )
             )
     if not any(finding.code == "mixing_problem" for finding in findings):
@@ -103,31 +100,32 @@ def judge_moves(plan: MasteringPlan) -> list[Finding]:
 
 
 def _narrower_move(plan: MasteringPlan) -> list[Finding]:
-    """Return a finding where an octave is moved by more than its whole region is."""
+    """Return a finding where an octave across two regions is moved by more than mastering should do."""
     points = [(hz, gain) for hz, gain in plan.tone.mid if JUDGED_LOW_HZ <= hz <= JUDGED_HIGH_HZ]
     if len(points) < POINTS_PER_OCTAVE:
         return []
     gains = np.array([gain for _, gain in points])
     octaves = np.convolve(gains - gains.mean(), np.ones(POINTS_PER_OCTAVE) / POINTS_PER_OCTAVE, mode="valid")
-    place = int(np.abs(octaves).argmax())
-    move, hz = float(octaves[place]), points[place + POINTS_PER_OCTAVE // 2][0]
+    worst = int(np.abs(octaves).argmax())
+    move, hz = float(octaves[worst]), points[worst + POINTS_PER_OCTAVE // 2][0]
     if abs(move) <= MIXING_MOVE_DB:
         return []
-    lacking = "lacks" if move > 0 else "has too much"
-    return [
-        warning(
-            "mixing_problem",
-            f"the mix {lacking} around {hz:.0f} Hz: {move:+.1f} dB over an octave is more than mastering "
-            "should do",
-            "ask for a new mix, or for a smaller --strength",
-        )
-    ]
+    return [_mixing_problem(f"around {hz:.0f} Hz", move, span=" over an octave")]
+
+
+def _mixing_problem(place: str, move_db: float, *, span: str = "") -> Finding:
+    verb = "lacks" if move_db > 0.0 else "has too much"
+    return warning(
+        "mixing_problem",
+        f"the mix {verb} {place}: {move_db:+.1f} dB{span} is more than mastering should do",
+        "ask for a new mix, or for a smaller --strength",
+    )
 
 
 def judge_references(plan: MasteringPlan) -> list[Finding]:
-    """Return which of several references fits the mix best, and which is unlike the others."""
+    """Return the findings on several references: the best for the mix, and one unlike the others."""
     known = [(r.fit, Path(r.file).name) for r in plan.references if r.fit is not None]
-    if len(known) < MIN_TO_COMPARE:
+    if len(known) < 2:
         return []
     best = max(known)[1]
     inside = sum(low <= 0.0 <= high for _, low, high in plan.tone.corridor)

@@ -1,4 +1,4 @@
-"""``refmaster album``: several mixes, perhaps by several engineers, become one album."""
+"""``refmaster album``: master several mixes, perhaps by several engineers, as one album."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from refmaster.cli import options
+from refmaster.errors import ExitCode, SettingsError
 
 if TYPE_CHECKING:
-    from refmaster.album.outcome import AlbumResult
+    from refmaster.album.result import AlbumResult
 
 References = Annotated[
     list[str] | None,
@@ -28,7 +29,7 @@ def register(app: typer.Typer) -> None:
     """Add the verb to `app`."""
     app.command(
         "album",
-        help="Master ALBUM: album.yaml, a folder of mixes, or an album-plan.yaml to render again.",
+        help="Master an album from album.yaml, a folder, or an album plan.",
         epilog="Example: refmaster album album.yaml -o Masters/ --dry-run",
     )(run)
 
@@ -83,16 +84,13 @@ def run(
                 source, output, dry_run=dry_run, overwrite=overwrite, progress=progress, **overrides
             )
     _report(result, as_json=as_json, quiet=quiet, verbose=verbose)
-    raise typer.Exit(0 if result.kept_promises else 1)
+    raise typer.Exit(ExitCode.DONE if result.kept_promises else ExitCode.PROMISE_NOT_MET)
 
 
 def _refuse_for_a_plan(overrides: dict[str, Any], *, dry_run: bool) -> None:
-    from refmaster.errors import SettingsError
-
-    names = {"target_lufs": "--lufs", "ceiling_dbtp": "--ceiling", "max_reduction_db": "--max-reduction"}
-    given = [names.get(k, f"--{k.removesuffix('s')}") for k, v in overrides.items() if v is not None]
-    if dry_run:
-        given.append("--dry-run")
+    fields = [field for field, value in overrides.items() if value is not None]
+    given = ["--reference" if field == "references" else options.option_name(field) for field in fields]
+    given += ["--dry-run"] if dry_run else []
     if given:
         raise SettingsError(
             f"{', '.join(given)}: an album plan has decided this already; edit the plan, or give album.yaml"

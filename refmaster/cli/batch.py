@@ -11,7 +11,7 @@ from refmaster.cli import options
 from refmaster.errors import SettingsError
 
 if TYPE_CHECKING:
-    from refmaster.batch.session import RunOptions
+    from refmaster.batch.runner import RunOptions
 
 JobsFile = Annotated[Path, typer.Argument(metavar="JOBS.yaml", help="The jobs file.")]
 Processes = Annotated[
@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
     """Add the verb to `app`."""
     app.command(
         "batch",
-        help="Run the jobs of a YAML file: isolated from each other, and only what is still to do.",
+        help="Run the jobs of a YAML file that are still to do.\n\nThey are isolated from each other.",
         epilog="Start with: refmaster batch --init jobs.yaml",
     )(run)
 
@@ -73,7 +73,7 @@ def run(
         _write_starter(jobs_file, quiet=quiet)
         return
     if schema:
-        from refmaster.batch.json_schema import jobs_schema
+        from refmaster.batch.jobs_file import jobs_schema
         from refmaster.cli.screen import print_json
 
         print_json(jobs_schema())
@@ -83,7 +83,7 @@ def run(
         return
     if scheduler is not None and jobs is not None:
         raise SettingsError("--jobs: with --scheduler its workers are used; leave --jobs out")
-    from refmaster.batch.session import RunOptions
+    from refmaster.batch.runner import RunOptions
 
     chosen = RunOptions(
         jobs=jobs,
@@ -99,9 +99,9 @@ def run(
 
 def _run(jobs_file: Path, chosen: RunOptions, *, quiet: bool) -> int:
     from refmaster.batch.session import run_batch
-    from refmaster.cli.batch_screen import BatchScreen, StopOnInterrupt
+    from refmaster.cli.batch_screen import BatchScreen, stop_on_interrupt
 
-    with BatchScreen(quiet=quiet) as screen, StopOnInterrupt(screen.say) as stop:
+    with BatchScreen(quiet=quiet) as screen, stop_on_interrupt(screen.say) as stop:
         summary = run_batch(jobs_file, chosen, screen, stop=stop)
     screen.conclude(summary)
     return summary.exit_code

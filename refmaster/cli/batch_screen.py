@@ -1,15 +1,17 @@
-"""How a batch looks: a live table on a terminal, one line for each event where output is piped."""
+"""The screen of a batch: a live table on a terminal, one line for each event where output is piped."""
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from types import FrameType, TracebackType
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 from refmaster.batch.results import STATES, counts
-from refmaster.batch.task import Event, Outcome, Task
+from refmaster.batch.task import Event, Task, TaskResult
+from refmaster.errors import ExitCode
 
 if TYPE_CHECKING:
     from refmaster.batch.decide import Decision
@@ -46,9 +48,7 @@ class BatchScreen:
             self._overall = self._live.add_task("all jobs", total=None, stage="planning")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._live.stop()
 
@@ -87,34 +87,34 @@ class BatchScreen:
         if bar is not None:
             self._live.update(bar, completed=event.share or 0.0, stage=event.stage)
 
-    def ended(self, task: Task, outcome: Outcome) -> None:
-        """Say what came of a task."""
+    def ended(self, task: Task, result: TaskResult) -> None:
+        """Say how a task ended."""
         self._ended += 1
         bar = self._bars.pop(task.key, None)
         if bar is not None:
             self._live.remove_task(bar)
         if not self._quiet:
-            self.say(self._line(task, outcome))
+            self.say(self._line(task, result))
         self._draw()
 
     def conclude(self, summary: Summary) -> None:
         """Print what failed (again, at the end, where it is seen) and the counts."""
-        failed = [row for row in summary.rows if row.outcome.code]
-        for row in failed:
-            state = STATES.get(row.outcome.code, "failed")
-            print(f"{state}: {row.task.key}: {row.outcome.message} ({row.task.place})", file=sys.stderr)
+        for row in summary.rows:
+            result = row.result
+            if result.code != ExitCode.DONE:
+                state, key, place = STATES[result.code], row.task.key, row.task.place
+                print(f"{state}: {key}: {result.message} ({place})", file=sys.stderr)
         if not self._quiet:
             tally = ", ".join(f"{number} {state}" for state, number in counts(summary.rows).items())
             print(f"{len(summary.rows)} jobs: {tally or 'none'}")
 
-    def _line(self, task: Task, outcome: Outcome) -> str:
-        state = STATES.get(outcome.code, "failed")
-        head = f"[{self._ended}/{self._total}] {state}  {task.key}"
-        if outcome.code:
-            return f"{head}: {outcome.message}"
-        lufs, peak = (outcome.achieved.get(name) for name in ("integrated_lufs", "true_peak_dbtp"))
+    def _line(self, task: Task, result: TaskResult) -> str:
+        head = f"[{self._ended}/{self._total}] {STATES[result.code]}  {task.key}"
+        if result.code != ExitCode.DONE:
+            return f"{head}: {result.message}"
+        lufs, peak = (result.achieved.get(name) for name in ("integrated_lufs", "true_peak_dbtp"))
         levels = f"  {lufs:.1f} LUFS  {peak:.1f} dBTP" if lufs is not None and peak is not None else ""
-        return f"{head}{levels}  {outcome.seconds:.1f} s"
+        return f"{head}{levels}  {result.seconds:.1f} s"
 
     def _draw(self) -> None:
         if self._live is not None:
@@ -122,29 +122,20 @@ class BatchScreen:
             self._live.update(self._overall, total=self._total, completed=self._ended, stage=stage)
 
 
-class StopOnInterrupt:
-    """The first Ctrl-C lets what runs finish and begins nothing new; the second one abandons it."""
+@contextlib.contextmanager
+def stop_on_interrupt(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
+    """Yield whether Ctrl-C was pressed: the first one lets what runs finish, the second one abandons it."""
+    asked = False
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-        self._asked = False
-        self._before: Any = None
-
-    def __enter__(self) -> Self:
-        self._before = signal.signal(signal.SIGINT, self._interrupt)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        signal.signal(signal.SIGINT, self._before)
-
-    def __call__(self) -> bool:
-        """Tell whether Ctrl-C was pressed."""
-        return self._asked
-
-    def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
-        if self._asked:
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
             raise KeyboardInterrupt
-        self._asked = True
-        self._say("finishing what runs; press Ctrl-C again to abandon it")
+        asked = True
+        say("finishing what runs; press Ctrl-C again to abandon it")
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -14,8 +14,8 @@ def register(app: typer.Typer) -> None:
     """Add the verb to `app`."""
     app.command(
         "learn",
-        help="Learn from finished music how songs differ, for --prior. Use masters, not mixes: 16 and more "
-        "of the kind that you master. Each folder counts as an album.",
+        help="Learn from finished music how songs differ, for --prior.\n\n"
+        "Use masters, not mixes: 16 and more of the kind that you master. Each folder counts as an album.",
         epilog="Example: refmaster learn Catalogue/ -o prior.yaml",
     )(run)
 

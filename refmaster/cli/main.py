@@ -1,8 +1,4 @@
-"""The `refmaster` command: its verbs, its exit codes, and how errors reach a person.
-
-Exit codes: 0 done; 1 finished, but a promise was not met; 2 bad use or bad input; 3 a fault of refmaster;
-130 and 143 interrupted by Ctrl-C and by SIGTERM.
-"""
+"""The `refmaster` command: its verbs, and how errors become messages and exit codes."""
 
 from __future__ import annotations
 
@@ -16,38 +12,31 @@ import typer
 
 from refmaster import __version__
 from refmaster.cli import album, batch, compare, learn, master, measure, plan, render, watch
-from refmaster.errors import RefmasterError
+from refmaster.cli.help import GroupedCommand
+from refmaster.errors import ExitCode, RefmasterError
 
-EXIT_PROMISE_NOT_MET = 1
-EXIT_BAD_INPUT = 2
-EXIT_FAULT = 3
-EXIT_INTERRUPTED = 130
-
+# A backspace keeps click from joining the lines of the paragraph that follows it.
 EPILOG = """
+\b
 Examples:
-
   refmaster master mix.wav --reference ref.wav -o master.wav
-
-  refmaster master mix.wav --reference a.flac --reference b.flac:2 --strength 40 -o master.wav
-
-  refmaster plan mix.wav --reference ref.wav -o plan.yaml   (edit it, then:)
-
+  refmaster master mix.wav -r a.flac -r b.flac:2 --strength 40 -o master.wav
+  refmaster plan mix.wav --reference ref.wav -o plan.yaml    (edit it, then:)
   refmaster render plan.yaml -o master.wav
-
-  refmaster album album.yaml -o Masters/
-
   refmaster measure *.wav
-
   refmaster compare mix.wav --reference ref.wav
-
-  refmaster learn Catalogue/ -o prior.yaml   (then: --prior prior.yaml)
+  refmaster album album.yaml -o Masters/
+  refmaster batch --init jobs.yaml                           (edit it, then:)
+  refmaster batch jobs.yaml
+  refmaster watch jobs.yaml
+  refmaster learn Catalogue/ -o prior.yaml       (then: --prior prior.yaml)
 
 Exit codes: 0 done, 1 finished but a promise was not met, 2 bad use or bad input, 3 a fault of refmaster.
 """
 
 app = typer.Typer(
     name="refmaster",
-    help="Reference-matching mastering: measure, derive, render, and prove it on the written file.",
+    help="Master a mix against reference recordings, and check the written file.",
     epilog=EPILOG,
     no_args_is_help=True,
     add_completion=True,
@@ -55,8 +44,10 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help is as clear and starts in half the time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (master, plan, render, measure, album, batch, learn, watch, compare):
+for module in (master, plan, render, measure, compare, album, batch, watch, learn):
     module.register(app)
+for command in app.registered_commands:
+    command.cls = GroupedCommand
 
 
 def _print_version(wanted: bool) -> None:
@@ -75,7 +66,7 @@ def _root(
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    sys.exit(143)  # an exception, so that what is half-written is removed
+    sys.exit(ExitCode.TERMINATED)  # an exception, so that what is half-written is removed
 
 
 def run() -> NoReturn:
@@ -88,14 +79,14 @@ def run() -> NoReturn:
         code = app(standalone_mode=False)
     except RefmasterError as error:
         _complain(str(error))
-        sys.exit(EXIT_BAD_INPUT)
+        sys.exit(ExitCode.BAD_INPUT)
     except typer.Exit as exit_:
         sys.exit(exit_.exit_code)
     except Exception as error:  # noqa: BLE001 - the last door: shown with its traceback, exit 3
         sys.exit(_usage_or_fault(error))
-    if code == EXIT_INTERRUPTED:
+    if code == ExitCode.INTERRUPTED:
         _complain("interrupted; nothing half-written was left")
-    sys.exit(code if isinstance(code, int) else 0)
+    sys.exit(code if isinstance(code, int) else ExitCode.DONE)
 
 
 def _usage_or_fault(error: Exception) -> int:
@@ -103,12 +94,12 @@ def _usage_or_fault(error: Exception) -> int:
     show = getattr(error, "show", None)
     if show is not None:
         show()
-        return EXIT_BAD_INPUT
+        return ExitCode.BAD_INPUT
     import traceback
 
     traceback.print_exception(error, file=sys.stderr)
     _complain("this is a fault of refmaster, not of your input; please report it with the lines above")
-    return EXIT_FAULT
+    return ExitCode.FAULT
 
 
 def _complain(message: str) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from refmaster.cli import options
+from refmaster.cli.help import FILE
 
 if TYPE_CHECKING:
     from refmaster.settings.match import MatchSettings
@@ -17,27 +18,25 @@ def register(app: typer.Typer) -> None:
     """Add the verb to `app`."""
     app.command(
         "master",
-        help="Master MIX against one or several references, and check the written file.",
+        help="Master MIX against one or several references.\n\n"
+        "The written file is measured and corrected until it keeps its promises.",
         epilog="Example: refmaster master mix.wav --reference ref.wav -o master.wav",
     )(run)
 
 
-@options.takes_match_options
+@options.grouped
 def run(
-    settings: MatchSettings,
     mix: options.Mix,
     reference: options.References,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The master to write.")],
-    bit_depth: options.BitDepth = None,
-    sample_rate: options.SampleRate = None,
-    seed: options.Seed = 0,
+    settings: MatchSettings,
+    output: Annotated[Path, options.output_option("The master to write.")],
+    render_options: dict[str, Any],
+    printing: options.Printing,
     save_plan: Annotated[
-        Path | None, typer.Option("--save-plan", help="Write the plan of this master as well.")
+        Path | None,
+        typer.Option("--save-plan", help="Write the plan of this master as well.", rich_help_panel=FILE),
     ] = None,
     overwrite: options.Overwrite = False,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
 ) -> None:
     """Master one mix."""
     from refmaster import mastering
@@ -47,19 +46,16 @@ def run(
 
     if save_plan is not None:
         check_destination(save_plan, overwrite=overwrite, inputs=[mix, output])
-    with screen.progress_bar(not (quiet or as_json)) as progress:
+    with screen.progress_bar(printing.progress) as progress:
         result = mastering.master_file(
             mix,
             options.parse_references(reference),
             output,
             settings,
-            bit_depth=bit_depth,
-            sample_rate_hz=sample_rate,
-            dither_seed=seed,
             overwrite=overwrite,
             progress=progress,
+            **render_options,
         )
     if save_plan is not None:
         write_plan(result.plan, save_plan, overwrite=overwrite)
-    screen.report_master(result, as_json=as_json, quiet=quiet, verbose=verbose)
-    raise typer.Exit(0 if result.kept_promises else 1)
+    screen.conclude_master(result, printing)

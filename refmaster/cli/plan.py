@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,19 +22,15 @@ def register(app: typer.Typer) -> None:
     )(run)
 
 
-@options.takes_match_options
+@options.grouped
 def run(
-    settings: MatchSettings,
     mix: options.Mix,
     reference: options.References,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The plan to write (YAML).")],
-    bit_depth: options.BitDepth = None,
-    sample_rate: options.SampleRate = None,
-    seed: options.Seed = 0,
+    settings: MatchSettings,
+    output: Annotated[Path, options.output_option("The plan to write (YAML).")],
+    render_options: dict[str, Any],
+    printing: options.Printing,
     overwrite: options.Overwrite = False,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
 ) -> None:
     """Derive one plan."""
     from refmaster import mastering
@@ -43,16 +39,9 @@ def run(
     from refmaster.plan import save_plan
 
     check_destination(output, overwrite=overwrite, inputs=[mix])
-    with screen.progress_bar(not (quiet or as_json)) as progress:
+    with screen.progress_bar(printing.progress) as progress:
         result = mastering.plan_file(
-            mix,
-            options.parse_references(reference),
-            settings,
-            bit_depth=bit_depth,
-            sample_rate_hz=sample_rate,
-            dither_seed=seed,
-            progress=progress,
+            mix, options.parse_references(reference), settings, progress=progress, **render_options
         )
     save_plan(result.plan, output, overwrite=overwrite)
-    screen.report_master(result, as_json=as_json, quiet=quiet, verbose=verbose)
-    raise typer.Exit(0 if result.kept_promises else 1)
+    screen.conclude_master(result, printing)

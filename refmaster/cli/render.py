@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from refmaster.cli import options
+from refmaster.cli.help import FILE
 from refmaster.errors import SettingsError
 
 
@@ -15,29 +16,32 @@ def register(app: typer.Typer) -> None:
     """Add the verb to `app`."""
     app.command(
         "render",
-        help="Render PLAN and check the written file against the plan's promises.",
+        help="Render PLAN, and check the file against the plan's promises.",
         epilog="Example: refmaster render plan.yaml -o master.wav",
     )(run)
 
 
+@options.grouped
 def run(
     plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan (YAML).")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The master to write.")],
+    output: Annotated[Path, options.output_option("The master to write.")],
+    printing: options.Printing,
     mix: Annotated[
         Path | None,
-        typer.Option("--mix", help="Render this file instead of the plan's mix (a stem, an instrumental)."),
+        typer.Option(
+            "--mix",
+            help="Render this file instead of the plan's mix (a stem, an instrumental).",
+            rich_help_panel=FILE,
+        ),
     ] = None,
     overwrite: options.Overwrite = False,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
 ) -> None:
     """Render one plan."""
     from refmaster import mastering
     from refmaster.cli import screen
 
     try:
-        with screen.progress_bar(not (quiet or as_json)) as progress:
+        with screen.progress_bar(printing.progress) as progress:
             result = mastering.render_file(plan, output, mix=mix, overwrite=overwrite, progress=progress)
     except SettingsError as error:
         from refmaster.album.plan import is_album_plan
@@ -47,5 +51,4 @@ def run(
                 f"{plan}: is the plan of a whole album; render it with: refmaster album {plan} -o FOLDER"
             ) from error
         raise
-    screen.report_master(result, as_json=as_json, quiet=quiet, verbose=verbose)
-    raise typer.Exit(0 if result.kept_promises else 1)
+    screen.conclude_master(result, printing)

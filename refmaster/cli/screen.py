@@ -1,14 +1,20 @@
-"""What people see: progress on standard error, tables and findings on standard output."""
+"""Print progress on standard error, tables and findings on standard output."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+from refmaster.errors import ExitCode
 
 if TYPE_CHECKING:
+    from refmaster._types import Progress
     from refmaster.check.findings import Finding
+    from refmaster.cli.options import Printing
     from refmaster.mastering import MasterResult
     from refmaster.profile.model import Profile
 
@@ -17,20 +23,21 @@ MARKS = {"info": "note", "warning": "warning", "broken_promise": "NOT MET"}
 
 
 @contextmanager
-def progress_bar(wanted: bool) -> Iterator[Callable[[str, int, int | None], None] | None]:
+def progress_bar(wanted: bool) -> Iterator[Progress | None]:
     """Yield a progress callback that draws on a terminal; None where there is none or it is not wanted."""
     if not wanted or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as ProgressBar
 
     columns = (TextColumn("{task.description:<24}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("reading", total=None)
+    with ProgressBar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading", total=None)
 
         def update(stage: str, done: int, total: int | None) -> None:
-            progress.update(task, description=stage, completed=done, total=total)
+            bar.update(task, description=stage, completed=done, total=total)
 
         yield update
 
@@ -60,24 +67,30 @@ def print_findings(findings: Sequence[Finding], *, quiet: bool) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON object; numbers that JSON does not know become null."""
+    """Print one JSON object; a number that JSON does not know is a fault."""
     import json
 
     print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def report_master(result: MasterResult, *, as_json: bool, quiet: bool, verbose: bool) -> None:
-    """Report one master as JSON or as table, findings and (verbose) decisions."""
+def conclude_master(result: MasterResult, printing: Printing) -> NoReturn:
+    """Print one master as JSON, or as table, findings and (verbose) decisions, and end the verb."""
     from refmaster.report.result import result_json, result_rows
 
-    if as_json:
+    if printing.as_json:
         print_json(result_json(result))
-        return
-    if not quiet:
-        header = ["", "", "mix", *[f"reference {r.name}" for r in result.references[:1]]]
-        print_table([*header, "master"], result_rows(result), text_columns=2)
-        print_decisions(result, verbose=verbose)
-    print_findings(result.findings, quiet=quiet)
+    else:
+        if not printing.quiet:
+            header = ["", "", "mix", *[f"reference {r.name}" for r in result.references[:1]], "master"]
+            print_table(header, result_rows(result), text_columns=2)
+            print_decisions(result, verbose=printing.verbose)
+        print_findings(result.findings, quiet=printing.quiet)
+    conclude(kept_promises=result.kept_promises)
+
+
+def conclude(*, kept_promises: bool) -> NoReturn:
+    """End a verb with the exit code that says whether every promise was kept."""
+    raise typer.Exit(ExitCode.DONE if kept_promises else ExitCode.PROMISE_NOT_MET)
 
 
 def print_decisions(result: MasterResult, *, verbose: bool) -> None:
@@ -113,29 +126,24 @@ def _limiting(result: MasterResult) -> str:
         return "had nothing to do"
     return (
         f"{activity.max_gain_reduction_db:.1f} dB at most; it acts {activity.active_share:.1%} of the time, "
-        f"by {activity.mean_gain_reduction_db:.1f} dB in the mean"
+        f"by {activity.mean_gain_reduction_db:.1f} dB on average"
     )
 
 
-def print_profiles(profiles: Sequence[Profile]) -> None:
-    """Print what recordings measure: a column for each of a few, a row for each of many."""
-    from refmaster.report.result import LEVEL_ROWS, comparison_rows
+def print_profiles(profiles: Sequence[Profile], more_rows: Sequence[Sequence[str]] = ()) -> None:
+    """Print what recordings measure: a column for each of a few, a row for each of many.
 
-    rows = comparison_rows(profiles)
+    `more_rows` are further rows of ``[name, unit, value, value, ...]``, a value for each profile.
+    """
+    from refmaster.report.result import SHORT_LEVELS, level_rows
+
     if len(profiles) <= 3:
+        rows = [*level_rows(profiles), *more_rows]
         print_table(["", "", *[p.name for p in profiles]], rows, text_columns=2)
     else:
-        short = (
-            "Integrated loudness",
-            "Maximum short-term",
-            "Loudness range",
-            "True peak",
-            "PLR",
-            "Side to mid",
-        )
-        chosen = [row for row, spec in zip(rows, LEVEL_ROWS, strict=True) if spec[0] in short]
-        header = ["file", *[f"{row[0]} {row[1]}" for row in chosen]]
-        print_table(header, [[p.name, *(r[2 + i] for r in chosen)] for i, p in enumerate(profiles)])
+        rows = [*level_rows(profiles, SHORT_LEVELS), *more_rows]
+        header = ["file", *[f"{name} {unit}" for name, unit, *_ in rows]]
+        print_table(header, [[p.name, *(r[2 + i] for r in rows)] for i, p in enumerate(profiles)])
     for profile in profiles:
         if not profile.levels.loudness_range_stable:
             print(

@@ -13,7 +13,8 @@ def register(app: typer.Typer) -> None:
     """Add the verb to `app`."""
     app.command(
         "watch",
-        help="Watch the folders and patterns of a jobs file, and do what appears there once it is complete.",
+        help="Watch the folders of a jobs file, and run what appears there.\n\n"
+        "A file is taken once it is complete.",
         epilog="Example: refmaster watch jobs.yaml   (Ctrl-C ends it; a batch goes on where it ended)",
     )(run)
 
@@ -32,16 +33,16 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Watch until Ctrl-C."""
-    from refmaster.batch.session import RunOptions
+    from refmaster.batch.runner import RunOptions
     from refmaster.batch.watch import Watch
-    from refmaster.cli.batch_screen import BatchScreen, StopOnInterrupt
+    from refmaster.cli.batch_screen import BatchScreen, stop_on_interrupt
 
     chosen = RunOptions(jobs=jobs, timeout_s=timeout, memory_mb=memory, overwrite=overwrite, wait=wait)
     with BatchScreen(quiet=quiet) as screen:
         watch = Watch(jobs_file, chosen, screen, screen.say, settle_s=settle, every_s=every)
         if not quiet:
             screen.say(f"watching; Ctrl-C ends it (looking every {every:g} s)")
-        with StopOnInterrupt(screen.say) as stop:
+        with stop_on_interrupt(screen.say) as stop:
             summary = watch.run(stop)
     screen.conclude(summary)
     raise typer.Exit(summary.exit_code)

@@ -2,67 +2,63 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from refmaster._types import Progress
-from refmaster.check.findings import Finding, warning
-from refmaster.check.preflight import require_stereo, require_usable
-from refmaster.compare.process import Job, Outcome
-from refmaster.engines.matchering import require_audio_reference
+from refmaster.check.findings import Finding, kept_promises, warning
+from refmaster.check.preflight import require_supported, require_usable
+from refmaster.compare.process import RenderJob, RenderReport, render_in_own_process
+from refmaster.engines.registry import engine_named
 from refmaster.io.atomic import atomic_destination, check_destination
 from refmaster.io.open import open_audio
-from refmaster.io.source import AudioSource
 from refmaster.matching.tone import tonal_distance_db
 from refmaster.profile.bands import energy_mask, judged, smooth_power_db
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
+from refmaster.profile.obtain import profiles_side_by_side
 from refmaster.settings.match import MatchSettings
 
-# A column's name, who renders it, and with which settings.
-Entry = tuple[str, Literal["shell", "matchering"], MatchSettings]
+KEPT_NAMES = ("refmaster", "matchering", "gain")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contender:
+class ComparedMaster:
     """One engine's master, measured on the written file.
 
     Attributes
     ----------
     name : str
-    master : Profile or None
-        None where the engine refused.
-    distance_db : float or None
-        Tone to the reference, third-octave RMS, level removed.
-    largest_move_db, largest_move_hz : float or None
-        Largest change of the octave-smoothed spectrum against the mix, level removed, and where.
+        The engine, as a column's heading.
     cpu_s : float
         Of the whole process.
     peak_mb : float or None
         Most memory that the process held; None where the system does not tell.
     findings : tuple of Finding
         Of its own render.
+    master : Profile or None
+        None where the engine refused, as is all that follows.
+    distance_db : float or None
+        Tone to the reference, third-octave RMS, level removed.
+    largest_move_db, largest_move_hz : float or None
+        Largest change of the octave-smoothed spectrum against the mix, level removed, and where.
     kept : Path or None
         Where the master was kept.
     """
 
     name: str
-    master: Profile | None
-    distance_db: float | None
-    largest_move_db: float | None
-    largest_move_hz: float | None
     cpu_s: float
     peak_mb: float | None
     findings: tuple[Finding, ...]
-    kept: Path | None
+    master: Profile | None = None
+    distance_db: float | None = None
+    largest_move_db: float | None = None
+    largest_move_hz: float | None = None
+    kept: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,12 +68,12 @@ class Comparison:
     settings: MatchSettings
     mix: Profile
     reference: Profile
-    contenders: tuple[Contender, ...]
+    masters: tuple[ComparedMaster, ...]
 
     @property
     def kept_promises(self) -> bool:
-        """True where no render of refmaster's broke a promise (matchering makes none)."""
-        return all(f.severity != "broken_promise" for c in self.contenders for f in c.findings)
+        """Whether no render of refmaster's broke a promise (matchering makes none)."""
+        return all(kept_promises(master.findings) for master in self.masters)
 
 
 def compare_engines(
@@ -94,7 +90,7 @@ def compare_engines(
     Parameters
     ----------
     mix, reference : str or Path
-        Recordings; a saved profile is nothing that matchering could hear.
+        Recordings; matchering cannot listen to a saved profile.
     settings : MatchSettings, optional
         For refmaster's own render; plain gain takes loudness, ceiling and reduction from it. matchering
         runs as its users run it: its own level and limiter, 24 bit, 44.1 kHz.
@@ -111,33 +107,40 @@ def compare_engines(
         Bad input or destination. Where matchering alone refuses, that is a finding instead.
     """
     settings = settings or MatchSettings()
-    sources = (open_audio(mix), require_audio_reference([reference]))
-    require_stereo(sources[0])
+    engine_named("matchering").check([reference])
+    mix_source, reference_source = open_audio(mix), open_audio(reference)
+    require_supported(mix_source)
     kept = _destinations(Path(mix), keep, overwrite=overwrite, inputs=[Path(mix), Path(reference)])
-    profiles = _measured(sources, progress)
-    ours = "refmaster" if settings.engine == "refmaster" else "matchering, our limiter"
-    entries: tuple[Entry, ...] = (
-        (ours, "shell", settings),
-        ("matchering", "matchering", settings),
-        _gain_only(settings),
-    )
-    contenders: list[Contender] = []
-    with tempfile.TemporaryDirectory(prefix="refmaster-") as name:
-        folder = Path(name)
-        for entry, destination in zip(entries, kept, strict=True):
+    mix_profile, (reference_profile,) = profiles_side_by_side(mix_source, [reference_source], progress)
+    require_usable(mix_profile, "mix")
+    require_usable(reference_profile, "reference")
+    asked = {engine_named(settings.engine).label: settings, "matchering": None, "gain": _gain_only(settings)}
+    masters: list[ComparedMaster] = []
+    with tempfile.TemporaryDirectory(prefix="refmaster-") as folder:
+        for (name, own_settings), destination in zip(asked.items(), kept, strict=True):
             if progress is not None:
-                progress(f"rendering: {entry[0]}", 0, None)
-            output = folder / "master.wav"
-            outcome = _in_own_process(_job(entry, mix, reference, output), folder)
-            contenders.append(_judged(entry[0], output, outcome, profiles, destination, progress))
-            if destination is not None and outcome.error is None:
-                _copy(output, destination, overwrite=overwrite)
+                progress(f"rendering: {name}", 0, None)
+            output = Path(folder) / "master.wav"
+            job = RenderJob(mix=str(mix), reference=str(reference), output=str(output), settings=own_settings)
+            report = render_in_own_process(job)
+            if report.error is None:
+                master = measure(
+                    open_audio(output), progress=progress, stage=f"measuring: {name}", identify=False
+                )
+                masters.append(_compared(name, report, mix_profile, reference_profile, master, destination))
+                if destination is not None:
+                    _copy(output, destination, overwrite=overwrite)
+            else:
+                refused = warning("engine_refused", f"{name}: {report.error}")
+                masters.append(
+                    ComparedMaster(name=name, cpu_s=report.cpu_s, peak_mb=report.peak_mb, findings=(refused,))
+                )
             output.unlink(missing_ok=True)
-    return Comparison(settings=settings, mix=profiles[0], reference=profiles[1], contenders=tuple(contenders))
+    return Comparison(settings=settings, mix=mix_profile, reference=reference_profile, masters=tuple(masters))
 
 
-def _gain_only(settings: MatchSettings) -> Entry:
-    chosen = MatchSettings(
+def _gain_only(settings: MatchSettings) -> MatchSettings:
+    return MatchSettings(
         tone=False,
         side=False,
         balance=False,
@@ -146,27 +149,6 @@ def _gain_only(settings: MatchSettings) -> Entry:
         ceiling_dbtp=settings.ceiling_dbtp,
         max_reduction_db=settings.max_reduction_db,
     )
-    return "gain", "shell", chosen
-
-
-def _job(entry: Entry, mix: str | Path, reference: str | Path, output: Path) -> Job:
-    _, engine, settings = entry
-    return Job(
-        engine=engine,
-        mix=str(mix),
-        reference=str(reference),
-        output=str(output),
-        outcome=str(output.with_name("outcome.json")),
-        settings=settings,
-    )
-
-
-def _measured(sources: tuple[AudioSource, AudioSource], progress: Progress | None) -> tuple[Profile, Profile]:
-    mix = measure(sources[0], progress=progress)
-    require_usable(mix, "mix")
-    reference = measure(sources[1], progress=progress, stage="measuring the reference")
-    require_usable(reference, "reference")
-    return mix, reference
 
 
 def _destinations(
@@ -174,62 +156,26 @@ def _destinations(
 ) -> list[Path | None]:
     """Return where the masters are kept, checked before anything is rendered."""
     if keep is None:
-        return [None, None, None]
-    folder = Path(keep)
-    found: list[Path | None] = []
-    for name in ("refmaster", "matchering", "gain"):
-        path = folder / f"{mix.stem}-{name}.wav"
+        return [None] * len(KEPT_NAMES)
+    paths = [Path(keep) / f"{mix.stem}-{name}.wav" for name in KEPT_NAMES]
+    for path in paths:
         check_destination(path, overwrite=overwrite, inputs=inputs)
-        found.append(path)
-    return found
+    return [*paths]
 
 
-def _in_own_process(job: Job, folder: Path) -> Outcome:
-    path = folder / "job.json"
-    path.write_text(json.dumps(job.model_dump(mode="json")), encoding="utf-8")
-    Path(job.outcome).unlink(missing_ok=True)
-    command = [sys.executable, "-m", "refmaster.compare.process", str(path)]
-    package = str(Path(__file__).resolve().parents[2])
-    paths = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-    done = subprocess.run(command, capture_output=True, check=False, env={**os.environ, "PYTHONPATH": paths})
-    if done.returncode != 0:
-        raise RuntimeError(f"the render of {job.engine} failed:\n{done.stderr.decode(errors='replace')}")
-    return Outcome.model_validate_json(Path(job.outcome).read_text(encoding="utf-8"))
-
-
-def _judged(
-    name: str,
-    output: Path,
-    outcome: Outcome,
-    profiles: tuple[Profile, Profile],
-    kept: Path | None,
-    progress: Progress | None,
-) -> Contender:
-    if outcome.error is not None:
-        refused = warning("engine_refused", f"{name}: {outcome.error}")
-        return Contender(
-            name=name,
-            master=None,
-            distance_db=None,
-            largest_move_db=None,
-            largest_move_hz=None,
-            cpu_s=outcome.cpu_s,
-            peak_mb=outcome.peak_mb,
-            findings=(refused,),
-            kept=None,
-        )
-    mix, reference = profiles
-    master = measure(open_audio(output), progress=progress, stage=f"measuring: {name}", identify=False)
-    move = largest_move(mix, master)
-    return Contender(
+def _compared(
+    name: str, report: RenderReport, mix: Profile, reference: Profile, master: Profile, kept: Path | None
+) -> ComparedMaster:
+    moved_db, moved_hz = largest_move(mix, master) or (None, None)
+    return ComparedMaster(
         name=name,
+        cpu_s=report.cpu_s,
+        peak_mb=report.peak_mb,
+        findings=report.findings,
         master=master,
         distance_db=tonal_distance_db(master, reference),
-        largest_move_db=None if move is None else move[0],
-        largest_move_hz=None if move is None else move[1],
-        cpu_s=outcome.cpu_s,
-        peak_mb=outcome.peak_mb,
-        findings=outcome.findings,
+        largest_move_db=moved_db,
+        largest_move_hz=moved_hz,
         kept=kept,
     )
 
@@ -249,8 +195,6 @@ def largest_move(before: Profile, after: Profile) -> tuple[float, float] | None:
 
 
 def _copy(source: Path, destination: Path, *, overwrite: bool) -> None:
-    import shutil
-
     with atomic_destination(destination, overwrite=overwrite) as making:
         shutil.copyfile(source, making.path)
         making.commit()

@@ -1,16 +1,18 @@
-"""One engine's render in a process of its own, so that its time and memory are its own.
+"""One render in a process of its own, so that its time and memory are its own.
 
-Run as ``python -m refmaster.engines.worker JOB``: the job is a JSON file, and the outcome is written to
-the file that it names.
+`render_in_own_process` starts ``python -m refmaster.compare.process``, which reads a `RenderJob` as JSON from
+standard input and writes a `RenderReport` as JSON beside the master.
 """
 
 from __future__ import annotations
 
-import json
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Literal
+
+from pydantic import Field
 
 from refmaster.check.findings import Finding
 from refmaster.errors import InputError
@@ -18,43 +20,65 @@ from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import Model
 
 
-class Job(Model):
-    """What to render."""
+class RenderJob(Model):
+    """A mix, a reference, a master to write."""
 
-    engine: Literal["shell", "matchering"]
     mix: str
     reference: str
     output: str
-    outcome: str
-    settings: MatchSettings
+    settings: MatchSettings | None = Field(
+        description="of a master by refmaster; null: matchering as its users run it"
+    )
 
 
-class Outcome(Model):
-    """What came of it."""
+class RenderReport(Model):
+    """A render's outcome and cost."""
 
-    error: str | None
+    error: str | None = Field(description="why it was refused; null: it was rendered")
     findings: tuple[Finding, ...]
-    cpu_s: float
-    peak_mb: float | None
+    cpu_s: float = Field(description="of the whole process")
+    peak_mb: float | None = Field(description="most memory that the process held; null: not known")
 
 
-def main(path: str) -> None:
-    """Run the job in a file and write its outcome."""
-    job = Job.model_validate_json(Path(path).read_text(encoding="utf-8"))
+def render_in_own_process(job: RenderJob) -> RenderReport:
+    """Render and return the report; RuntimeError where the process failed."""
+    report = _report_path(job)
+    report.unlink(missing_ok=True)
+    package = str(Path(__file__).resolve().parents[2])
+    paths = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        [sys.executable, "-m", "refmaster.compare.process"],
+        input=job.model_dump_json().encode(),
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"the render of {job.output} failed:\n{done.stderr.decode(errors='replace')}")
+    return RenderReport.model_validate_json(report.read_text(encoding="utf-8"))
+
+
+def _report_path(job: RenderJob) -> Path:
+    return Path(job.output).with_suffix(".json")
+
+
+def main() -> None:
+    """Run the job on standard input and write its report."""
+    job = RenderJob.model_validate_json(sys.stdin.buffer.read())
     error: str | None = None
     findings: tuple[Finding, ...] = ()
     try:
-        findings = _run(job)
+        findings = _render(job)
     except InputError as refused:
         error = str(refused)
-    outcome = Outcome(
+    report = RenderReport(
         error=error, findings=findings, cpu_s=round(time.process_time(), 2), peak_mb=peak_memory_mb()
     )
-    Path(job.outcome).write_text(json.dumps(outcome.model_dump(mode="json")), encoding="utf-8")
+    _report_path(job).write_text(report.model_dump_json(), encoding="utf-8")
 
 
-def _run(job: Job) -> tuple[Finding, ...]:
-    if job.engine == "matchering":
+def _render(job: RenderJob) -> tuple[Finding, ...]:
+    if job.settings is None:
         from refmaster.engines.peer import match_with_peer
 
         match_with_peer(Path(job.mix), Path(job.reference), Path(job.output), limiter=True)
@@ -82,4 +106,4 @@ def peak_memory_mb() -> float | None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

@@ -1,1 +1,1 @@
-"""Other engines behind the same shell."""
+"""Engines: whose tone curves a plan holds, refmaster's own or matchering's."""

@@ -1,40 +1,62 @@
-"""Which engine makes a plan's curves: refmaster's own matching, or another that is loaded only when asked."""
+"""The interface of every engine, and refmaster's own.
+
+An engine decides whose tone curves a plan holds. Level, limiter, promises and the written file are the same
+whichever engine is chosen.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from refmaster._types import Progress
-from refmaster.io.source import AudioSource
-from refmaster.plan import MasteringPlan
-from refmaster.profile.model import Profile
-from refmaster.settings.match import MatchSettings
+if TYPE_CHECKING:  # so that asking an engine what it needs, as the planning of a batch does, imports no NumPy
+    from refmaster._types import Progress
+    from refmaster.check.findings import Finding
+    from refmaster.io.source import AudioSource
+    from refmaster.plan import MasteringPlan
+    from refmaster.profile.model import Profile
+    from refmaster.profile.obtain import Recording
 
 
-def heard_by_engine(
-    settings: MatchSettings, mix: AudioSource, references: Sequence[str | Path | Profile | AudioSource]
-) -> AudioSource | None:
-    """Return the recording that another engine is to match; None where refmaster matches itself.
+class Engine:
+    """refmaster's own engine: it matches from profiles, and its curves are those of the derived plan.
 
-    Raises
-    ------
-    AudioError, SettingsError
-        The engine cannot take this mix, or these references.
+    Attributes
+    ----------
+    label : str
+        What a comparison calls a master made with its curves.
+    needs_recordings : bool
+        Whether it listens to the reference recordings: a saved profile is not enough then.
+    matches_albums : bool
+        Whether it can bring an album as a whole toward references.
+    tone_is_corrected : bool
+        Whether its curves may be corrected for what the limiter moved.
     """
-    if settings.engine == "refmaster":
-        return None
-    from refmaster.engines.matchering import require_hearable
 
-    return require_hearable(mix, references)
+    label = "refmaster"
+    needs_recordings = False
+    matches_albums = True
+    tone_is_corrected = True
 
+    def check(self, references: Sequence[Recording], mix: AudioSource | None = None) -> None:
+        """Refuse references, and the mix where it is known already, that the engine cannot match.
 
-def with_engine(
-    plan: MasteringPlan, mix: AudioSource, heard: AudioSource | None, progress: Progress | None
-) -> MasteringPlan:
-    """Return the plan with the curves of the engine that it asks for; see `heard_by_engine`."""
-    if heard is None:
+        Raises
+        ------
+        AudioError, SettingsError
+        """
+
+    def with_curves(
+        self,
+        plan: MasteringPlan,
+        _mix: AudioSource,
+        _references: Sequence[Recording],
+        _progress: Progress | None,
+        /,
+    ) -> MasteringPlan:
+        """Return a derived plan, its level not solved yet, with the engine's curves."""
         return plan
-    from refmaster.engines.matchering import planned_by_peer
 
-    return planned_by_peer(plan, mix, heard, progress)
+    def findings(self, findings: Sequence[Finding], _plan: MasteringPlan, _mix: Profile, /) -> list[Finding]:
+        """Return a master's findings as they hold for this engine, with those about the engine itself."""
+        return list(findings)

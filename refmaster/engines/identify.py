@@ -16,6 +16,7 @@ import soundfile as sf
 from numpy.typing import NDArray
 
 from refmaster._types import Array, Mask
+from refmaster.units import amplitude_to_db
 
 # Long against any filter of 4096 taps, so that what a window cuts off its tail does not count.
 FRAME = 65536
@@ -31,7 +32,7 @@ SILENT_POWER = 1e-22
 
 @dataclass(frozen=True, kw_only=True)
 class AppliedCurves:
-    """What was applied.
+    """Curves read off an engine's output.
 
     Attributes
     ----------
@@ -124,7 +125,7 @@ def _gains(
     coherence = np.divide(shared**2, power * out_power, out=np.zeros_like(power), where=both)
     known &= (coherence > COHERENT_FROM) | (out_power < REMOVED_BELOW * power)
     gain = np.divide(shared, power, out=np.ones_like(power), where=known)
-    gain_db = 20.0 * np.log10(np.maximum(gain, 1e-6))
+    gain_db = amplitude_to_db(np.maximum(gain, 1e-6))
     if not known.any():
         return np.zeros(len(centers)), known
     octaves = np.log2(centers)

@@ -1,4 +1,4 @@
-"""Another engine's curves in refmaster's plan: it matches, everything promised stays refmaster's.
+"""matchering's curves in refmaster's plan: matchering matches, everything promised stays refmaster's.
 
 matchering runs on copies at its own rate, without its limiter; the curves that it applied are read off its
 input and output and stand in the plan. So level, limiter, checks and the written file are the usual ones,
@@ -14,30 +14,120 @@ from pathlib import Path
 import numpy as np
 
 from refmaster._types import Array, Progress
+from refmaster.check.findings import Finding, info, warning
 from refmaster.dsp.resample import Resampler
+from refmaster.engines.base import Engine
 from refmaster.engines.identify import AppliedCurves, applied_curves, thinned
 from refmaster.engines.peer import MAX_DURATION_S, SAMPLE_RATE_HZ, match_with_peer
 from refmaster.errors import AudioError, SettingsError
+from refmaster.io.formats import OutputFormat
 from refmaster.io.open import open_audio
+from refmaster.io.sink import AudioSink
 from refmaster.io.source import AudioSource
-from refmaster.plan import Balance, CurvePoint, MasteringPlan, Region
+from refmaster.matching.curves import curve_at
+from refmaster.plan import MAX_GAIN_DB, Balance, CurvePoint, MasteringPlan, Region
 from refmaster.profile.bands import judged
 from refmaster.profile.model import Profile, is_profile_path
+from refmaster.profile.obtain import Recording
 
 STAGE = "matchering matches"
 POINTS_WITHIN_DB = 0.05
-# What a plan may hold.
-MAX_GAIN_DB = 60.0
+# A larger move of the side against the mid than this is more than a stereo image bears.
+FAR_SIDE_DB = 12.0
+# refmaster does not follow these flaws of a reference; matchering does, so the finding must say so.
+_FOLLOWED = {
+    "reference_mono": "matchering follows it and takes the width away",
+    "reference_low_passed": "matchering follows it and takes the treble away",
+}
 
 
-def require_audio_reference(references: Sequence[str | Path | Profile | AudioSource]) -> AudioSource:
-    """Return the one reference that matchering takes.
+class MatcheringEngine(Engine):
+    """matchering 2.0: one reference recording, at most 15 minutes, the whole difference followed."""
 
-    Raises
-    ------
-    SettingsError
-        None, several, or a profile instead of a recording.
-    """
+    label = "matchering, our limiter"
+    needs_recordings = True
+    matches_albums = False
+    tone_is_corrected = False
+
+    def check(self, references: Sequence[Recording], mix: AudioSource | None = None) -> None:
+        """Refuse all but one reference recording, and with a mix anything over 15 minutes."""
+        reference = _the_reference(references)
+        if mix is None:
+            return
+        for role, source in (("mix", mix), ("reference", _opened(reference))):
+            duration_s = source.format.duration_s
+            if duration_s is not None and duration_s > MAX_DURATION_S:
+                raise AudioError(
+                    f"{source.name}: matchering takes at most {MAX_DURATION_S // 60} minutes, the {role} has "
+                    f"{duration_s / 60:.1f}; use the engine refmaster"
+                )
+
+    def with_curves(
+        self,
+        plan: MasteringPlan,
+        mix: AudioSource,
+        references: Sequence[Recording],
+        progress: Progress | None,
+        /,
+    ) -> MasteringPlan:
+        """Return the plan with matchering's curves in place of its own.
+
+        Raises
+        ------
+        AudioError
+            matchering refuses the mix or the reference: over two channels, too short, equal.
+        """
+        curves = _matched(mix, _opened(_the_reference(references)), progress)
+        counts = curves.mid_known & judged(curves.frequencies_hz)
+        if not counts.any():
+            raise AudioError(f"{mix.name}: matchering left nothing of it; use the engine refmaster")
+        level_db = float(curves.mid_db[counts].mean())
+        # Where the side is silent any gain does: the mid's keeps the plan readable.
+        side_db = curves.side_db if curves.side_known.any() else curves.mid_db
+        applied_db = curves.mid_db[counts] - level_db
+        tone = plan.tone.model_copy(
+            update={
+                "why": "matchering's curves, read off its own output (mid and side, level removed)",
+                "mid": _points(curves.frequencies_hz, curves.mid_db - level_db),
+                "side": (
+                    _points(curves.frequencies_hz, side_db - level_db) if mix.format.channels == 2 else ()
+                ),
+                "regions": tuple(_region(region, curves, level_db) for region in plan.tone.regions),
+                "applied_db": round(float(np.sqrt(np.mean(applied_db**2))), 2),
+            }
+        )
+        balance = Balance(why="matchering matches no balance", left_over_right_db=0.0)
+        return plan.model_copy(update={"tone": tone, "balance": balance})
+
+    def findings(self, findings: Sequence[Finding], plan: MasteringPlan, mix: Profile, /) -> list[Finding]:
+        """Return the findings as they hold for matchering, with its limits and where it goes far."""
+        told = [_corrected(finding) for finding in findings]
+        told.append(
+            info(
+                "engine_matchering",
+                "matchering made the curves; level, limiter and checks are refmaster's",
+                "it follows the whole difference to the reference, what is song in it included",
+            )
+        )
+        rate = mix.source.sample_rate_hz
+        if rate != SAMPLE_RATE_HZ:
+            held = "; above 21.6 kHz they hold their last gain" if rate > SAMPLE_RATE_HZ else ""
+            told.append(
+                info(
+                    "engine_rate",
+                    f"matchering works at {SAMPLE_RATE_HZ} Hz: its curves were made on a copy at that "
+                    f"rate{held}",
+                    "the master was rendered from the mix itself",
+                )
+            )
+        if mix.source.channels == 1:
+            told.append(
+                info("engine_mono", "matchering works in stereo: of its curves only the mid's is used")
+            )
+        return [*told, *_far_side(plan)]
+
+
+def _the_reference(references: Sequence[Recording]) -> str | Path | AudioSource:
     if len(references) != 1:
         raise SettingsError(
             f"engine matchering: expected one reference, found {len(references)}; name one, or use the "
@@ -49,70 +139,38 @@ def require_audio_reference(references: Sequence[str | Path | Profile | AudioSou
             "engine matchering: expected a reference recording, found a saved profile; name the recording, "
             "or use the engine refmaster"
         )
-    return open_audio(reference) if isinstance(reference, str | Path) else reference
-
-
-def require_hearable(
-    mix: AudioSource, references: Sequence[str | Path | Profile | AudioSource]
-) -> AudioSource:
-    """Return the one reference that matchering takes, where it takes mix and reference.
-
-    Raises
-    ------
-    AudioError
-        The mix or the reference lasts over 15 minutes.
-    SettingsError
-        No reference, several, or a profile instead of a recording.
-    """
-    reference = require_audio_reference(references)
-    for role, source in (("mix", mix), ("reference", reference)):
-        frames = source.format.frames
-        if frames is not None and frames > MAX_DURATION_S * source.format.sample_rate_hz:
-            raise AudioError(
-                f"{source.name}: matchering takes at most {MAX_DURATION_S // 60} minutes, the {role} has "
-                f"{frames / source.format.sample_rate_hz / 60:.1f}; use the engine refmaster"
-            )
     return reference
 
 
-def planned_by_peer(
-    plan: MasteringPlan, mix: AudioSource, reference: AudioSource, progress: Progress | None = None
-) -> MasteringPlan:
-    """Return the plan with matchering's curves in place of its own.
+def _opened(reference: str | Path | AudioSource) -> AudioSource:
+    return open_audio(reference) if isinstance(reference, str | Path) else reference
 
-    Parameters
-    ----------
-    plan : MasteringPlan
-        As derived; its level is not solved yet.
-    mix, reference : AudioSource
-        What matchering hears.
-    progress : callable, optional
-        Called as ``progress(stage, frames_done, frames_in_all)``.
 
-    Raises
-    ------
-    AudioError
-        matchering refuses the mix or the reference: over two channels, too short, equal.
-    """
-    curves = _matched(mix, reference, progress)
-    counts = curves.mid_known & judged(curves.frequencies_hz)
-    if not counts.any():
-        raise AudioError(f"{mix.name}: matchering left nothing of it; use the engine refmaster")
-    level = float(curves.mid_db[counts].mean())
-    # Where the side is silent any gain does: the mid's keeps the plan readable.
-    side_db = curves.side_db if curves.side_known.any() else curves.mid_db
-    applied = curves.mid_db[counts] - level
-    tone = plan.tone.model_copy(
-        update={
-            "why": "matchering's curves, read off its own output (mid and side, level removed)",
-            "mid": _points(curves.frequencies_hz, curves.mid_db - level),
-            "side": _points(curves.frequencies_hz, side_db - level) if mix.format.channels == 2 else (),
-            "regions": tuple(_region(region, curves, level) for region in plan.tone.regions),
-            "applied_db": round(float(np.sqrt(np.mean(applied**2))), 2),
-        }
-    )
-    balance = Balance(why="matchering matches no balance", left_over_right_db=0.0)
-    return plan.model_copy(update={"tone": tone, "balance": balance})
+def _corrected(finding: Finding) -> Finding:
+    followed = _FOLLOWED.get(finding.code)
+    if followed is None:
+        return finding
+    message = finding.message.rpartition(":")[0]
+    return warning(finding.code, f"{message}, and {followed}", "use the engine refmaster")
+
+
+def _far_side(plan: MasteringPlan) -> list[Finding]:
+    """Return a warning where the side is moved against the mid by more than an image bears."""
+    if not plan.tone.side:
+        return []
+    frequencies_hz = np.array([f for f, _ in plan.tone.side])
+    width_db = np.array([g for _, g in plan.tone.side]) - curve_at(plan.tone.mid, frequencies_hz)
+    worst = int(np.argmax(np.abs(width_db)))
+    if abs(width_db[worst]) <= FAR_SIDE_DB:
+        return []
+    return [
+        warning(
+            "engine_width",
+            f"matchering moves side against mid by {width_db[worst]:+.0f} dB at "
+            f"{frequencies_hz[worst]:.0f} Hz",
+            "check the master in mono, or use the engine refmaster",
+        )
+    ]
 
 
 def _matched(mix: AudioSource, reference: AudioSource, progress: Progress | None) -> AppliedCurves:
@@ -130,8 +188,6 @@ def _matched(mix: AudioSource, reference: AudioSource, progress: Progress | None
 
 def _copy(source: AudioSource, path: Path, progress: Progress | None) -> None:
     """Write a source as a float WAV at matchering's rate."""
-    from refmaster.io.sink import AudioSink, OutputFormat
-
     rate, channels = source.format.sample_rate_hz, source.format.channels
     resampler = None if rate == SAMPLE_RATE_HZ else Resampler(rate, SAMPLE_RATE_HZ, channels)
     done = 0

@@ -1,1 +1,1 @@
-"""Audio files: read and written as streams of blocks, whole or not at all, with their metadata."""
+"""Audio files: read and written as streams of blocks, complete or not at all, with their metadata."""

@@ -1,10 +1,9 @@
 """Files that appear complete or not at all.
 
-A file is written without a name, or under a hidden one beside its final place, and gets its own name only
-when `AtomicFile.commit` is called. Until then an existing file stays as it was, whatever happens. On Linux
-the new file has no name at all (O_TMPFILE), so that even a killed process leaves nothing behind;
-elsewhere a hidden ``.<name>.refmaster-<pid>-<random>.part`` may survive a kill, and the next run for the
-same destination removes it.
+A file gets its name only when `AtomicFile.commit` is called; until then an existing file stays as it was. On
+Linux the new file has no name before that (O_TMPFILE), so that even a killed process leaves nothing behind.
+Elsewhere it is a hidden ``.<name>.refmaster-<pid>-<random>.part`` beside its final place, locked while its
+writer lives: the next run for the same destination removes those that nobody has locked.
 """
 
 from __future__ import annotations
@@ -19,11 +18,6 @@ from pathlib import Path
 
 from refmaster.errors import OutputError
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
 _NO_TMPFILE = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL, errno.ENOSYS}
 _NO_LINK = {errno.EOPNOTSUPP, errno.EPERM, errno.EACCES, errno.EXDEV, errno.ENOENT, errno.ENOSYS}
 
@@ -34,20 +28,18 @@ class AtomicFile:
     Attributes
     ----------
     path : Path
-        Where to write and read it meanwhile, as often as needed. It may be a name under ``/proc`` without an
-        extension: open it with a stated format, and do not resolve it.
-    final_path : Path
-        Where `commit` puts it.
+        Where to write and read it until the commit, as often as needed. It may be a name under ``/proc``
+        without a suffix: open it with a stated format, and do not resolve it.
     """
 
     def __init__(self, final_path: Path, *, overwrite: bool) -> None:
-        self.final_path = final_path
-        self.committed = False
+        self._final_path = final_path
         self._overwrite = overwrite
         # A symbolic link stays a link: what it points to is replaced.
         self._target = Path(os.path.realpath(final_path))
-        self._temporary: Path | None = None
+        self._temporary: Path | None = None  # its hidden name, while it has one
         descriptor = self._open_unnamed()
+        self._unnamed = descriptor is not None
         if descriptor is None:
             self._temporary, descriptor = self._open_named()
             self.path = self._temporary
@@ -68,10 +60,9 @@ class AtomicFile:
             self._move()
             self._sync_directory()
         except FileExistsError as error:
-            raise OutputError(_exists(self.final_path)) from error
+            raise OutputError(_exists(self._final_path)) from error
         except OSError as error:
-            raise output_error(self.final_path, error) from error
-        self.committed = True
+            raise output_error(self._final_path, error) from error
 
     def discard(self) -> None:
         """Close the file, and remove it if it was not committed."""
@@ -116,22 +107,23 @@ class AtomicFile:
         if self._temporary is None:
             name = self._temporary_name()
             self._temporary = name  # known before it exists, so that it is removed whatever happens
-            self._link_unnamed(name)
+            self._link(name)
         self._temporary.replace(self._target)
         self._temporary = None
 
     def _link(self, name: Path) -> None:
-        if self._temporary is None:
+        """Give the file a name that no file has."""
+        if self._unnamed:
             self._link_unnamed(name)
             return
         try:
-            name.hardlink_to(self._temporary)
+            name.hardlink_to(self.path)
         except OSError as error:
             if error.errno not in _NO_LINK:
                 raise
             if name.exists():
                 raise FileExistsError(errno.EEXIST, "exists", str(name)) from error
-            self._temporary.replace(name)
+            self.path.replace(name)
             self._temporary = None
 
     def _link_unnamed(self, name: Path) -> None:
@@ -149,7 +141,7 @@ class AtomicFile:
             os.close(directory)
 
     def _sync_directory(self) -> None:
-        if fcntl is None:
+        if os.name == "nt":
             return
         directory = os.open(self._target.parent, os.O_RDONLY)
         try:
@@ -168,17 +160,17 @@ def atomic_destination(
     Parameters
     ----------
     path : str or Path
-        Where the file is to be.
+        The destination.
     overwrite : bool
         Whether a file that is there already may be replaced, at the commit.
     inputs : sequence of str or Path
-        Files the destination must not be, under any name.
+        Files that must not be written over, under whatever name.
 
     Yields
     ------
     AtomicFile
-        Write to its ``path``, then call ``commit``. On leaving without it, by any exception included, what
-        was written is gone and the destination is as it was.
+        Write to its ``path``, then call ``commit``. Without that, and after any exception, the destination is
+        as it was before.
 
     Raises
     ------
@@ -261,26 +253,23 @@ def _prefix(target: Path) -> str:
 
 
 def _lock(descriptor: int) -> bool:
-    """Lock a file for as long as it is open; False if another process has it."""
-    if fcntl is None:
+    """Lock a file for as long as it is open; False if another process has it, or it cannot be locked."""
+    from filelock import has_fcntl, lock_descriptor  # here, because not every command writes a file
+
+    if not has_fcntl:  # the locks of Windows would also keep the writer's other handles from writing
         return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    with contextlib.suppress(OSError):
+        return lock_descriptor(descriptor, blocking=False)
+    return False
 
 
 def _remove_leftovers(target: Path) -> None:
-    """Remove temporary files of runs for this destination that were killed: nobody holds their lock."""
-    if fcntl is None:
-        return
-    for name in os.listdir(target.parent):  # noqa: PTH208  (glob would interpret brackets in the name)
-        if not (name.startswith(_prefix(target)) and name.endswith(".part")):
+    """Remove the temporary files of killed runs for this destination: nobody holds their lock."""
+    for leftover in target.parent.iterdir():
+        if not (leftover.name.startswith(_prefix(target)) and leftover.suffix == ".part"):
             continue
-        leftover = target.parent / name
         with contextlib.suppress(OSError):
-            descriptor = os.open(leftover, os.O_RDWR | os.O_NOFOLLOW)
+            descriptor = os.open(leftover, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
             try:
                 if _lock(descriptor):
                     leftover.unlink()

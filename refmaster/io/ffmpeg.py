@@ -1,8 +1,8 @@
-"""Reading what only ffmpeg decodes, as a stream from its standard output.
+"""Audio that only ffmpeg decodes, as a stream from its standard output.
 
-ffmpeg is a program on the PATH, never linked. It is asked for a WAV stream of floats at the stream's own
-sample rate and channel count; the header it sends is checked, so that a conversion nobody asked for cannot
-pass unseen.
+ffmpeg is a program on the PATH, never linked. It is asked for floats at the stream's own sample rate and
+channel count, as Sun/NeXT audio ("au"), whose short header fits a pipe. The header is checked, so that a
+conversion nobody asked for cannot pass unseen.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, cast
@@ -23,7 +23,7 @@ import numpy as np
 
 from refmaster._types import Block
 from refmaster.errors import AudioError
-from refmaster.io.source import BLOCK_FRAMES, AudioFormat, check_finite
+from refmaster.io.source import BLOCK_FRAMES, AudioFormat, check_finite, valid_block_frames
 
 _PROBE_TIMEOUT_S = 60.0
 _ABOUT_PICTURES = re.compile(r"\[(a?png|mjpegb?|bmp|gif|webp|tiff)\]")
@@ -42,20 +42,7 @@ def available() -> bool:
 
 
 class FfmpegSource:
-    """The first audio stream of a file, decoded by ffmpeg.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    name : str
-        What messages call it.
-
-    Raises
-    ------
-    AudioError
-        If ffprobe finds no audio in it.
-    """
+    """The first audio stream of a file, decoded by ffmpeg; `AudioError` if ffprobe finds none."""
 
     def __init__(self, path: Path, name: str) -> None:
         self.path = path
@@ -68,50 +55,70 @@ class FfmpegSource:
         self._options = ["-drc_scale", "0"] if codec in ("ac3", "eac3") else []  # no playback compression
         states_length = bool(stream.get("duration")) and stream["format_name"] not in _BARE_STREAMS
         self._duration_s = float(stream["duration"]) if states_length else None
-        audio_format = AudioFormat(
+        found = AudioFormat(
             sample_rate_hz=int(stream["sample_rate"]),
             channels=int(stream["channels"]),
             frames=None,
             container="FFMPEG",
             subtype=codec,
         )
-        if not audio_format.lossy:
-            audio_format = replace(audio_format, decoder_bits=bits)
-        self.format = audio_format
+        self.format = found if found.lossy else replace(found, decoder_bits=bits)
 
     def blocks(self, block_frames: int = BLOCK_FRAMES) -> Iterator[Block]:
         """Yield the decoded audio; see `refmaster.io.source.AudioSource.blocks`."""
-        if block_frames < 1:
-            raise ValueError(f"block_frames must be at least 1, got {block_frames}")
-        dtype = np.dtype("<f8" if self._wide else "<f4")
-        frame_bytes = dtype.itemsize * self.format.channels
+        dtype = np.dtype(">f8" if self._wide else ">f4")
+        channels = self.format.channels
+        frame_bytes = channels * dtype.itemsize
+        size = valid_block_frames(block_frames) * frame_bytes
         delivered = 0
-        with _decoder(self._command()) as (output, finish):
-            header = _read_wav_header(output)
-            expected = (self.format.sample_rate_hz, self.format.channels)
+        with self._decoder() as (output, finish):
+            header = _read_au_header(output)
+            expected = (self.format.sample_rate_hz, channels)
             if header is not None and header != expected:
                 raise AudioError(
                     f"{self.name}: ffprobe reports {expected[0]} Hz and {expected[1]} channel(s), ffmpeg "
                     f"decodes {header[0]} Hz and {header[1]} channel(s); convert the file to WAV first"
                 )
-            while header is not None and (data := output.read(block_frames * frame_bytes)):
-                whole = len(data) - len(data) % frame_bytes
-                block: Block = np.frombuffer(data[:whole], dtype=dtype).reshape(-1, self.format.channels)
+            while header is not None and len(data := output.read(size)) >= frame_bytes:
+                samples = np.frombuffer(data, dtype, len(data) // frame_bytes * channels)
+                block: Block = samples.astype(dtype.newbyteorder("=")).reshape(-1, channels)
                 check_finite(block, delivered, self.name, self.format.sample_rate_hz)
                 delivered += len(block)
-                if len(block):
-                    yield block
+                yield block
             status, complaint = finish()
         self._check_end(delivered, status, complaint)
 
-    def _command(self) -> list[str]:
+    @contextlib.contextmanager
+    def _decoder(self) -> Iterator[tuple[IO[bytes], Callable[[], tuple[int, str]]]]:
+        """Run ffmpeg; whatever happens inside, no process outlives the context."""
         # "file:" keeps ffmpeg from reading a protocol or an option into the name.
-        return [
+        command = [
             "ffmpeg", "-nostdin", "-v", "error", "-xerror", "-protocol_whitelist", "file,pipe",
             *self._options, "-i", f"file:{self.path}", "-map", "0:a:0", "-vn", "-sn", "-dn",
             "-map_metadata", "-1",
-            "-c:a", "pcm_f64le" if self._wide else "pcm_f32le", "-bitexact", "-f", "wav", "pipe:1",
+            "-c:a", "pcm_f64be" if self._wide else "pcm_f32be", "-bitexact", "-f", "au", "pipe:1",
         ]  # fmt: skip
+        with tempfile.TemporaryFile() as complaints:  # a file, because an unread pipe could fill up and block
+            try:
+                process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints
+                )
+            except OSError as error:
+                raise AudioError(f"ffmpeg could not be started: {error}") from error
+            output = cast(IO[bytes], process.stdout)  # PIPE was asked for
+
+            def finish() -> tuple[int, str]:
+                status = process.wait()
+                complaints.seek(0)
+                return status, _short(complaints.read(4096), self.path)
+
+            try:
+                yield output, finish
+            finally:
+                output.close()
+                if process.poll() is None:
+                    process.kill()
+                process.wait()
 
     def _check_end(self, delivered: int, status: int, complaint: str) -> None:
         if status != 0 or complaint:
@@ -147,7 +154,7 @@ def _probe(path: Path, name: str) -> dict[str, Any]:
             found = json.loads(done.stdout)
     stream: dict[str, Any] = next(iter(found.get("streams", [])), {})
     if not (int(stream.get("sample_rate") or 0) > 0 and int(stream.get("channels") or 0) > 0):
-        complaint = _short(done.stderr.decode("utf-8", "replace"), path) or "no audio stream in it"
+        complaint = _short(done.stderr, path) or "no audio stream in it"
         raise AudioError(
             f"{name}: not an audio file that libsndfile or ffmpeg can read ({complaint}); expected WAV, "
             "AIFF, FLAC, CAF, MP3, Ogg or another audio format"
@@ -155,51 +162,17 @@ def _probe(path: Path, name: str) -> dict[str, Any]:
     return stream | {"format_name": found.get("format", {}).get("format_name", "")}
 
 
-@contextlib.contextmanager
-def _decoder(command: list[str]) -> Iterator[tuple[IO[bytes], Any]]:
-    """Run ffmpeg; whatever happens inside, no process outlives the context."""
-    path = Path(command[command.index("-i") + 1].removeprefix("file:"))
-    with tempfile.TemporaryFile() as complaints:  # a file, because an unread pipe could fill up and block
-        try:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints
-            )
-        except OSError as error:
-            raise AudioError(f"ffmpeg could not be started: {error}") from error
-        output = cast(IO[bytes], process.stdout)  # PIPE was asked for
-
-        def finish() -> tuple[int, str]:
-            status = process.wait()
-            complaints.seek(0)
-            return status, _short(complaints.read(4096).decode("utf-8", "replace"), path)
-
-        try:
-            yield output, finish
-        finally:
-            output.close()
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-
-
-def _read_wav_header(stream: IO[bytes]) -> tuple[int, int] | None:
-    """Return (sample rate in Hz, channels) and leave the stream at the first sample; None if it is no WAV."""
-    if len(stream.read(12)) < 12:
+def _read_au_header(stream: IO[bytes]) -> tuple[int, int] | None:
+    """Return (sample rate in Hz, channels), leaving the stream at the first sample; None if it is empty."""
+    head = stream.read(24)
+    if len(head) < 24:
         return None
-    found: tuple[int, int] | None = None
-    while len(chunk := stream.read(8)) == 8:
-        if chunk[:4] == b"data":
-            return found
-        size = int.from_bytes(chunk[4:], "little")
-        body = stream.read(size + (size & 1))
-        if chunk[:4] == b"fmt " and len(body) >= 16:
-            channels, rate = struct.unpack("<HI", body[2:8])
-            found = (int(rate), int(channels))
-    return None
+    start, _, _, rate_hz, channels = struct.unpack(">4x5I", head)
+    stream.read(start - 24)
+    return rate_hz, channels
 
 
-def _short(message: str, path: Path) -> str:
-    message = re.sub(r" @ 0x[0-9a-f]+", "", message).replace(f"file:{path}: ", "")
-    lines = [line.strip() for line in message.splitlines() if not _ABOUT_PICTURES.match(line)]
-    lines = [line for line in lines if line]
-    return "; ".join(lines[:2])[:300]
+def _short(complaint: bytes, path: Path) -> str:
+    text = re.sub(r" @ 0x[0-9a-f]+", "", complaint.decode("utf-8", "replace")).replace(f"file:{path}: ", "")
+    lines = [line.strip() for line in text.splitlines() if not _ABOUT_PICTURES.match(line)]
+    return "; ".join([line for line in lines if line][:2])[:300]

@@ -1,7 +1,7 @@
-"""Which container and coding an output file gets: from its extension, the source and what was asked for.
+"""The container and coding of an output file, chosen from its suffix, the mix's format and the settings.
 
-The master keeps the source's container and word length where the destination's extension is of the same
-kind. Another extension gives that container, with the word length kept as far as the container can hold it.
+The master keeps the mix's container and word length where its suffix is of the same kind. Another suffix
+gives that container, with the word length kept as far as the container can hold it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from refmaster.errors import OutputError
-from refmaster.io.source import AudioFormat
-from refmaster.io.suffixes import CONTAINERS
+from refmaster.io.source import PCM_BITS, AudioFormat
+from refmaster.io.suffixes import AUDIO_SUFFIXES, CONTAINERS
 from refmaster.settings.output import BitDepth
 
 _LOSSY = {"MP3": "MPEG_LAYER_III", "OGG": "VORBIS", "OPUS": "OPUS"}
@@ -32,13 +32,11 @@ _RATES_HZ = {
 }
 _MAX_RATE_HZ = {"FLAC": 655350, "OGG": 200000}
 _DEPTH_SUBTYPES: dict[str, str] = {"16": "PCM_16", "24": "PCM_24", "32f": "FLOAT", "64f": "DOUBLE"}
-_INTEGER_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32,
-                 "ALAC_16": 16, "ALAC_24": 24, "ALAC_32": 32}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutputFormat:
-    """How a file is written.
+    """The format of a file to write.
 
     Attributes
     ----------
@@ -67,7 +65,7 @@ class OutputFormat:
     @property
     def integer_bits(self) -> int | None:
         """Word length of integer codings; None for floats and lossy codings."""
-        return _INTEGER_BITS.get(self.subtype)
+        return _integer_bits(self.subtype)
 
     @property
     def lossy(self) -> bool:
@@ -83,14 +81,14 @@ def output_format_for(
     sample_rate_hz: int | None = None,
     dither_seed: int = 0,
 ) -> OutputFormat:
-    """Choose how the file at `path` is to be written.
+    """Choose the format of the file to write at `path`.
 
     Parameters
     ----------
     path : str or Path
-        The destination; its extension names the container.
+        The destination; its suffix names the container.
     source_format : AudioFormat
-        Of the mix, whose container and word length are kept where they can be.
+        Of the mix, whose container and word length are kept if possible.
     bit_depth : {"16", "24", "32f", "64f"}, optional
         Overrides the source's word length.
     sample_rate_hz : int, optional
@@ -101,7 +99,7 @@ def output_format_for(
     Raises
     ------
     OutputError
-        If the extension is unknown, or the container cannot hold the depth, the rate or the channels.
+        If the suffix is unknown, or the container cannot hold the depth, the rate or the channels.
     """
     path = Path(path)
     kind = CONTAINERS.get(path.suffix.lower())
@@ -119,16 +117,19 @@ def output_format_for(
     else:
         subtype = _lossless_subtype(path, kind, source_format, bit_depth)
     _check_limits(path, kind, subtype, rate, source_format.channels)
-    bits = _INTEGER_BITS.get(subtype, 32)
     return OutputFormat(
         container="OGG" if kind == "OPUS" else kind,
         subtype=subtype,
         sample_rate_hz=rate,
         channels=source_format.channels,
-        dither=bits < 32,
+        dither=(_integer_bits(subtype) or 32) < 32,
         dither_seed=dither_seed,
         channel_mask=source_format.channel_mask,
     )
+
+
+def _integer_bits(subtype: str) -> int | None:
+    return None if subtype in ("FLOAT", "DOUBLE") else PCM_BITS.get(subtype)
 
 
 def _lossless_subtype(path: Path, kind: str, source: AudioFormat, bit_depth: BitDepth | None) -> str:
@@ -176,12 +177,11 @@ def _check_limits(path: Path, kind: str, subtype: str, rate: int, channels: int)
 
 
 def _unsupported(path: Path) -> str:
-    extension = path.suffix.lower()
-    listed = ", ".join(CONTAINERS)
-    if extension in (".m4a", ".mp4", ".aac", ".alac", ".m4b"):
-        found = f"{extension} (AAC or ALAC) can be read but not written; write .wav or .flac and convert that"
-    elif extension:
-        found = f"{extension} is not a supported output format"
+    suffix = path.suffix.lower()
+    if suffix in AUDIO_SUFFIXES:
+        found = f"{suffix} files can be read but not written; write .wav or .flac and convert that"
+    elif suffix:
+        found = f"{suffix} is not a supported output format"
     else:
-        found = "the name has no extension, which would say the format"
-    return f"{path}: {found}. Supported: {listed}"
+        found = "the name has no extension, such as .wav, to say the format"
+    return f"{path}: {found}. Supported: {', '.join(CONTAINERS)}"

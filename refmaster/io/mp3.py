@@ -1,7 +1,7 @@
-"""What MP3 files say about their own length, from their frame headers (ISO/IEC 11172-3, 2.4.1.3; 13818-3).
+"""The length of MP3 files, from their frame headers (ISO/IEC 11172-3, 2.4.1.3; 13818-3).
 
 libsndfile estimates the length of an MP3 without a Xing or Info header from its first frame, and reads no
-further than that. `refmaster.io.source` gives it such files as a pipe, cut to the whole frames found here.
+further than that. `refmaster.io.open` gives it such files as a pipe, cut to the whole frames found here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import mmap
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +24,8 @@ _RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 1200
 _LAYER_III = 1
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mp3Extent:
-    """The bytes of an MP3 file that are frames: from `start` up to `end`."""
-
-    start: int
-    end: int
-
-
-def extent_if_length_unstated(path: Path, name: str) -> Mp3Extent | None:
-    """Return where the frames of an MP3 are if no Xing or Info header states its length, else None.
+def frames_if_length_unstated(path: Path, name: str) -> range | None:
+    """Return the bytes of an MP3 that are frames if no Xing or Info header states its length, else None.
 
     Raises
     ------
@@ -57,19 +48,19 @@ def extent_if_length_unstated(path: Path, name: str) -> Mp3Extent | None:
                 )
             end = at + length
             at = _after_id3(data, end)  # files that were joined have tags in between
-        return Mp3Extent(start=start, end=end)  # a tag or padding may follow
+        return range(start, end)  # a tag or padding may follow
 
 
 @contextlib.contextmanager
-def opened_as_pipe(path: Path, extent: Mp3Extent) -> Iterator[Any]:
-    """Open the frames of an MP3 as a `soundfile.SoundFile` that reads them to the end."""
+def opened_as_pipe(path: Path, extent: range) -> Iterator[Any]:
+    """Open those bytes of an MP3 as a `soundfile.SoundFile` that reads them to the end."""
     reading, writing = os.pipe()
 
     def feed() -> None:
         quiet = contextlib.suppress(BrokenPipeError)
         with quiet, path.open("rb") as source, os.fdopen(writing, "wb") as sink:
             source.seek(extent.start)
-            left = extent.end - extent.start
+            left = len(extent)
             while left > 0 and (piece := source.read(min(left, 1 << 16))):
                 sink.write(piece)
                 left -= len(piece)
@@ -108,7 +99,7 @@ def _states_length(data: mmap.mmap, start: int) -> bool:
 
 
 def _kind(data: mmap.mmap, at: int) -> tuple[int, int]:
-    """Return what does not change from frame to frame: version with layer, and sample rate."""
+    """Return the parts of a frame's header that stay the same: version with layer, and sample rate."""
     return data[at + 1] & 0xFE, data[at + 2] & 0x0C
 
 

@@ -1,4 +1,4 @@
-"""Opening audio files: libsndfile first, then ffmpeg, whatever the name's extension says.
+"""Opening audio files: by libsndfile if it can, else by ffmpeg, whatever the name's suffix says.
 
 Nothing is repaired in silence: a truncated or damaged file raises `AudioError`.
 """
@@ -24,13 +24,11 @@ _WIDE_SUBTYPES = frozenset({"PCM_32", "DOUBLE", "ALAC_32"})
 class FileSource:
     """A file that libsndfile reads. Made by `open_audio`."""
 
-    def __init__(
-        self, path: Path, name: str, audio_format: AudioFormat, *, mp3_extent: mp3.Mp3Extent | None
-    ) -> None:
+    def __init__(self, path: Path, name: str, audio_format: AudioFormat, mp3_frames: range | None) -> None:
         self.path = path
         self.name = name
         self.format = audio_format
-        self._mp3_extent = mp3_extent  # of an MP3 that does not state its length
+        self._mp3_frames = mp3_frames  # of an MP3 that does not state its length
         wide = audio_format.subtype in _WIDE_SUBTYPES
         self._dtype = "float64" if wide else "float32"
         self._finite_by_format = not audio_format.lossy and audio_format.subtype not in ("FLOAT", "DOUBLE")
@@ -41,17 +39,14 @@ class FileSource:
         delivered = 0
         decoded = self._decoded(valid_block_frames(block_frames))
         with _translated(self.name), contextlib.closing(decoded) as blocks:
-            while True:
-                try:
-                    block = next(blocks, None)
-                except sf.LibsndfileError as error:
-                    raise AudioError(self._damage(delivered, error.error_string)) from error
-                if block is None:
-                    break
-                if not self._finite_by_format:
-                    check_finite(block, delivered, self.name, self.format.sample_rate_hz)
-                delivered += len(block)
-                yield block
+            try:
+                for block in blocks:
+                    if not self._finite_by_format:
+                        check_finite(block, delivered, self.name, self.format.sample_rate_hz)
+                    delivered += len(block)
+                    yield block
+            except sf.LibsndfileError as error:
+                raise AudioError(self._damage(delivered, error.error_string)) from error
         if delivered == 0:
             raise AudioError(f"{self.name}: there is no audio in it (0 frames)")
         if self.format.frames is not None and delivered < self.format.frames:
@@ -64,8 +59,8 @@ class FileSource:
                 self.path, self._pcm_start, held.frames, held.channels, held.bits, block_frames
             )
             return
-        extent = self._mp3_extent
-        with _opened(self.path) if extent is None else mp3.opened_as_pipe(self.path, extent) as file:
+        mp3_frames = self._mp3_frames
+        with _opened(self.path) if mp3_frames is None else mp3.opened_as_pipe(self.path, mp3_frames) as file:
             while len(block := file.read(block_frames, dtype=self._dtype, always_2d=True)):
                 yield block
 
@@ -86,12 +81,12 @@ def open_audio(path: str | Path, *, name: str | None = None) -> AudioSource:
         Any file that libsndfile reads (WAV, RF64, W64, AIFF, FLAC, CAF, MP3, Ogg Vorbis and Opus, ...) or, if
         ffmpeg and ffprobe are on the PATH, that ffmpeg decodes (M4A and others).
     name : str, optional
-        What messages call it; the path unless given.
+        Its name in messages and profiles; the path unless given.
 
     Returns
     -------
     AudioSource
-        The header has been read and checked; the samples are checked as they are read.
+        Its header is checked here, its samples as they are read.
 
     Raises
     ------
@@ -110,9 +105,9 @@ def open_audio(path: str | Path, *, name: str | None = None) -> AudioSource:
                 frames, container, subtype = int(file.frames), str(file.format), str(file.subtype)
         except sf.LibsndfileError as error:
             return _open_with_ffmpeg(path, name, error)
-        extent = mp3.extent_if_length_unstated(path, name) if container == "MP3" else None
-        wave_header = completeness.read_wave_header(path)
-    known = extent is None and frames < 2**62  # libsndfile's "unknown" is the largest count there is
+        mp3_frames = mp3.frames_if_length_unstated(path, name) if container == "MP3" else None
+        wave_header = wave.read_header(path)
+    known = mp3_frames is None and frames < 2**62  # libsndfile's "unknown" is the largest count there is
     if known and frames == 0:
         raise AudioError(f"{name}: there is no audio in it (0 frames)")
     audio_format = AudioFormat(
@@ -123,14 +118,12 @@ def open_audio(path: str | Path, *, name: str | None = None) -> AudioSource:
         subtype=subtype,
         channel_mask=wave_header.channel_mask if wave_header else None,
     )
-    return FileSource(path, name, audio_format, mp3_extent=extent)
+    return FileSource(path, name, audio_format, mp3_frames)
 
 
 def _pcm_start(path: Path, audio_format: AudioFormat) -> int | None:
-    """Return where the samples start in a WAVE file that `wave.read_pcm` can take, else None."""
-    if audio_format.subtype not in ("PCM_16", "PCM_24"):
-        return None
-    header = completeness.read_wave_header(path)
+    """Return the byte at which the samples start in a WAVE file that `wave.read_pcm` can take, else None."""
+    header = wave.read_header(path) if audio_format.subtype in ("PCM_16", "PCM_24") else None
     if header is None or header.data_bytes is None:
         return None
     frame_bytes = audio_format.channels * wave.SAMPLE_BYTES[audio_format.subtype]
@@ -167,7 +160,7 @@ def _translated(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """Open by file descriptor: given a name, libsndfile and soundfile would believe its extension."""
+    """Open by file descriptor: given a name, libsndfile and soundfile would believe its suffix."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
         with sf.SoundFile(descriptor, closefd=False) as file:

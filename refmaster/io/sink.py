@@ -8,17 +8,16 @@
                 sink.write(block)
         making.commit()
 
-Integers are made by `refmaster.dsp.dither.Quantiser`: libsndfile would floor where it should round.
+Integers are made by `refmaster.dsp.dither.Quantiser`: libsndfile would floor where it should round. WAVE
+files are written by `refmaster.io.wave`, all others by libsndfile.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import shutil
-import struct
 import tempfile
-import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -31,22 +30,10 @@ from refmaster._types import Block
 from refmaster.dsp.blocks import Reblocker
 from refmaster.dsp.dither import Quantiser
 from refmaster.errors import AudioError, OutputError
-from refmaster.io import wave
-from refmaster.io.atomic import AtomicFile, atomic_destination, check_destination, output_error, write_text
-from refmaster.io.formats import OutputFormat, output_format_for
+from refmaster.io import chunks, wave
+from refmaster.io.atomic import output_error
+from refmaster.io.formats import OutputFormat
 from refmaster.io.open import open_audio
-
-__all__ = [
-    "AtomicFile",
-    "AudioSink",
-    "FileDigest",
-    "OutputFormat",
-    "atomic_destination",
-    "check_destination",
-    "output_format_for",
-    "sha256_of",
-    "write_text",
-]
 
 MP3_KBPS = 320
 VORBIS_QUALITY = 0.8
@@ -56,7 +43,6 @@ OPUS_KBPS_PER_CHANNEL = 128
 _WRITE_FRAMES = 65536
 """libsndfile crashes when Vorbis gets a whole track in one call."""
 _SPARE_BYTES = 1 << 20
-_DIGEST_BYTES = 1 << 19
 
 
 class _Writer(Protocol):
@@ -70,14 +56,14 @@ class AudioSink:
     Parameters
     ----------
     path : Path
-        Where to write; emptied if it exists.
+        The file to write; emptied if it exists.
     output_format : OutputFormat
-        See `output_format_for`.
+        See `refmaster.io.formats.output_format_for`.
     frames : int, optional
-        How many frames will come, if that is known. A WAV file then gets the smaller header if it can, a disk
-        that is too full is found out at once, and another number is an error.
+        Number of frames to come, if it is known. A short WAV file then gets the smaller header, a disk that
+        is too full is noticed at once, and any other number of frames is an error.
     name : str, optional
-        What messages call the file; the path unless given.
+        The file's name in messages; the path unless given.
 
     Raises
     ------
@@ -100,25 +86,21 @@ class AudioSink:
         self.path = path
         self.format = output_format
         self.name = str(path) if name is None else name
-        self.frames_written = 0
+        self._written = 0
         self._frames = frames
         self._closed = False
         bits = output_format.integer_bits
         seed = output_format.dither_seed if output_format.dither and bits is not None and bits < 32 else None
         self._quantiser = None if bits is None else Quantiser(bits, seed=seed)
-        # What a lossy encoder makes of a signal depends on the pieces it gets.
+        # a lossy encoder's result depends on the pieces it gets
         self._reblocker: Reblocker[Any] | None = Reblocker(_WRITE_FRAMES) if output_format.lossy else None
-        try:
+        with self._translated():
             self._writer = self._open_writer()
             self._check_space()
-        except OSError as error:
-            raise output_error(Path(self.name), error) from error
-        except sf.LibsndfileError as error:
-            raise self._failure(error) from error
 
     @property
     def clipped_samples(self) -> int:
-        """Samples that were beyond the range of the integers and were limited to it."""
+        """Number of samples that were beyond the range of the integers and were limited to it."""
         return 0 if self._quantiser is None else self._quantiser.clipped_samples
 
     def write(self, block: Block) -> None:
@@ -143,19 +125,15 @@ class AudioSink:
         if self._closed:
             return
         self._closed = True
-        try:
-            rest = None if self._reblocker is None else self._reblocker.remainder()
-            if rest is not None:
-                self._write_piece(rest)
+        rest = None if self._reblocker is None else self._reblocker.remainder()
+        if rest is not None:
+            self._write_piece(rest)
+        with self._translated():
             self._writer.close()
-            if self._frames is not None and self.frames_written != self._frames:
-                raise ValueError(f"{self._frames} frames were announced, {self.frames_written} written")
+            if self._frames is not None and self._written != self._frames:
+                raise ValueError(f"{self._frames} frames were announced, {self._written} written")
             _make_deterministic(self.path, self.format)
-        except OSError as error:
-            raise output_error(Path(self.name), error) from error
-        except sf.LibsndfileError as error:
-            raise self._failure(error) from error
-        if self.frames_written:
+        if self._written:
             self._check_length()
 
     def __enter__(self) -> Self:
@@ -174,15 +152,7 @@ class AudioSink:
     def _open_writer(self) -> _Writer:
         held = self.format
         if held.container in ("WAV", "WAVEX", "RF64"):
-            return wave.WaveWriter(
-                self.path,
-                container=held.container,
-                subtype=held.subtype,
-                sample_rate_hz=held.sample_rate_hz,
-                channels=held.channels,
-                channel_mask=held.channel_mask,
-                frames=self._frames,
-            )
+            return wave.WaveWriter(self.path, held, frames=self._frames)
         options: dict[str, Any] = {}
         if held.subtype == "MPEG_LAYER_III":
             options = {"bitrate_mode": "CONSTANT", "compression_level": (320 - MP3_KBPS) / 288}
@@ -192,28 +162,17 @@ class AudioSink:
             # libsndfile maps 1..0 to 6 kbit/s in all .. 256 kbit/s a channel
             span = 256 * held.channels - 6
             options = {"compression_level": 1.0 - (OPUS_KBPS_PER_CHANNEL * held.channels - 6) / span}
-        writer: _Writer = sf.SoundFile(
-            self.path,
-            "w",
-            samplerate=held.sample_rate_hz,
-            channels=held.channels,
-            subtype=held.subtype,
-            format=held.container,
-            **options,
+        return sf.SoundFile(
+            self.path, "w", held.sample_rate_hz, held.channels, held.subtype, format=held.container, **options
         )
-        return writer
 
     def _write_piece(self, piece: Block) -> None:
-        try:
+        with self._translated():
             self._writer.write(self._stored(piece))
-        except OSError as error:
-            raise output_error(Path(self.name), error) from error
-        except (sf.LibsndfileError, AssertionError) as error:  # soundfile asserts that all was written
-            raise self._failure(error) from error
-        self.frames_written += len(piece)
+        self._written += len(piece)
 
     def _stored(self, piece: Block) -> NDArray[Any]:
-        """Return the piece in the type that the writer takes for the subtype."""
+        """Return the piece in the type that the writer expects."""
         subtype = self.format.subtype
         if self._quantiser is None:
             if not np.isfinite(piece.sum(dtype=np.float64)):
@@ -254,11 +213,21 @@ class AudioSink:
             found = open_audio(self.path, name=self.name).format.frames
         except AudioError as error:
             raise OutputError(f"{self.name}: not written completely ({error}); is the disk full?") from error
-        if found is not None and found != self.frames_written:
+        if found is not None and found != self._written:
             raise OutputError(
-                f"{self.name}: {self.frames_written} frames were written, but the file holds {found}; "
+                f"{self.name}: {self._written} frames were written, but the file holds {found}; "
                 "is the disk full?"
             )
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn errors of the operating system and of libsndfile into `OutputError`."""
+        try:
+            yield
+        except OSError as error:
+            raise output_error(Path(self.name), error) from error
+        except (sf.LibsndfileError, AssertionError) as error:  # soundfile asserts that all was written
+            raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> OutputError:
         if self.path.exists() and shutil.disk_usage(self.path).free < _SPARE_BYTES:
@@ -270,86 +239,22 @@ class AudioSink:
         )
 
 
-class FileDigest:
-    """The SHA-256 of a file's bytes, taken piece by piece beside other work on the file.
-
-    Raises
-    ------
-    AudioError
-        From each method, if the file cannot be read.
-    """
-
-    def __init__(self, path: str | Path) -> None:
-        self._path = path
-        self._hash = hashlib.sha256()
-        self._at = 0
-
-    def advance(self, size: int = _DIGEST_BYTES) -> bool:
-        """Take the next bytes; False at the end of the file."""
-        try:
-            with Path(self._path).open("rb", buffering=0) as file:
-                file.seek(self._at)
-                piece = file.read(size)
-        except OSError as error:
-            raise AudioError(f"{self._path}: cannot be read: {error.strerror or error}") from error
-        self._hash.update(piece)
-        self._at += len(piece)
-        return len(piece) > 0
-
-    def sha256(self) -> str:
-        """Take what is left and return the digest in hexadecimal."""
-        while self.advance():
-            pass
-        return self._hash.hexdigest()
-
-
-def sha256_of(path: str | Path) -> str:
-    """Return the SHA-256 of a file's bytes in hexadecimal; see `FileDigest`."""
-    return FileDigest(path).sha256()
-
-
 def _make_deterministic(path: Path, output_format: OutputFormat) -> None:
-    """Remove what libsndfile takes from the clock: PEAK time stamps in AIFF, serial numbers in Ogg."""
-    if output_format.container == "AIFF" and output_format.subtype in ("FLOAT", "DOUBLE"):
-        with path.open("r+b") as file:
-            at = 12
-            while len(chunk := _read_at(file, at, 8)) == 8:
-                if chunk[:4] == b"PEAK":
-                    file.seek(at + 12)  # after the version
+    """Remove what libsndfile takes from the clock: time stamps in AIFF, serial numbers in Ogg."""
+    if output_format.container == "AIFF":
+        for chunk in chunks.walk(path):
+            if chunk.identifier == b"PEAK":
+                with path.open("r+b") as file:
+                    file.seek(chunk.start + 4)  # after the version
                     file.write(bytes(4))
-                    return
-                at += 8 + (size := struct.unpack(">I", chunk[4:])[0]) + size % 2
     elif output_format.container == "OGG":
-        _set_ogg_serial(path, 1)
+        from mutagen import ogg
 
-
-def _read_at(file: Any, at: int, size: int) -> bytes:
-    file.seek(at)
-    data: bytes = file.read(size)
-    return data
-
-
-_REVERSED_BITS = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
-
-
-def _set_ogg_serial(path: Path, serial: int) -> None:
-    """Give the only stream of an Ogg file another serial number, page by page, with new checksums."""
-    with path.open("r+b") as file:
-        at = 0
-        while len(head := _read_at(file, at, 27)) == 27 and head[:4] == b"OggS":
-            table = file.read(head[26])
-            body = file.read(sum(table))
-            page = bytearray(head + table + body)
-            struct.pack_into("<II", page, 14, serial, struct.unpack_from("<I", page, 18)[0])
-            page[22:26] = bytes(4)
-            struct.pack_into("<I", page, 22, _ogg_crc(page))
-            file.seek(at)
-            file.write(page[:26])
-            at += len(page)
-
-
-def _ogg_crc(page: bytes | bytearray) -> int:
-    """Return Ogg's CRC-32: the usual polynomial, but bits in order, no inversion (RFC 3533, section 6)."""
-    # zlib's is the reflected one, inverted at both ends
-    reflected = ~zlib.crc32(page.translate(_REVERSED_BITS), 0xFFFFFFFF) & 0xFFFFFFFF
-    return int(f"{reflected:032b}"[::-1], 2)
+        # A page that a full disk has cut is found when the length is checked.
+        with path.open("r+b") as file, contextlib.suppress(EOFError, ogg.error):
+            while True:
+                at = file.tell()
+                page = ogg.OggPage(file)
+                page.serial = 1
+                file.seek(at)
+                file.write(page.write())

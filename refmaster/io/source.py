@@ -1,18 +1,17 @@
-"""Reading audio: files of every kind and arrays, as streams of blocks.
+"""Audio to read: its format, and sources that yield it in blocks.
 
-Conventions: a block has the shape ``(frames, channels)``, its dtype is float32, or float64 where the
-source holds more than float32 can (32-bit integers, doubles); full scale is 1.0. A source can be read
-any number of times, each call of `AudioSource.blocks` starts anew, and memory does not grow with length.
+Conventions: a block has the shape ``(frames, channels)``, its dtype is float32, or float64 where the source
+holds more than float32 can (32-bit integers, doubles); full scale is 1.0. A source can be read any number of
+times, each call of `AudioSource.blocks` starts anew, and memory does not grow with length.
 
-Nothing is repaired in silence. A truncated file, a sample that is not a number or a file without a
-single frame raises `AudioError`. The name's extension is never trusted: libsndfile looks at the
-content first, then ffmpeg, when it is installed.
+A truncated file, a sample that is not a finite number and audio without a single frame raise `AudioError`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -25,10 +24,11 @@ BLOCK_FRAMES = 65536
 MAX_CHANNELS = 64
 """More channels than this mean that an array was passed as (channels, frames)."""
 
-_PCM_BITS = {
+PCM_BITS = {
     "PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32, "FLOAT": 32, "DOUBLE": 64,
     "ALAC_16": 16, "ALAC_20": 20, "ALAC_24": 24, "ALAC_32": 32, "DWVW_12": 12, "DWVW_16": 16, "DWVW_24": 24,
 }  # fmt: skip
+"""Word length of libsndfile's lossless codings, floats included."""
 _LOSSLESS_CODECS = frozenset({"alac", "flac", "wavpack", "ape", "tta", "tak", "mlp", "truehd", "shorten",
                               "mp4als", "wmalossless", "ralf", "s302m"})  # fmt: skip
 _LOSSY_PCM_CODECS = frozenset({"pcm_alaw", "pcm_mulaw", "pcm_vidc"})
@@ -36,7 +36,7 @@ _LOSSY_PCM_CODECS = frozenset({"pcm_alaw", "pcm_mulaw", "pcm_vidc"})
 
 @dataclass(frozen=True, kw_only=True)
 class AudioFormat:
-    """What a source holds and how it is stored.
+    """The format of a recording.
 
     Attributes
     ----------
@@ -72,12 +72,12 @@ class AudioFormat:
             if self.subtype.startswith("pcm_"):
                 return self.subtype in _LOSSY_PCM_CODECS
             return self.subtype not in _LOSSLESS_CODECS
-        return self.subtype not in _PCM_BITS
+        return self.subtype not in PCM_BITS
 
     @property
     def bits(self) -> int | None:
         """Bits per sample; None where the coding has no word length."""
-        return self.decoder_bits if self.container == "FFMPEG" else _PCM_BITS.get(self.subtype)
+        return self.decoder_bits if self.container == "FFMPEG" else PCM_BITS.get(self.subtype)
 
     @property
     def duration_s(self) -> float | None:
@@ -86,16 +86,21 @@ class AudioFormat:
 
 
 class AudioSource(Protocol):
-    """Anything that yields audio in blocks, as often as it is asked."""
+    """A recording that yields its audio in blocks, as often as it is asked."""
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Its name in messages and profiles, which need not be a path."""
+        ...
+
+    @property
+    def path(self) -> Path | None:
+        """The file it is read from; None for arrays."""
         ...
 
     @property
     def format(self) -> AudioFormat:
-        """What it holds."""
+        """Its format."""
         ...
 
     def blocks(self, block_frames: int = BLOCK_FRAMES) -> Iterator[Block]:
@@ -119,7 +124,7 @@ class ArraySource:
     sample_rate_hz : int
         Sample rate in Hz.
     name : str
-        What messages call it.
+        Its name in messages and profiles.
 
     Raises
     ------
@@ -148,6 +153,7 @@ class ArraySource:
         self._samples: Block = array.view()
         self._samples.flags.writeable = False  # the blocks are views: nobody downstream may change the input
         self.name = name
+        self.path = None
         self.format = AudioFormat(
             sample_rate_hz=int(sample_rate_hz),
             channels=array.shape[1],

@@ -11,13 +11,8 @@ CONTAINERS = {
 }  # fmt: skip
 """The container that a written file gets by its suffix."""
 
-LOSSY_CONTAINERS = frozenset({"MP3", "OGG", "OPUS"})
-
 AUDIO_SUFFIXES = frozenset(CONTAINERS) | {".au", ".m4a", ".mp4", ".aac", ".wma", ".wv", ".ape", ".alac"}
 """Files taken from a folder as recordings; a file that is named outright is opened whatever its suffix."""
-
-MIX_SUFFIXES = frozenset(s for s, kind in CONTAINERS.items() if kind not in LOSSY_CONTAINERS) | {".au"}
-"""Files taken from an album's folder as mixes: the lossless ones."""
 
 YAML_SUFFIXES = (".yaml", ".yml")
 

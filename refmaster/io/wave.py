@@ -1,8 +1,8 @@
-"""WAVE files as bytes: a fast reader of PCM data, and a writer of WAV, WAVEX and RF64.
+"""WAVE files as bytes: the header, a fast reader of PCM data, and a writer of WAV, WAVEX and RF64.
 
-libsndfile could do both. It takes 0.36 s of CPU to read four minutes of 24-bit stereo as floats, against
+libsndfile could do all of it. It takes 0.36 s of CPU to read four minutes of 24-bit stereo as floats, against
 0.04 s here; and on writing it stamps the time into float files, lets a file grow past 4 GiB with a wrong
-header, and reports a full disk without its reason. Reading elsewhere, and everything but WAVE, stays with it.
+header, and reports a full disk without its reason. Other codings and other containers are left to it.
 
 Layout: Microsoft/IBM RIFF WAVE; RF64 as in EBU Tech 3306 (ITU-R BS.2088): where the length is not known
 beforehand a JUNK chunk keeps the place of ds64, and turns into it if the file passes 4 GiB.
@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from refmaster.io import chunks
+from refmaster.io.formats import OutputFormat
 
 MAX_RIFF_BYTES = 2**32 - 2**26
 """Largest audio written as plain WAV: 4 GiB less 64 MiB, which leave tags and cover art room behind it."""
@@ -27,6 +29,40 @@ SAMPLE_BYTES = {"PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, 
 _SPEAKERS = {1: 0x4, 2: 0x3, 3: 0x7, 4: 0x33, 5: 0x37, 6: 0x3F, 7: 0x13F, 8: 0x63F}
 _SUBFORMAT_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 _PAIR = np.dtype([("low", "<u4"), ("high", "<u2")])  # two 24-bit samples in six bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaveHeader:
+    """The part of a RIFF or RF64 WAVE header that libsndfile does not tell.
+
+    Attributes
+    ----------
+    data_start : int
+        Byte at which the samples start.
+    data_bytes : int or None
+        Their size; None where the program that wrote the file could not know it.
+    channel_mask : int or None
+        Speaker positions, if the header has them.
+    """
+
+    data_start: int
+    data_bytes: int | None
+    channel_mask: int | None
+
+
+def read_header(path: Path) -> WaveHeader | None:
+    """Read the header of a RIFF or RF64 WAVE file; None for other files."""
+    if chunks.form_of(path) not in ("RIFF", "RF64"):
+        return None
+    mask: int | None = None
+    for chunk in chunks.walk(path):
+        if chunk.identifier == b"data":
+            return WaveHeader(data_start=chunk.start, data_bytes=chunk.size, channel_mask=mask)
+        if chunk.identifier == b"fmt ":
+            body = chunks.read_chunk(path, chunk, 24)
+            if len(body) == 24 and body[:2] == b"\xfe\xff":  # WAVE_FORMAT_EXTENSIBLE
+                mask = int.from_bytes(body[20:], "little")
+    return None
 
 
 def read_pcm(
@@ -41,7 +77,7 @@ def read_pcm(
     start : int
         Byte at which the samples start.
     frames, channels, bits : int
-        What is there; bits is 16 or 24.
+        Length, channels and word length; the last is 16 or 24.
     block_frames : int
         Frames per block.
 
@@ -97,40 +133,21 @@ class WaveWriter:
     ----------
     path : Path
         Created, or emptied if it exists.
-    container : str
-        "WAV" (plain header), "WAVEX" (WAVE_FORMAT_EXTENSIBLE) or "RF64". WAV and WAVEX become RF64 when the
-        audio passes `MAX_RIFF_BYTES`.
-    subtype : str
-        A key of `SAMPLE_BYTES`.
-    sample_rate_hz, channels : int
-        Of the audio.
-    channel_mask : int or None
-        Speaker positions for extensible headers; the usual ones for the channel count unless given.
+    output_format : OutputFormat
+        Its container is "WAV" (plain header), "WAVEX" (WAVE_FORMAT_EXTENSIBLE) or "RF64"; the first two
+        become RF64 when the audio passes `MAX_RIFF_BYTES`. Its subtype is a key of `SAMPLE_BYTES`.
     frames : int or None
         Length if it is known: a short file then needs no place for the larger header.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        container: str,
-        subtype: str,
-        sample_rate_hz: int,
-        channels: int,
-        channel_mask: int | None = None,
-        frames: int | None = None,
-    ) -> None:
-        if container not in ("WAV", "WAVEX", "RF64") or subtype not in SAMPLE_BYTES:
-            raise ValueError(f"a WAVE file cannot be {container} with {subtype}")
-        self._container = container
-        self._subtype = subtype
-        self._rate = sample_rate_hz
-        self._channels = channels
-        self._mask = _SPEAKERS.get(channels, 0) if channel_mask is None else channel_mask
-        self._frame_bytes = channels * SAMPLE_BYTES[subtype]
+    def __init__(self, path: Path, output_format: OutputFormat, *, frames: int | None) -> None:
+        if output_format.subtype not in SAMPLE_BYTES:
+            raise ValueError(f"a {output_format.container} file cannot hold {output_format.subtype}")
+        self._format = output_format
+        self._sample_bytes = SAMPLE_BYTES[output_format.subtype]
+        self._frame_bytes = output_format.channels * self._sample_bytes
         large = frames is None or frames * self._frame_bytes > MAX_RIFF_BYTES
-        self._has_room = large or container == "RF64"
+        self._has_room = large or output_format.container == "RF64"
         self._data_bytes = 0
         self._file = path.open("wb", buffering=0)
         self._put(self._header())
@@ -153,17 +170,6 @@ class WaveWriter:
         finally:
             self._file.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self._file.close()
-
     def _put(self, data: bytes | memoryview) -> None:
         view = memoryview(data)
         while len(view):
@@ -172,11 +178,11 @@ class WaveWriter:
     def _header(self) -> bytes:
         body = self._format_chunk()
         frames = self._data_bytes // self._frame_bytes
-        if self._subtype in ("FLOAT", "DOUBLE"):  # every format but PCM needs a fact chunk
+        if self._format.subtype in ("FLOAT", "DOUBLE"):  # every format but PCM needs a fact chunk
             body += struct.pack("<4sII", b"fact", 4, min(frames, 0xFFFFFFFF))
         room = 36 if self._has_room else 0
         total = 4 + room + len(body) + 8 + self._data_bytes + self._data_bytes % 2
-        if self._container == "RF64" or (self._has_room and self._data_bytes > MAX_RIFF_BYTES):
+        if self._format.container == "RF64" or (self._has_room and self._data_bytes > MAX_RIFF_BYTES):
             sizes = struct.pack("<4sIQQQI", b"ds64", 28, total, self._data_bytes, frames, 0)
             head = struct.pack("<4sI4s", b"RF64", 0xFFFFFFFF, b"WAVE") + sizes
             return head + body + struct.pack("<4sI", b"data", 0xFFFFFFFF)
@@ -185,14 +191,15 @@ class WaveWriter:
         return head + body + struct.pack("<4sI", b"data", self._data_bytes)
 
     def _format_chunk(self) -> bytes:
-        bits = 8 * SAMPLE_BYTES[self._subtype]
-        tag = 3 if self._subtype in ("FLOAT", "DOUBLE") else 1
-        common = struct.pack("<HIIHH", self._channels, self._rate, self._rate * self._frame_bytes,
-                             self._frame_bytes, bits)  # fmt: skip
-        if self._container == "WAV":
-            extra = b"" if tag == 1 else b"\0\0"
-            chunk = struct.pack("<H", tag) + common + extra
+        held = self._format
+        bits = 8 * self._sample_bytes
+        tag = 3 if held.subtype in ("FLOAT", "DOUBLE") else 1
+        common = struct.pack("<HIIHH", held.channels, held.sample_rate_hz,
+                             held.sample_rate_hz * self._frame_bytes, self._frame_bytes, bits)  # fmt: skip
+        if held.container == "WAV":
+            chunk = struct.pack("<H", tag) + common + (b"" if tag == 1 else b"\0\0")
         else:
-            extension = struct.pack("<HHI", 22, bits, self._mask) + struct.pack("<H", tag) + _SUBFORMAT_TAIL
+            mask = _SPEAKERS.get(held.channels, 0) if held.channel_mask is None else held.channel_mask
+            extension = struct.pack("<HHIH", 22, bits, mask, tag) + _SUBFORMAT_TAIL
             chunk = struct.pack("<H", 0xFFFE) + common + extension
         return struct.pack("<4sI", b"fmt ", len(chunk)) + chunk

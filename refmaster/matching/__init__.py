@@ -1,1 +1,1 @@
-"""Profile, profile and settings in, curves and numbers out; this room touches no audio."""
+"""Derive plans: profiles and settings in, curves and numbers out; this room touches no audio."""

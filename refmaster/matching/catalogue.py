@@ -7,17 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from refmaster._types import Progress
-from refmaster.errors import AudioError, InputError, SettingsError
-from refmaster.io.open import open_audio
-from refmaster.matching.learn import Track, learn_prior
-from refmaster.matching.prior import Prior
-from refmaster.profile.measure import measure
-from refmaster.profile.model import Profile, is_profile_path, load_profile
+from refmaster.errors import AudioError, SettingsError
+from refmaster.io.recordings import recordings_in
+from refmaster.matching.content_prior import Prior
+from refmaster.matching.learn import Track, fit_prior, match_residuals
+from refmaster.profile.cache import cached_profile
+from refmaster.profile.model import Profile
 
-AUDIO_SUFFIXES = frozenset(
-    {".wav", ".wave", ".bwf", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".caf", ".flac", ".mp3", ".ogg"}
-    | {".oga", ".opus", ".m4a", ".aac", ".wma", ".wv"}
-)
 # Below this rate the treble that is learned does not exist.
 LOWEST_RATE_HZ = 32000
 
@@ -41,61 +37,42 @@ def learn_files(
     -------
     prior : Prior
     notes : list of str
-        What was left out, and why.
+        Which recordings were left out, and why.
 
     Raises
     ------
     InputError
         Nothing, or too little, to learn from.
     SettingsError
-        The CSV is none, or a saved profile is broken.
+        The CSV cannot be read as one, or a saved profile is broken.
     """
     files = recordings_in(paths)
-    names = album_names(files, albums)
+    names = _album_names(files, albums)
     tracks, notes = [], []
     for number, file in enumerate(files):
         if progress is not None:
             progress(f"measuring {file.name}", number, len(files))
         try:
-            profile = load_profile(file) if is_profile_path(file) else measure(open_audio(file))
+            profile = cached_profile(file)
         except AudioError as error:
             notes.append(f"left out: {error}")
             continue
         reason = _unusable(profile)
         if reason:
             notes.append(f"left out: {file}: {reason}")
-            continue
-        tracks.append(Track(profile=profile, album=names[file]))
-    return learn_prior(tracks, progress), notes
-
-
-def recordings_in(paths: Sequence[Path]) -> list[Path]:
-    """Return the recordings that `paths` name, each once, sorted by path."""
-    found: dict[Path, Path] = {}
-    for path in paths:
-        if path.is_dir():
-            inside = [p for p in path.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file()]
-            if not inside:
-                raise InputError(f"{path}: expected recordings in this folder, found none")
-        elif path.is_file():
-            inside = [path]
         else:
-            raise InputError(f"{path}: expected a folder or a recording, found nothing there")
-        for file in inside:
-            if not file.name.startswith("."):
-                found.setdefault(file.resolve(), file)
-    return sorted(found.values())
+            tracks.append(Track(profile=profile, album=names[file]))
+    return fit_prior(tracks, match_residuals(tracks, progress)), notes
 
 
-def album_names(files: Sequence[Path], albums: Path | None) -> dict[Path, str]:
+def _album_names(files: Sequence[Path], albums: Path | None) -> dict[Path, str]:
     """Return each recording's album."""
     if albums is not None:
         listed = _listed_albums(albums)
         return {file: listed.get(file.name) or listed.get(str(file)) or file.name for file in files}
-    folders = {file.resolve().parent for file in files}
-    if len(folders) == 1:
-        return {file: file.name for file in files}
-    return {file: file.resolve().parent.name for file in files}
+    folders = {file: file.resolve().parent for file in files}
+    single = len(set(folders.values())) == 1
+    return {file: file.name if single else folder.name for file, folder in folders.items()}
 
 
 def _listed_albums(path: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Closing the loop: what the written file measures, turned into corrections of its plan.
+"""Correct a plan by the measurements of the file that was written from it.
 
 Each function returns the corrected plan, or None where nothing is worth correcting.
 """
@@ -22,7 +22,7 @@ PEAK_MARGIN_DB = 0.01
 
 
 def corrected_level(plan: MasteringPlan, master: Profile, slope_lu_per_db: float) -> MasteringPlan | None:
-    """Correct the gain by what the written loudness misses (not where a limit keeps it down)."""
+    """Correct the gain by what the written loudness misses, unless a limit keeps it down."""
     target, reached = plan.promise.integrated_lufs, master.levels.integrated_lufs
     if target is None or reached is None or plan.promise.limited_by is not None:
         return None
@@ -48,15 +48,14 @@ def corrected_peak(plan: MasteringPlan, master: Profile) -> MasteringPlan | None
 
 
 def corrected_tone(plan: MasteringPlan, mix: Profile, master: Profile) -> MasteringPlan | None:
-    """Take from the curves what the limiter moved, where it moved the tone worth mentioning."""
+    """Take from the curves what the limiter moved, where it moved the tone noticeably."""
     if not plan.requested.tone or not plan.tone.mid:
         return None
-    frequencies = np.asarray(mix.spectrum.frequencies_hz)
-    count = min(len(frequencies), len(master.spectrum.frequencies_hz))
-    frequencies = frequencies[:count]
-    expected = np.asarray(mix.spectrum.mid_db)[:count] + curve_at(plan.tone.mid, frequencies)
-    reached = np.asarray(master.spectrum.mid_db)[:count]
-    present = energy_mask(frequencies, np.asarray(mix.spectrum.mid_db)[:count])
+    count = min(len(mix.spectrum.frequencies_hz), len(master.spectrum.frequencies_hz))
+    frequencies = np.asarray(mix.spectrum.frequencies_hz[:count])
+    before, reached = np.asarray(mix.spectrum.mid_db[:count]), np.asarray(master.spectrum.mid_db[:count])
+    expected = before + curve_at(plan.tone.mid, frequencies)
+    present = energy_mask(frequencies, before)
     counts = present & judged(frequencies)
     if not counts.any():
         return None

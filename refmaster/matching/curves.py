@@ -6,7 +6,7 @@ import numpy as np
 
 from refmaster._types import Array
 from refmaster.plan import CurvePoint
-from refmaster.profile.model import BANDS_PER_OCTAVE
+from refmaster.profile.bands import BANDS_PER_OCTAVE
 
 POINTS_PER_OCTAVE = 6
 NEGLIGIBLE_DB = 0.01

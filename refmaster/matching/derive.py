@@ -1,4 +1,4 @@
-"""From profiles and settings to a plan: every stage but the level, which needs the audio's peaks."""
+"""Derive a plan from profiles and settings: every stage but the level, which needs the audio's peaks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from refmaster.matching.advice import Advice, advise
 from refmaster.matching.curves import curve_at
 from refmaster.matching.explain import explained_tone
 from refmaster.matching.tone import derive_tone
@@ -24,6 +23,7 @@ from refmaster.plan import (
 from refmaster.profile.model import Profile
 from refmaster.settings.limiter import LimiterSettings
 from refmaster.settings.match import MatchSettings
+from refmaster.units import db_to_power, power_to_db
 from refmaster.version import made_by
 
 MAX_BALANCE_DB = 2.0
@@ -63,8 +63,15 @@ def derive_plan(
     -------
     MasteringPlan
     """
-    tone, advice = _tone_stage(mix, references, settings)
-    limiter = LimiterSettings(ceiling_dbtp=settings.ceiling_dbtp)
+    fits: tuple[float | None, ...] = (None,) * len(references)
+    oddness = fits
+    if references and (settings.tone or settings.side):
+        match = derive_tone(mix, references, settings)
+        tone = explained_tone(match, settings, stereo=mix.source.channels == 2)
+        fits, oddness = match.likely.fits, match.likely.oddness
+    else:
+        why = "tone and width are switched off" if references else "no reference was given"
+        tone = Tone(why=why, phase=settings.phase, mid=(), side=(), regions=())
     target = target_lufs(mix, references, settings)
     return MasteringPlan(
         version=1,
@@ -76,7 +83,16 @@ def derive_plan(
             channels=mix.source.channels,
             frames=mix.source.frames,
         ),
-        references=_reference_records(references, advice),
+        references=tuple(
+            ReferenceRecord(
+                file=profile.source.file,
+                sha256=profile.source.sha256,
+                weight=weight,
+                fit=None if fit is None else round(fit, 1) + 0.0,
+                oddness=None if odd is None else round(odd, 2),
+            )
+            for (profile, weight), fit, odd in zip(references, fits, oddness, strict=True)
+        ),
         requested=settings,
         tone=tone,
         balance=_balance_stage(mix, references, settings, tone),
@@ -84,11 +100,7 @@ def derive_plan(
         limiter=LimiterStage(
             why=f"holds {settings.ceiling_dbtp:g} dBTP; only peaks above it are touched",
             enabled=True,
-            ceiling_dbtp=limiter.ceiling_dbtp,
-            lookahead_ms=limiter.lookahead_ms,
-            hold_ms=limiter.hold_ms,
-            sustain_ms=limiter.sustain_ms,
-            release_ms=limiter.release_ms,
+            **LimiterSettings(ceiling_dbtp=settings.ceiling_dbtp).model_dump(),
         ),
         output=Output(
             sample_rate_hz=sample_rate_hz or mix.source.sample_rate_hz,
@@ -114,35 +126,6 @@ def target_lufs(mix: Profile, references: Sequence[WeightedProfile], settings: M
         return mix.levels.integrated_lufs
     total = sum(weight for _, weight in known)
     return round(sum(lufs * weight for lufs, weight in known) / total, 3)
-
-
-def _tone_stage(
-    mix: Profile, references: Sequence[WeightedProfile], settings: MatchSettings
-) -> tuple[Tone, Advice | None]:
-    if not references or not (settings.tone or settings.side):
-        why = "no reference was given" if not references else "tone and width are switched off"
-        return Tone(why=why, phase=settings.phase, mid=(), side=(), regions=()), None
-    match = derive_tone(mix, list(references), settings)
-    advice = advise(mix, [profile for profile, _ in references], match.wanted)
-    return explained_tone(match, advice, settings, stereo=mix.source.channels == 2), advice
-
-
-def _reference_records(
-    references: Sequence[WeightedProfile], advice: Advice | None
-) -> tuple[ReferenceRecord, ...]:
-    nothing = (None,) * len(references)
-    fits = advice.fits if advice is not None else nothing
-    oddness = advice.oddness if advice is not None else nothing
-    return tuple(
-        ReferenceRecord(
-            file=profile.source.file,
-            sha256=profile.source.sha256,
-            weight=weight,
-            fit=None if fit is None else round(fit, 1) + 0.0,
-            oddness=None if odd is None else round(odd, 2),
-        )
-        for (profile, weight), fit, odd in zip(references, fits, oddness, strict=True)
-    )
 
 
 def _balance_stage(
@@ -173,12 +156,12 @@ def _balance_after(mix: Profile, tone: Tone) -> float:
     both its gains; the gains are taken as broadband, weighted by power.
     """
     frequencies = np.asarray(mix.spectrum.frequencies_hz)
-    mid, side = (10.0 ** (np.asarray(level) / 10.0) for level in (mix.spectrum.mid_db, mix.spectrum.side_db))
-    mid_after = float(np.sum(mid * 10.0 ** (curve_at(tone.mid, frequencies) / 10.0)))
-    side_after = float(np.sum(side * 10.0 ** (curve_at(tone.side, frequencies) / 10.0)))
+    mid, side = db_to_power(np.asarray(mix.spectrum.mid_db)), db_to_power(np.asarray(mix.spectrum.side_db))
+    mid_after = float(np.sum(mid * db_to_power(curve_at(tone.mid, frequencies))))
+    side_after = float(np.sum(side * db_to_power(curve_at(tone.side, frequencies))))
     before, after = float(mid.sum() + side.sum()), mid_after + side_after
-    ratio = 10.0 ** ((mix.stereo.balance_db or 0.0) / 10.0)
+    ratio = db_to_power(mix.stereo.balance_db or 0.0)
     shared = before * (ratio - 1.0) / (ratio + 1.0)
     gains = np.sqrt(mid_after / max(float(mid.sum()), 1e-20) * side_after / max(float(side.sum()), 1e-20))
     shared = float(np.clip(shared * gains, -0.9 * after, 0.9 * after))
-    return float(10.0 * np.log10((after + shared) / (after - shared)))
+    return power_to_db((after + shared) / (after - shared))

@@ -2,8 +2,8 @@
 
 On the dial `evidence` lies at 25, `balanced` at 60, `full` at 100; between the stops curves are mixed in
 proportion. Each leg is cut where it would lead away from the reference, so that the distance never rises
-with the number (along a line it is convex). `evidence` asked by name is not cut: what is likely mastering
-may differ from what the long-term spectra differ by.
+with the number (along a line it is convex). `evidence` asked by name is not cut: the gain that is likely
+mastering may differ from the difference of the long-term spectra. Arrays have shape (bands,), gains are dB.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from refmaster._types import Array, Mask
 from refmaster.settings.match import BALANCED_PERCENT, EVIDENCE_PERCENT
 
 # Share of the remaining broad difference that `balanced` follows: of other music, and where the material is
-# shared, so that the rest is known to be content.
+# shared, so that the rest is known to be content. Set by hand in view of benchmarks/evidence.py: half of the
+# broad difference to another song goes, and with the other half of the same master no EQ is still beaten.
 BALANCED_SHARE, BALANCED_SHARE_NEAR = 0.8, 0.05
+# A promise of the strength, set by hand.
 BALANCED_LIMIT_DB = 6.0
-# Whittaker smoother on third octaves: half amplitude at a period of about 3 octaves.
+# Whittaker smoother on third octaves, set by hand: half amplitude at a period of about 3 octaves.
 BROAD_STIFFNESS = 4.0
 
 
@@ -32,18 +34,18 @@ class Stops:
     full: Array
 
 
-def broad(values: Array, stiffness: float = BROAD_STIFFNESS) -> Array:
-    """Smooth by ``(I + stiffness D'D)^-1``, D the second difference over third octaves."""
+def broad(values: Array) -> Array:
+    """Return values smoothed by ``(I + stiffness D'D)^-1``, D the second difference over third octaves."""
     n = len(values)
     if n < 3:
         return values.copy()
     second = np.diff(np.eye(n), 2, axis=0)
-    return np.asarray(np.linalg.solve(np.eye(n) + stiffness * second.T @ second, values))
+    return np.asarray(np.linalg.solve(np.eye(n) + BROAD_STIFFNESS * second.T @ second, values))
 
 
-def limited(values: Array, limit_db: float = BALANCED_LIMIT_DB) -> Array:
-    """Keep within the limit: hardly touched below half of it, never reaching it."""
-    return np.asarray(values / (1.0 + (np.abs(values) / limit_db) ** 4) ** 0.25)
+def limited(values: Array) -> Array:
+    """Return values kept within `BALANCED_LIMIT_DB`: hardly touched below half of it, never reaching it."""
+    return np.asarray(values / (1.0 + (np.abs(values) / BALANCED_LIMIT_DB) ** 4) ** 0.25)
 
 
 def balanced_curve(

@@ -1,17 +1,14 @@
-"""What a tonal match says of itself in the plan: distances, what is likely mastering, and why, per region."""
+"""The tone stage of a plan and its reasons: distances, what is likely mastering, and why, per region."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from refmaster._types import Array, Mask
-from refmaster.matching.advice import Advice
 from refmaster.matching.curves import tone_points
-from refmaster.matching.features import judged_thirds
-from refmaster.matching.prior import Prior, thirds_hz
-from refmaster.matching.tone import ToneMatch, third_octave_rms_db
-from refmaster.matching.wanted import Wanted
+from refmaster.matching.posterior import LikelyGain
+from refmaster.matching.tone import ToneMatch
 from refmaster.plan import BandEstimate, Region, Tone
+from refmaster.profile.bands import JUDGED_THIRDS, THIRDS_HZ, third_octave_rms_db, thirds_at_bands
 from refmaster.settings.match import FULL_PERCENT, MatchSettings
 
 REGIONS = (
@@ -29,85 +26,74 @@ CLOSE_DB = 0.5
 FOLLOWED_SHARE, LEFT_SHARE = 0.8, 0.3
 
 
-def explained_tone(match: ToneMatch, advice: Advice, settings: MatchSettings, *, stereo: bool) -> Tone:
+def explained_tone(match: ToneMatch, settings: MatchSettings, *, stereo: bool) -> Tone:
     """Return the plan's tone stage: the curves and the reasons.
 
     Parameters
     ----------
     match : ToneMatch
         The curves.
-    advice : Advice
-        Of the references, for their corridor.
     settings : MatchSettings
         What was asked.
     stereo : bool
         Mono has no side curve.
     """
-    hz, known = match.frequencies_hz, match.known
-    distance = third_octave_rms_db(match.difference_db, hz, known)
+    hz, known, likely = match.frequencies_hz, match.known, match.likely.mid
+    distance = third_octave_rms_db(match.difference_db, known)
+    applied = third_octave_rms_db(match.mid_db, known)
+    moved = None if likely is None else third_octave_rms_db(thirds_at_bands(likely.gain_db, hz), known)
+    prior = "shipped" if settings.prior is None else settings.prior
     return Tone(
-        why=_why(match, settings),
+        why=_why(match, settings, distance, moved, applied),
         phase=settings.phase,
         mid=tone_points(hz, match.mid_db),
         side=tone_points(hz, match.side_db) if stereo else (),
         regions=_regions(match, settings),
         distance_db=_rounded(distance),
-        likely_mastering_db=_rounded(_likely_rms_db(match)),
-        applied_db=_rounded(third_octave_rms_db(match.mid_db, hz, known)),
-        prior=_prior_name(match.prior, settings),
-        likely_mid=_estimates(match.wanted),
-        likely_width=_estimates(match.width_wanted) if stereo else (),
+        likely_mastering_db=_rounded(moved),
+        applied_db=_rounded(applied),
+        prior=f"{prior}, {len(match.prior.tracks)} tracks, {match.prior.made_by}",
+        likely_mid=_estimates(likely),
+        likely_width=_estimates(match.likely.width) if stereo else (),
         corridor=tuple(
-            (round(float(f), 1), round(float(low), 1) + 0.0, round(float(high), 1) + 0.0)
-            for f, low, high in zip(advice.frequencies_hz, advice.lowest_db, advice.highest_db, strict=True)
+            (round(hz, 1), round(low, 1) + 0.0, round(high, 1) + 0.0) for hz, low, high in match.corridor
         ),
     )
 
 
-def _why(match: ToneMatch, settings: MatchSettings) -> str:
-    hz, known = match.frequencies_hz, match.known
-    distance = third_octave_rms_db(match.difference_db, hz, known)
+def _why(
+    match: ToneMatch,
+    settings: MatchSettings,
+    distance: float | None,
+    likely: float | None,
+    applied: float | None,
+) -> str:
     if distance is None:
         return "mix and reference share no band with energy: nothing is matched"
     if not settings.tone:
         return f"the reference is {distance:.1f} dB RMS away; tone is switched off"
-    applied = third_octave_rms_db(match.mid_db, hz, known) or 0.0
-    left = third_octave_rms_db(match.difference_db - match.mid_db, hz, known) or 0.0
-    likely = _likely_rms_db(match)
+    left = third_octave_rms_db(match.difference_db - match.mid_db, match.known)
     mastering = (
         "too few bands to tell mastering from song content"
         if likely is None
         else f"a move of {likely:.1f} dB is likely mastering, the rest song content"
     )
+    strength = settings.strength if isinstance(settings.strength, str) else f"{settings.strength:g} %"
     return (
         f"the reference is {distance:.1f} dB RMS away (third octaves, 40 Hz-16 kHz); {mastering}; strength "
-        f"{_strength_name(settings)} applies {applied:.1f} dB and leaves {left:.1f} dB"
+        f"{strength} applies {applied or 0.0:.1f} dB and leaves {left or 0.0:.1f} dB"
     )
 
 
-def _strength_name(settings: MatchSettings) -> str:
-    return settings.strength if isinstance(settings.strength, str) else f"{settings.strength:g} %"
-
-
-def _likely_rms_db(match: ToneMatch) -> float | None:
-    if match.wanted is None:
-        return None
-    return third_octave_rms_db(match.likely_db, match.frequencies_hz, match.known)
-
-
-def _prior_name(prior: Prior, settings: MatchSettings) -> str:
-    name = "shipped" if settings.prior is None else settings.prior
-    return f"{name}, {len(prior.tracks)} tracks, {prior.made_by}"
-
-
-def _estimates(wanted: Wanted | None) -> tuple[BandEstimate, ...]:
-    if wanted is None:
+def _estimates(likely: LikelyGain | None) -> tuple[BandEstimate, ...]:
+    if likely is None:
         return ()
-    spread = np.sqrt(np.maximum(np.diag(wanted.covariance), 0.0))
-    at = np.flatnonzero(wanted.known)
+    spread = np.sqrt(np.maximum(np.diag(likely.covariance), 0.0))
+    rows = zip(THIRDS_HZ, likely.gain_db, spread, likely.known, strict=True)
     return tuple(
-        (round(float(f), 1), round(float(gain), 2) + 0.0, round(float(std), 2))
-        for f, gain, std in zip(thirds_hz()[at], wanted.gain_db[at], spread[at], strict=True)
+        (round(float(hz), 1), round(float(gain), 2) + 0.0, round(float(std), 2))
+        for hz, gain, std, known in rows
+        if known
     )
 
 
@@ -120,66 +106,59 @@ def _regions(match: ToneMatch, settings: MatchSettings) -> tuple[Region, ...]:
             continue
         difference = float(match.difference_db[known].mean()) if known.any() else 0.0
         applied = float(match.mid_db[inside].mean())
-        likely, spread = _region_likely(match.wanted, low, high)
+        likely = _region_likely(match.likely.mid, low, high)
+        known_share = float(known.sum() / inside.sum())
         regions.append(
             Region(
                 name=name,
                 low_hz=low,
                 high_hz=high,
                 difference_db=round(difference, 1) + 0.0,
-                likely_mastering_db=_rounded(likely, 1),
-                uncertainty_db=_rounded(spread, 1),
+                likely_mastering_db=_rounded(likely[0], 1) if likely else None,
+                uncertainty_db=_rounded(likely[1], 1) if likely else None,
                 applied_db=round(applied, 1) + 0.0,
-                why=_region_why(
-                    float(known.sum() / inside.sum()), difference, applied, (likely, spread), settings
-                ),
+                why=_region_why(known_share, difference, applied, likely, settings),
             )
         )
     return tuple(regions)
 
 
-def _region_likely(wanted: Wanted | None, low_hz: float, high_hz: float) -> tuple[float | None, float | None]:
-    """Return the mean of what is likely mastering in a region, and its standard deviation."""
-    if wanted is None:
-        return None, None
-    share = _region_share(wanted.known & judged_thirds(), low_hz, high_hz)
-    if share is None:
-        return None, None
-    variance = float(share @ wanted.covariance @ share)
-    return float(share @ wanted.gain_db), float(np.sqrt(max(variance, 0.0)))
-
-
-def _region_share(counts: Mask, low_hz: float, high_hz: float) -> Array | None:
-    hz = thirds_hz()
-    inside = counts & (hz >= low_hz) & (hz < high_hz)
-    return inside / inside.sum() if inside.any() else None
+def _region_likely(likely: LikelyGain | None, low_hz: float, high_hz: float) -> tuple[float, float] | None:
+    """Return the mean of what is likely mastering in a region and its standard deviation, or None."""
+    if likely is None:
+        return None
+    inside = likely.known & JUDGED_THIRDS & (low_hz <= THIRDS_HZ) & (high_hz > THIRDS_HZ)
+    if not inside.any():
+        return None
+    share = inside / inside.sum()
+    variance = float(share @ likely.covariance @ share)
+    return float(share @ likely.gain_db), float(np.sqrt(max(variance, 0.0)))
 
 
 def _region_why(
     known_share: float,
     difference: float,
     applied: float,
-    likely: tuple[float | None, float | None],
+    likely: tuple[float, float] | None,
     settings: MatchSettings,
 ) -> str:
     if known_share < 0.5:
         return "mix or reference has no energy in much of it: not followed there"
     if not settings.tone:
         return "tone is switched off"
-    bound = min(
-        settings.boost_bound_db(full=settings.percent >= FULL_PERCENT),
-        settings.cut_bound_db(full=settings.percent >= FULL_PERCENT),
-    )
+    full = settings.percent >= FULL_PERCENT
+    bound = min(settings.boost_bound_db(full=full), settings.cut_bound_db(full=full))
     if abs(difference) - abs(applied) > 1.0 and abs(applied) > 0.8 * bound:
         return "held at the largest allowed gain"
     if abs(difference) < CLOSE_DB and abs(applied) < CLOSE_DB:
         return "close to the reference already"
     share = applied / difference if abs(difference) >= CLOSE_DB else 1.0
-    gain, spread = likely
-    estimate = "" if gain is None else f" (likely mastering {gain:+.1f} \N{PLUS-MINUS SIGN} {spread:.1f} dB)"
-    if share >= FOLLOWED_SHARE or settings.percent >= FULL_PERCENT:
+    estimate = ""
+    if likely is not None:
+        estimate = f" (likely mastering {likely[0]:+.1f} \N{PLUS-MINUS SIGN} {likely[1]:.1f} dB)"
+    if share >= FOLLOWED_SHARE or full:
         return f"follows the reference{estimate}"
-    if gain is not None and abs(gain) >= CLOSE_DB and abs(applied) <= abs(gain) + CLOSE_DB:
+    if likely is not None and abs(likely[0]) >= CLOSE_DB and abs(applied) <= abs(likely[0]) + CLOSE_DB:
         return f"likely mastering is followed, the rest is song content{estimate}"
     if share < LEFT_SHARE:
         return f"song content, not followed{estimate}"

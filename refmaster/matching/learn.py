@@ -1,46 +1,48 @@
-"""Learn from finished music how songs differ: the prior that separates mastering from content.
+"""Learn from finished music how songs differ: the prior that tells mastering from song content.
 
 Every half of a song is matched with its other half, and songs with songs, behind random gains such as
 mastering applies; what the match leaves is content. From it come the shape of what is left where the
 material is shared, and how the quality of a match tells its size. The long-term spectra give the covariance
 of other music. Songs of one album count as nearer than others, so tell albums apart.
+
+Arrays have the bands of `LEARNED_THIRDS` as their last axis, in dB. The constants are conventions of the
+fit, set by hand; their effect on held-out music is stated by `benchmarks/choose_matching.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from refmaster._types import Array
+from refmaster._types import Array, Progress
 from refmaster.errors import InputError
-from refmaster.matching.features import Features, features_of
-from refmaster.matching.posterior import match_segments
-from refmaster.matching.prior import (
+from refmaster.matching.content_prior import (
+    LEARNED_HZ,
     LearnedContent,
     LearnedTrack,
     Prior,
-    gain_covariance,
-    learned_bands,
-    learned_frequencies_hz,
     lower_triangle,
+    mid_gain_covariance,
 )
+from refmaster.matching.features import MatchFeatures, ThirdLevels, match_features
+from refmaster.matching.posterior import match_segments
+from refmaster.profile.bands import LEARNED_THIRDS
 from refmaster.profile.model import Profile
 from refmaster.version import made_by
 
 MIN_TRACKS = 6
 ENOUGH_TRACKS = 16
-# Covariances of few songs are noisy: half of each goes to its diagonal.
+# Covariances of few songs are noisy: half of each goes to its diagonal, and a floor is added.
 SHRINK = 0.5
 NEAR_FLOOR, FAR_FLOOR_DB2 = 0.05, 1.0
-# How much each kind of pair counts for what quality says of content.
+# How much each kind of pair counts in the relation of quality to content.
 SHARES = {"same": 0.5, "album": 0.25, "other": 0.25}
 # Of a large collection a fixed random choice of pairs is matched.
 MAX_PAIRS = {"album": 300, "other": 600}
 MIN_HALF_SEGMENTS = 8
-
-_LEARNED = learned_bands()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,7 @@ class Track:
 
 @dataclass(frozen=True, kw_only=True)
 class Residual:
-    """What one match left: `mid_db` and `width_db` (None for mono) have the learned bands."""
+    """The content that one match left, `width_db` being None for mono."""
 
     kind: str
     albums: tuple[str, str]
@@ -62,50 +64,37 @@ class Residual:
     width_db: Array | None
 
 
-def learn_prior(
-    tracks: Sequence[Track], progress: Callable[[str, int, int | None], None] | None = None
-) -> Prior:
-    """Learn a prior.
+def match_residuals(tracks: Sequence[Track], progress: Progress | None = None) -> list[Residual]:
+    """Match the halves and the pairs of the tracks, and return what each match left.
 
     Parameters
     ----------
     tracks : sequence of Track
-        Finished music, measured; 16 are enough, fewer than 6 are refused.
+        Finished music, measured.
     progress : callable, optional
         Called as ``progress(stage, pairs_done, pairs_in_all)``.
-
-    Raises
-    ------
-    InputError
-        Too few tracks that can be used.
     """
-    return fit_prior(tracks, match_residuals(tracks, progress))
-
-
-def match_residuals(
-    tracks: Sequence[Track], progress: Callable[[str, int, int | None], None] | None = None
-) -> list[Residual]:
-    """Match the halves and pairs of the tracks; what is left of each."""
-    features = [features_of(track.profile) for track in tracks]
+    features = [match_features(track.profile) for track in tracks]
     chooser = np.random.default_rng(0)
-    root = np.linalg.cholesky(_gain() + 1e-6 * np.eye(int(_LEARNED.sum())))
-    jobs: list[tuple[str, int, int, Features, Features]] = []
+    gain = mid_gain_covariance(LEARNED_HZ)
+    root = np.linalg.cholesky(gain + 1e-6 * np.eye(len(gain)))
+    jobs: list[tuple[str, int, int, MatchFeatures, MatchFeatures]] = []
     for i, whole in enumerate(features):
-        halves = _halves(whole)
+        halves = halves_of(whole)
         jobs += [("same", i, i, halves[h], halves[1 - h]) for h in (0, 1, 0, 1) if halves]
-    pairs: dict[str, list[tuple[int, int]]] = {"album": [], "other": []}
-    for i, one in enumerate(tracks):
-        for j, other in enumerate(tracks):
-            if i != j:
-                pairs["album" if one.album == other.album else "other"].append((i, j))
-    for kind, found in pairs.items():
+    for kind in ("album", "other"):
+        found = [
+            (i, j)
+            for i, j in itertools.permutations(range(len(tracks)), 2)
+            if (tracks[i].album == tracks[j].album) == (kind == "album")
+        ]
         chosen = np.sort(chooser.permutation(len(found))[: MAX_PAIRS[kind]])
         jobs += [(kind, i, j, features[i], features[j]) for i, j in (found[k] for k in chosen)]
     rows = []
     for number, (kind, i, j, own, its) in enumerate(jobs):
-        gain = root @ chooser.standard_normal(len(root))
-        if len(own.segment_mid_db) and len(its.segment_mid_db):
-            rows.append(_residual(kind, (tracks[i].album, tracks[j].album), own, its, gain))
+        hidden_by = root @ chooser.standard_normal(len(root))
+        if len(own.mid.segments_db) and len(its.mid.segments_db):
+            rows.append(_residual(kind, (tracks[i].album, tracks[j].album), own, its, hidden_by, gain))
         if progress is not None:
             progress("comparing", number + 1, len(jobs))
     return rows
@@ -114,47 +103,57 @@ def match_residuals(
 def fit_prior(
     tracks: Sequence[Track], residuals: Sequence[Residual], *, leave_out: str | None = None
 ) -> Prior:
-    """Return the prior of residuals; `leave_out` names an album that no number may come from."""
+    """Return the prior that tracks and their residuals give.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+        16 are enough, fewer than 6 are refused.
+    residuals : sequence of Residual
+        Of `match_residuals`, of the same tracks.
+    leave_out : str, optional
+        An album that no number may come from.
+
+    Raises
+    ------
+    InputError
+        Too few tracks that can be used.
+    """
     kept = [track for track in tracks if track.album != leave_out]
-    if len(kept) < MIN_TRACKS:
-        raise InputError(
-            f"expected at least {MIN_TRACKS} finished recordings to learn from, found {len(kept)}"
-        )
+    features = [match_features(track.profile) for track in kept]
+    mids = [f.mid.long_term_db[LEARNED_THIRDS] for f in features]
+    widths = [f.width.long_term_db[LEARNED_THIRDS] for f in features if f.width is not None]
+    for kind, found in (("finished", mids), ("stereo", widths)):
+        if len(found) < MIN_TRACKS:
+            raise InputError(
+                f"expected at least {MIN_TRACKS} {kind} recordings to learn from, found {len(found)}"
+            )
     rows = [row for row in residuals if leave_out not in row.albums]
-    features = [features_of(track.profile) for track in kept]
-    mid_levels = [f.mid_db[_LEARNED] for f in features]
-    mid = _fit(rows, [row.mid_db for row in rows], [level - level.mean() for level in mid_levels])
-    stereo = [row for row in rows if row.width_db is not None]
-    widths = [f.width_db[_LEARNED] for f in features if f.width_db is not None]
-    if len(widths) < MIN_TRACKS:
-        raise InputError(
-            f"expected at least {MIN_TRACKS} stereo recordings to learn from, found {len(widths)}"
-        )
-    side = _fit(stereo, [row.width_db for row in stereo if row.width_db is not None], widths)
     return Prior(
         version=1,
         made_by=made_by(),
         segment_s=kept[0].profile.evidence.segment_s,
-        frequencies_hz=tuple(np.round(learned_frequencies_hz(), 2).tolist()),
+        frequencies_hz=tuple(np.round(LEARNED_HZ, 2).tolist()),
         tracks=tuple(
             LearnedTrack(file=t.profile.name, sha256=t.profile.source.sha256, album=t.album) for t in kept
         ),
-        mid=mid,
-        side=side,
+        mid=_fit([(row, row.mid_db) for row in rows], [level - level.mean() for level in mids]),
+        side=_fit([(row, row.width_db) for row in rows if row.width_db is not None], widths),
     )
 
 
-def _fit(rows: Sequence[Residual], left: Sequence[Array], levels: Sequence[Array]) -> LearnedContent:
-    kinds = np.array([row.kind for row in rows])
-    residuals = np.array(left)
+def _fit(rows: Sequence[tuple[Residual, Array]], levels: Sequence[Array]) -> LearnedContent:
+    """Fit content to residuals with what each left, and to long-term levels, one per track."""
+    kinds = np.array([row.kind for row, _ in rows])
     if "same" not in kinds:
         raise InputError(
             "every recording is too short to learn from: expected 12 s of music and more in each"
         )
+    residuals = np.array([left for _, left in rows])
     weights = np.array([SHARES[kind] / np.sum(kinds == kind) for kind in kinds])
     weights /= weights.sum()
     log_rms = 0.5 * np.log(np.maximum(np.mean(residuals**2, axis=1), 1e-6))
-    design = np.column_stack([np.ones(len(rows)), np.log([row.quality_db2 for row in rows])])
+    design = np.column_stack([np.ones(len(rows)), np.log([row.quality_db2 for row, _ in rows])])
     root = np.sqrt(weights)
     fit = np.linalg.lstsq(design * root[:, None], log_rms * root, rcond=None)[0]
     spread = float(np.sqrt(weights @ (log_rms - design @ fit) ** 2))
@@ -172,41 +171,39 @@ def _fit(rows: Sequence[Residual], left: Sequence[Array], levels: Sequence[Array
     )
 
 
-def _residual(kind: str, albums: tuple[str, str], own: Features, its: Features, gain: Array) -> Residual:
-    hidden, reference = own.segment_mid_db[:, _LEARNED], its.segment_mid_db[:, _LEARNED]
-    match = match_segments(hidden - gain, reference, np.zeros(len(gain)), _gain())
-    mid = match.difference(hidden, reference)
+def _residual(
+    kind: str,
+    albums: tuple[str, str],
+    own: MatchFeatures,
+    its: MatchFeatures,
+    hidden_by: Array,
+    gain_covariance: Array,
+) -> Residual:
+    """Hide the mix behind a gain, match it with the reference, and return what differs without the gain."""
+    mix, reference = own.mid.segments_db[:, LEARNED_THIRDS], its.mid.segments_db[:, LEARNED_THIRDS]
+    match = match_segments(mix - hidden_by, reference, np.zeros(len(hidden_by)), gain_covariance)
+    mid = match.difference(mix, reference)
     width = None
-    if own.segment_width_db is not None and its.segment_width_db is not None:
-        width = match.difference(own.segment_width_db[:, _LEARNED], its.segment_width_db[:, _LEARNED])
+    if own.width and its.width and len(own.width.segments_db) and len(its.width.segments_db):
+        width = match.difference(own.width.segments_db, its.width.segments_db)[LEARNED_THIRDS]
     return Residual(
         kind=kind, albums=albums, quality_db2=match.quality_db2, mid_db=mid - mid.mean(), width_db=width
     )
 
 
-def _halves(whole: Features) -> list[Features]:
+def halves_of(whole: MatchFeatures) -> list[MatchFeatures]:
     """Return the first and the second half, as far as their segments go; nothing of a short recording."""
-    count = len(whole.segment_mid_db) // 2
+    count = len(whole.mid.segments_db) // 2
     if count < MIN_HALF_SEGMENTS:
         return []
-    halves = []
-    for part in (slice(0, count), slice(count, None)):
-        width = whole.segment_width_db
-        halves.append(
-            Features(
-                mid_db=whole.mid_db,
-                width_db=whole.width_db,
-                segment_mid_db=whole.segment_mid_db[part],
-                segment_width_db=None if width is None else width[part],
-                mid_present=whole.mid_present,
-                side_present=whole.side_present,
-            )
-        )
-    return halves
 
+    def cut(levels: ThirdLevels, part: slice) -> ThirdLevels:
+        return replace(levels, segments_db=levels.segments_db[part])
 
-def _gain() -> Array:
-    return gain_covariance(learned_frequencies_hz())
+    return [
+        replace(whole, mid=cut(whole.mid, part), width=whole.width and cut(whole.width, part))
+        for part in (slice(0, count), slice(count, None))
+    ]
 
 
 def _shrunk(covariance: Array, floor: float) -> Array:

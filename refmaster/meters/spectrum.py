@@ -26,7 +26,6 @@ LOWEST_LUFS, HIGHEST_LUFS = -70, 10
 GATE_BELOW_MEAN_LU = 20.0
 SEGMENT_S = 0.75  # to the nearest hop: 0.74 s at 44.1 kHz, 0.68 s at 48 kHz
 MAX_SEGMENTS = 512  # 6 minutes; of a longer recording every second (fourth, ...) segment is kept
-_LOWEST_THIRD, _HIGHEST_THIRD = -17, 13  # 20 Hz to 20 kHz, in thirds of an octave from 1 kHz
 _HOPS_AT_ONCE = 8
 
 
@@ -46,9 +45,8 @@ class SpectrumResult:
     segment_s : float
         Length of a segment in seconds.
     segment_mid_power, segment_side_power : ndarray, shape (segments, bands)
-        Mean square in the third-octave bands `third_octave_hz`, for every segment that passes the gates,
-        in order of time; at most `MAX_SEGMENTS`, evenly spaced.
-    third_octave_hz : ndarray, shape (bands,)
+        Mean square in the meter's segment bands, for every segment that passes the gates, in order of
+        time; at most `MAX_SEGMENTS`, evenly spaced.
     """
 
     frequencies_hz: Array
@@ -58,7 +56,6 @@ class SpectrumResult:
     segment_s: float
     segment_mid_power: Array
     segment_side_power: Array | None
-    third_octave_hz: Array
 
 
 class SpectrumMeter:
@@ -68,9 +65,11 @@ class SpectrumMeter:
     ----------
     sample_rate_hz : int
     channels : int
+    segment_edges_hz : ndarray, shape (bands + 1,)
+        Edges of the bands that segments are summed in.
     """
 
-    def __init__(self, sample_rate_hz: int, channels: int) -> None:
+    def __init__(self, sample_rate_hz: int, channels: int, segment_edges_hz: Array) -> None:
         self.frame = frame_length(sample_rate_hz)
         self._hop = self.frame // 2
         self._channels = channels
@@ -85,9 +84,9 @@ class SpectrumMeter:
         weighting = k_weighting_power_gain(self.frequencies_hz, sample_rate_hz)
         # A mean over both channels' squares is twice the mean of mid's and side's.
         loudness_weight = weighting * self._scale * (2.0 if self._stereo else channels)
-        self.third_octave_hz = third_octave_centers_hz(sample_rate_hz)
         self._loudness_weight = loudness_weight.astype(np.float32)
-        self._bands = _BandSums(self.frequencies_hz, third_octave_edges_hz(sample_rate_hz), self._scale[1])
+        self._segment_bands = len(segment_edges_hz) - 1
+        self._bands = _BandSums(self.frequencies_hz, segment_edges_hz, self._scale[1])
         classes = HIGHEST_LUFS - LOWEST_LUFS
         self._power = np.zeros((classes, 2 if self._stereo else 1, len(self.frequencies_hz)))
         self._count = np.zeros(classes, dtype=np.int64)
@@ -124,7 +123,7 @@ class SpectrumMeter:
         power = self._power[passed].sum(axis=0) * (self._scale / max(count, 1))
         segments = self._segments.power(gate)
         if not len(segments):
-            segments = np.zeros((0, len(self._power[0]), len(self.third_octave_hz)))
+            segments = np.zeros((0, len(self._power[0]), self._segment_bands))
         return SpectrumResult(
             frequencies_hz=self.frequencies_hz,
             mid_power=power[0],
@@ -133,7 +132,6 @@ class SpectrumMeter:
             segment_s=self._segments.length_s,
             segment_mid_power=segments[:, 0],
             segment_side_power=segments[:, 1] if self._stereo else None,
-            third_octave_hz=self.third_octave_hz,
         )
 
     def _take(self, piece: NDArray[np.float32]) -> None:
@@ -221,18 +219,6 @@ class _Segments:
         self._sum = None
         self._number += 1
         self._taken = self._counted = 0
-
-
-def third_octave_centers_hz(sample_rate_hz: int) -> Array:
-    """Return the third-octave centres in Hz that fit below 0.49 of the sample rate, ``1000 * 2**(k/3)``."""
-    centers: Array = 1000.0 * 2.0 ** (np.arange(_LOWEST_THIRD, _HIGHEST_THIRD + 1) / 3)
-    return centers[centers * 2.0 ** (1 / 6) < 0.49 * sample_rate_hz]
-
-
-def third_octave_edges_hz(sample_rate_hz: int) -> Array:
-    """Return the edges of those bands in Hz, one more than there are bands."""
-    centers = third_octave_centers_hz(sample_rate_hz)
-    return np.append(centers * 2.0 ** (-1 / 6), centers[-1:] * 2.0 ** (1 / 6))
 
 
 def frame_length(sample_rate_hz: int) -> int:

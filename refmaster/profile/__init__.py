@@ -1,1 +1,1 @@
-"""What a recording measures: the model, how it is measured, and where it is kept."""
+"""Profiles of recordings: the model, its bands, how it is measured, and where it is kept."""

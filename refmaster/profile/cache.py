@@ -1,7 +1,7 @@
 """Profiles kept by the content of the file, so that the same recording is measured once.
 
 An entry is found by the file's SHA-256 and by a digest of the code that measures, so neither a changed file
-nor a changed meter meets an old profile. The folder is bounded: what was not used for longest goes first.
+nor a changed meter meets an old profile. The folder is bounded: the entries unused for longest go first.
 Several processes may use it at once: entries appear complete or not at all, and of two that want the same
 new entry one measures while the other waits. Whatever is wrong with the folder (full, not writable,
 damaged), the profile is measured as if there were none.
@@ -11,22 +11,17 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import os
 import secrets
-import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 from refmaster._types import Progress
 from refmaster.errors import AudioError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from refmaster.io.suffixes import is_yaml
+from refmaster.profile.code_digest import measuring_digest
 
 if TYPE_CHECKING:
     from refmaster.profile.model import Profile
@@ -35,10 +30,8 @@ MAX_BYTES = 512 * 1024 * 1024
 WAIT_S = 600.0  # for another process that measures the same file; then measure it all the same
 _LOCKS = 1024
 _IN_MEMORY = 16
-_MEASURING = ("io/*.py", "profile/*.py", "units.py", "meters/*.py", "dsp/*.py")
 
-K = TypeVar("K")
-V = TypeVar("V")
+_memory: OrderedDict[str, Profile] = OrderedDict()  # the one used last comes last
 
 
 def default_folder() -> Path:
@@ -46,8 +39,9 @@ def default_folder() -> Path:
     named = os.environ.get("REFMASTER_CACHE")
     if named:
         return Path(named)
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    return (Path(base) if base else Path.home() / ".cache") / "refmaster" / "profiles"
+    from platformdirs import user_cache_path
+
+    return user_cache_path("refmaster", appauthor=False) / "profiles"
 
 
 def cached_profile(
@@ -77,11 +71,11 @@ def cached_profile(
     """
     path = Path(path)
     key = f"{content_sha256(path)}-{measuring_digest()}{path.suffix.lower()}"
-    profile = _memory.get(key)
-    if profile is None:
-        profile = _from_folder(folder or default_folder(), key, path, progress, stage)
-        _memory.put(key, profile)
-    if profile.source.file == str(path) or path.suffix.lower() in (".yaml", ".yml"):
+    profile = _memory.pop(key, None) or _from_folder(folder or default_folder(), key, path, progress, stage)
+    _memory[key] = profile
+    if len(_memory) > _IN_MEMORY:
+        _memory.popitem(last=False)
+    if is_yaml(path) or profile.source.file == str(path):
         return profile
     return profile.model_copy(update={"source": profile.source.model_copy(update={"file": str(path)})})
 
@@ -94,73 +88,56 @@ def content_sha256(path: Path) -> str:
     AudioError
         The file cannot be read.
     """
-    from refmaster.io.sink import sha256_of
-
     try:
         found = path.stat()
     except OSError as error:
         raise AudioError(f"{path}: cannot be read: {error.strerror or error}") from error
-    seen = (str(path.absolute()), found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
-    digest = _hashes.get(seen)
-    if digest is None:
-        digest = sha256_of(path)
-        _hashes.put(seen, digest)
-    return digest
+    return _sha256(path.absolute(), (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino))
 
 
-@functools.cache
-def measuring_digest() -> str:
-    """Return a digest of the code that decides what a profile holds."""
-    digest = hashlib.sha256()
-    home = Path(__file__).parents[1]
-    for pattern in _MEASURING:
-        for file in sorted(home.glob(pattern)):
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+def trim(folder: Path, max_bytes: int = MAX_BYTES) -> None:
+    """Remove the entries unused for longest until the folder holds at most `max_bytes`."""
+    entries = []
+    with contextlib.suppress(OSError):
+        for file in os.scandir(folder):
+            with contextlib.suppress(OSError):
+                if file.is_file() and file.name.endswith((".json", ".part")):
+                    found = file.stat()
+                    entries.append((found.st_mtime_ns, found.st_size, file.path))
+    total = sum(size for _, size, _ in entries)
+    for _, size, name in sorted(entries):
+        if total <= max_bytes:
+            return
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        total -= size
 
 
-class _Recent(Generic[K, V]):
-    """The few values used last."""
+@functools.lru_cache(4096)
+def _sha256(path: Path, _facts: tuple[int, ...]) -> str:
+    from refmaster.io.digest import sha256_of
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._held: OrderedDict[K, V] = OrderedDict()
-
-    def get(self, key: K) -> V | None:
-        if key not in self._held:
-            return None
-        self._held.move_to_end(key)
-        return self._held[key]
-
-    def put(self, key: K, value: V) -> None:
-        self._held[key] = value
-        while len(self._held) > self._limit:
-            self._held.popitem(last=False)
-
-
-_memory: _Recent[str, Profile] = _Recent(_IN_MEMORY)
-_hashes: _Recent[tuple[str, int, int, int, int], str] = _Recent(4096)
+    return sha256_of(path)
 
 
 def _from_folder(folder: Path, key: str, path: Path, progress: Progress | None, stage: str) -> Profile:
     entry = folder / f"{key}.json"
     profile = _load(entry)
-    if profile is not None:
-        return profile
-    with _one_at_a_time(folder, key, entry):
-        profile = _load(entry)
-        if profile is None:
-            profile = _measured(path, progress, stage)
-            _store(entry, profile)
+    if profile is None:
+        with _one_at_a_time(entry):
+            profile = _load(entry)
+            if profile is None:
+                profile = _measured(path, progress, stage)
+                _store(entry, profile)
     return profile
 
 
 def _measured(path: Path, progress: Progress | None, stage: str) -> Profile:
     from refmaster.io.open import open_audio
     from refmaster.profile.measure import measure
-    from refmaster.profile.model import is_profile_path, load_profile
+    from refmaster.profile.model import load_profile
 
-    if is_profile_path(path):
+    if is_yaml(path):
         return load_profile(path)
     profile = measure(open_audio(path), progress=progress, stage=stage, identify=False)
     facts = profile.source.model_copy(update={"sha256": content_sha256(path)})
@@ -194,50 +171,17 @@ def _store(entry: Path, profile: Profile) -> None:
         trim(entry.parent)
 
 
-def trim(folder: Path, max_bytes: int = MAX_BYTES) -> None:
-    """Remove the entries that were not used for longest until the folder holds at most `max_bytes`."""
-    entries = []
-    with contextlib.suppress(OSError):
-        for file in os.scandir(folder):
-            with contextlib.suppress(OSError):
-                if file.is_file() and file.name.endswith((".json", ".part")):
-                    found = file.stat()
-                    entries.append((found.st_mtime_ns, found.st_size, file.path))
-    total = sum(size for _, size, _ in entries)
-    for _, size, name in sorted(entries):
-        if total <= max_bytes:
-            return
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        total -= size
-
-
 @contextlib.contextmanager
-def _one_at_a_time(folder: Path, key: str, entry: Path) -> Iterator[None]:
+def _one_at_a_time(entry: Path) -> Iterator[None]:
     """Let one process measure while others wait for its entry; the lock of a killed process is gone."""
-    descriptor = None
-    if fcntl is not None:
-        with contextlib.suppress(OSError):
-            (folder / "locks").mkdir(parents=True, exist_ok=True)
-            name = folder / "locks" / f"{int(key[:8], 16) % _LOCKS:04d}"
-            descriptor = os.open(name, os.O_RDWR | os.O_CREAT, 0o666)
-    if descriptor is None:
-        with contextlib.suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-        yield
-        return
+    from filelock import FileLock
+
+    place = entry.parent / "locks" / f"{int(entry.name[:8], 16) % _LOCKS:04d}"
+    lock = FileLock(place, timeout=WAIT_S, poll_interval=0.02)
+    with contextlib.suppress(OSError):  # no place for a lock, or waited long enough: measure all the same
+        place.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(cancel_check=entry.exists)
     try:
-        until = time.monotonic() + WAIT_S
-        while not _locked(descriptor) and time.monotonic() < until and not entry.exists():
-            time.sleep(0.02)
         yield
     finally:
-        os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+        lock.release()

@@ -7,31 +7,30 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from refmaster._types import Block, Progress
+from refmaster._types import Array, Block, Progress
 from refmaster.dsp.interpolation import LONG_FILTER_NAME
 from refmaster.io.source import AudioSource
 from refmaster.meters.loudness import LoudnessMeter, LoudnessResult
 from refmaster.meters.spectrum import SpectrumMeter, SpectrumResult, band_power
 from refmaster.meters.stereo import StereoMeter, StereoResult
 from refmaster.meters.true_peak import TruePeakMeter, TruePeakResult, plr_db, psr_db
+from refmaster.profile.bands import BANDS_PER_OCTAVE, band_centers_hz, band_edges_hz, third_centers_hz
 from refmaster.profile.model import (
-    BANDS_PER_OCTAVE,
     FLOOR_DB,
     BandSpectrum,
-    Evidence,
     Levels,
     Profile,
+    SegmentLevels,
     SourceFacts,
     StereoFacts,
     TimeSeries,
-    band_centers_hz,
 )
 from refmaster.threads import feed
 from refmaster.units import power_to_db
 from refmaster.version import made_by
 
 if TYPE_CHECKING:
-    from refmaster.io.sink import FileDigest
+    from refmaster.io.digest import FileDigest
 
 DECIMALS = 3
 
@@ -68,7 +67,8 @@ def measure(
     rate, channels = source.format.sample_rate_hz, source.format.channels
     loudness = LoudnessMeter(rate, channels)
     peak = TruePeakMeter(rate, channels)
-    spectrum = SpectrumMeter(rate, channels)
+    thirds = third_centers_hz(rate)
+    spectrum = SpectrumMeter(rate, channels, band_edges_hz(thirds, 3))
     stereo = StereoMeter(channels)
     digest = _digest(source) if identify else None
     frames = 0
@@ -102,7 +102,7 @@ def measure(
             dc=tuple(round(v, 7) for v in image.dc),
         ),
         spectrum=_band_spectrum(tone, rate),
-        evidence=_evidence(tone),
+        evidence=_segment_levels(tone, thirds),
         series=TimeSeries(
             hop_s=0.1,
             momentary_lufs=_series(heard.momentary_lufs, 2),
@@ -112,10 +112,9 @@ def measure(
 
 
 def _digest(source: AudioSource) -> FileDigest | None:
-    from refmaster.io.sink import FileDigest
+    from refmaster.io.digest import FileDigest
 
-    path = getattr(source, "path", None)
-    return None if path is None else FileDigest(path)
+    return None if source.path is None else FileDigest(source.path)
 
 
 def _source_facts(source: AudioSource, frames: int, digest: FileDigest | None) -> SourceFacts:
@@ -155,8 +154,7 @@ def _levels(heard: LoudnessResult, peak: TruePeakResult, image: StereoResult) ->
 
 def _band_spectrum(tone: SpectrumResult, sample_rate_hz: int) -> BandSpectrum:
     centers = band_centers_hz(sample_rate_hz)
-    half = 2.0 ** (0.5 / BANDS_PER_OCTAVE)
-    edges = np.concatenate([centers / half, centers[-1:] * half])
+    edges = band_edges_hz(centers, BANDS_PER_OCTAVE)
     return BandSpectrum(
         frequencies_hz=tuple(float(f) for f in np.round(centers, 3)),
         mid_db=_series(power_to_db(band_power(tone.frequencies_hz, tone.mid_power, edges)), DECIMALS),
@@ -167,16 +165,16 @@ def _band_spectrum(tone: SpectrumResult, sample_rate_hz: int) -> BandSpectrum:
     )
 
 
-def _evidence(tone: SpectrumResult) -> Evidence:
+def _segment_levels(tone: SpectrumResult, thirds_hz: Array) -> SegmentLevels:
     mid = np.maximum(power_to_db(tone.segment_mid_power), FLOOR_DB)
     side = (
         None
         if tone.segment_side_power is None
         else np.maximum(power_to_db(tone.segment_side_power), FLOOR_DB)
     )
-    return Evidence(
+    return SegmentLevels(
         segment_s=round(tone.segment_s, 3),
-        frequencies_hz=tuple(float(f) for f in np.round(tone.third_octave_hz, 1)),
+        frequencies_hz=tuple(float(f) for f in np.round(thirds_hz, 1)),
         mid_std_db=_series(mid.std(axis=0), 2) if len(mid) else (),
         side_std_db=_series(side.std(axis=0), 2) if side is not None and len(side) else (),
         segment_mid_db=tuple(_series(row, 1) for row in mid),

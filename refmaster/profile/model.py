@@ -1,11 +1,11 @@
-"""A profile: what one recording measures, with the evidence behind it.
+"""A profile: the measurements of one recording, whole and segment by segment.
 
 A profile is data. It holds no audio, can be saved as YAML and stands wherever a reference file can. Values
 are rounded when they are measured (levels to 0.001 dB), so that a saved profile and a fresh one are the
 same and lead to the same plan. Levels that do not exist (silence, a recording that is too short) are None
 in single values and `FLOOR_DB` in series and spectra.
 
-Spectra are band powers in bands of 1/24 octave around ``1000 * 2**(k/24)`` Hz, in dB, scaled so that a
+Spectra are band powers in the bands of 1/24 octave of `bands.BANDS_HZ`, in dB, scaled so that a
 full-scale sine reads -3.01 dB; mid is (L+R)/2, side is (L-R)/2, and a mono recording is all mid.
 """
 
@@ -14,32 +14,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from refmaster.io.suffixes import is_yaml
 from refmaster.settings.document import read_document
 from refmaster.settings.emit import emit_model
 from refmaster.settings.model import Model, validate_document
 
 FLOOR_DB = -200.0
 SILENT_BELOW_DB = -110.0
-BANDS_PER_OCTAVE = 24
-_LOWEST_BAND, _HIGHEST_BAND = -135, 104  # 20.3 Hz to 20.16 kHz
-PROFILE_SUFFIXES = (".yaml", ".yml")
 
 Series = tuple[float, ...]
 
 
-def band_centers_hz(sample_rate_hz: int) -> NDArray[np.float64]:
-    """Return the band centres in Hz that fit below 0.49 of the sample rate, shape (bands,)."""
-    k = np.arange(_LOWEST_BAND, _HIGHEST_BAND + 1)
-    centers = 1000.0 * 2.0 ** (k / BANDS_PER_OCTAVE)
-    return centers[centers * 2 ** (0.5 / BANDS_PER_OCTAVE) < 0.49 * sample_rate_hz]
-
-
 class SourceFacts(Model):
-    """What was measured."""
+    """The recording that was measured."""
 
     file: str = Field(description="path as given")
     sha256: str | None = Field(description="of the file; null for an array")
@@ -88,7 +77,7 @@ class BandSpectrum(Model):
     frames_passed_share: float = Field(description="share of frames that passed the gate")
 
 
-class Evidence(Model):
+class SegmentLevels(Model):
     """How the spectrum varies within the recording: third-octave levels of its segments.
 
     Segments are gated as the spectrum is and stand in order of time; of a recording beyond 6 minutes every
@@ -112,7 +101,7 @@ class TimeSeries(Model):
 
 
 class Profile(Model):
-    """What one recording measures."""
+    """The measurements of one recording."""
 
     version: int = Field(ge=1, le=1)
     made_by: str
@@ -120,7 +109,7 @@ class Profile(Model):
     levels: Levels
     stereo: StereoFacts
     spectrum: BandSpectrum
-    evidence: Evidence
+    evidence: SegmentLevels
     series: TimeSeries
 
     @property
@@ -129,7 +118,7 @@ class Profile(Model):
         return Path(self.source.file).name
 
     def single_values(self) -> dict[str, Any]:
-        """Return what a profile says in single values, as JSON data: no spectra, no series."""
+        """Return the single values of a profile as JSON data: no spectra, no series."""
         return {
             "source": self.source.model_dump(mode="json"),
             **self.levels.model_dump(mode="json"),
@@ -138,7 +127,7 @@ class Profile(Model):
 
     @property
     def is_silent(self) -> bool:
-        """True where no band from 20 Hz up holds anything: digital silence, or a constant."""
+        """Whether no band from 20 Hz up holds anything: digital silence, or a constant."""
         return max((*self.spectrum.mid_db, *self.spectrum.side_db), default=FLOOR_DB) < SILENT_BELOW_DB
 
 
@@ -159,5 +148,5 @@ def load_profile(path: str | Path) -> Profile:
 
 
 def is_profile_path(path: str | Path) -> bool:
-    """Tell by its suffix whether `path` names a saved profile rather than audio."""
-    return Path(path).suffix.lower() in PROFILE_SUFFIXES
+    """Return whether a path has the suffix of a saved profile rather than of audio."""
+    return is_yaml(path)

@@ -104,7 +104,8 @@ class FileOutlet:
 
     def keep(self, source: AudioSource, master: Profile) -> None:
         """Copy tags and chunks from the mix and move the file into place."""
-        from refmaster.io.metadata.copy import BextLoudness, copy_metadata
+        from refmaster.io.metadata.broadcast import BextLoudness
+        from refmaster.io.metadata.copy import copy_metadata
 
         levels = master.levels
         loudness = BextLoudness(
@@ -114,10 +115,10 @@ class FileOutlet:
             max_momentary_lufs=levels.max_momentary_lufs,
             max_short_term_lufs=levels.max_short_term_lufs,
         )
-        notes = copy_metadata(
-            Path(source.name), self._destination.path, loudness=loudness, name=str(self.path)
-        )
-        self.findings += [info("metadata", note) for note in notes]
+        if source.path is not None:
+            written = self._destination.path
+            notes = copy_metadata(source.path, written, loudness=loudness, name=str(self.path))
+            self.findings += [info("metadata", note) for note in notes]
         self._destination.commit()
 
 

@@ -1,48 +1,55 @@
-"""A master's result as one JSON object and as a table of before, reference and after."""
+"""A master's result as one JSON object and as a table of mix, reference and master."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from refmaster.mastering import MasterResult
 from refmaster.matching.tone import tonal_distance_db
 from refmaster.profile.model import Profile
 
-Getter = Callable[[Profile], float | None]
-
-LEVEL_ROWS: tuple[tuple[str, str, str, Getter], ...] = (
-    ("Integrated loudness", "LUFS", "{:.2f}", lambda p: p.levels.integrated_lufs),
-    ("Maximum short-term", "LUFS", "{:.1f}", lambda p: p.levels.max_short_term_lufs),
-    ("Maximum momentary", "LUFS", "{:.1f}", lambda p: p.levels.max_momentary_lufs),
-    ("Loudness range", "LU", "{:.1f}", lambda p: p.levels.loudness_range_lu),
-    ("True peak", "dBTP", "{:.2f}", lambda p: p.levels.true_peak_dbtp),
-    ("Sample peak", "dBFS", "{:.2f}", lambda p: p.levels.sample_peak_dbfs),
-    ("PLR", "dB", "{:.1f}", lambda p: p.levels.plr_db),
-    ("PSR", "dB", "{:.1f}", lambda p: p.levels.psr_db),
-    ("Crest factor", "dB", "{:.1f}", lambda p: p.levels.crest_factor_db),
-    ("Side to mid", "dB", "{:.1f}", lambda p: p.stereo.side_to_mid_db),
-    ("Correlation", "", "{:.2f}", lambda p: p.stereo.correlation),
-    ("Left over right", "dB", "{:.2f}", lambda p: p.stereo.balance_db),
+# By name: the unit, the format, and the value in a profile.
+LEVELS: dict[str, tuple[str, str, Callable[[Profile], float | None]]] = {
+    "Integrated loudness": ("LUFS", "{:.2f}", lambda p: p.levels.integrated_lufs),
+    "Maximum short-term": ("LUFS", "{:.1f}", lambda p: p.levels.max_short_term_lufs),
+    "Maximum momentary": ("LUFS", "{:.1f}", lambda p: p.levels.max_momentary_lufs),
+    "Loudness range": ("LU", "{:.1f}", lambda p: p.levels.loudness_range_lu),
+    "True peak": ("dBTP", "{:.2f}", lambda p: p.levels.true_peak_dbtp),
+    "Sample peak": ("dBFS", "{:.2f}", lambda p: p.levels.sample_peak_dbfs),
+    "PLR": ("dB", "{:.1f}", lambda p: p.levels.plr_db),
+    "PSR": ("dB", "{:.1f}", lambda p: p.levels.psr_db),
+    "Crest factor": ("dB", "{:.1f}", lambda p: p.levels.crest_factor_db),
+    "Side to mid": ("dB", "{:.1f}", lambda p: p.stereo.side_to_mid_db),
+    "Correlation": ("", "{:.2f}", lambda p: p.stereo.correlation),
+    "Left over right": ("dB", "{:.2f}", lambda p: p.stereo.balance_db),
+}
+SHORT_LEVELS = (
+    "Integrated loudness",
+    "Maximum short-term",
+    "Loudness range",
+    "True peak",
+    "PLR",
+    "Side to mid",
 )
 
 
-def comparison_rows(profiles: Sequence[Profile]) -> list[list[str]]:
-    """Return rows of ``[what, unit, value, value, ...]``, a value for each profile."""
-    return [
-        [what, unit, *(_shown(get(profile), form) for profile in profiles)]
-        for what, unit, form, get in LEVEL_ROWS
-    ]
+def level_rows(profiles: Sequence[Profile | None], names: Iterable[str] = LEVELS) -> list[list[str]]:
+    """Return rows of ``[name, unit, value, value, ...]``, a value for each profile, ``-`` for none."""
+    rows = []
+    for name in names:
+        unit, form, value = LEVELS[name]
+        rows.append([name, unit, *(shown(None if p is None else value(p), form) for p in profiles)])
+    return rows
 
 
 def result_rows(result: MasterResult) -> list[list[str]]:
     """Return the table of a master: mix, first reference and master side by side."""
-    shown = [result.mix, *result.references[:1], result.master]
-    rows = comparison_rows(shown)
-    for number, reference in enumerate(result.references):
-        before, after = tonal_distance_db(result.mix, reference), tonal_distance_db(result.master, reference)
-        name = "Tone to reference" + (f" {number + 1}" if len(result.references) > 1 else "")
-        rows.append([name, "dB RMS", _shown(before, "{:.2f}"), "0", _shown(after, "{:.2f}")])
+    rows = level_rows([result.mix, *result.references[:1], result.master])
+    for number, reference in enumerate(result.references, 1):
+        name = "Tone to reference" + (f" {number}" if len(result.references) > 1 else "")
+        before, after = (tonal_distance_db(p, reference) for p in (result.mix, result.master))
+        rows.append([name, "dB RMS", shown(before), "0", shown(after)])
     return rows
 
 
@@ -66,8 +73,8 @@ def result_json(result: MasterResult) -> dict[str, Any]:
             "after": result.master.single_values(),
             "tone_to_reference_db": [
                 {
-                    "before": _rounded(tonal_distance_db(result.mix, r)),
-                    "after": _rounded(tonal_distance_db(result.master, r)),
+                    "before": rounded(tonal_distance_db(result.mix, r)),
+                    "after": rounded(tonal_distance_db(result.master, r)),
                 }
                 for r in result.references
             ],
@@ -88,9 +95,11 @@ def _activity_json(result: MasterResult) -> dict[str, float] | None:
     }
 
 
-def _shown(value: float | None, form: str) -> str:
+def shown(value: float | None, form: str = "{:.2f}") -> str:
+    """Return a number as text, ``-`` for none."""
     return "-" if value is None else form.format(value + 0.0)
 
 
-def _rounded(value: float | None) -> float | None:
+def rounded(value: float | None) -> float | None:
+    """Return a number as it stands in JSON, to 0.001."""
     return None if value is None else round(value, 3)

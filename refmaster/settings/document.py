@@ -11,9 +11,10 @@ A path of a value is a tuple of keys and indices, ``("tracks", 3, "file")``; lin
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import yaml
 
@@ -155,6 +156,15 @@ def parse_document(text: str, *, name: str) -> Document:
     return document
 
 
+_SCALARS: dict[str, Callable[[str], Any]] = {
+    "str": str,
+    "null": lambda _: None,
+    "bool": lambda text: text.lower() == "true",
+    "int": int,
+    "float": lambda text: float(re.sub(r"\.(inf|nan)$", r"\1", text.lower())),
+}
+
+
 class _Builder:
     """Turns YAML nodes into plain data, noting marks and problems."""
 
@@ -165,56 +175,46 @@ class _Builder:
 
     def build(self, node: yaml.Node, path: KeyPath, open_nodes: frozenset[int]) -> Any:
         self.values += 1
-        place = (node.start_mark.line + 1, node.start_mark.column + 1)
         if id(node) in open_nodes or self.values > MAX_VALUES:
-            problem = Problem(*place, format_key_path(path), "aliases that unfold without end")
-            raise problems_error(self.document.name, [problem])
-        self.document.value_marks.setdefault(path, place)
+            self._note(node, path, "aliases that unfold without end")
+            raise problems_error(self.document.name, self.problems[-1:])
+        self.document.value_marks.setdefault(path, _place(node))
+        inside = open_nodes | {id(node)}
         if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path, open_nodes | {id(node)})
+            return self._mapping(node, path, inside)
         if isinstance(node, yaml.SequenceNode):
-            inside = open_nodes | {id(node)}
             return [self.build(child, (*path, i), inside) for i, child in enumerate(node.value)]
-        return self._scalar(cast(yaml.ScalarNode, node), path)
+        scalar = _SCALARS.get(node.tag.rsplit(":", 1)[-1])
+        if scalar is None:
+            self._note(node, path, f"the tag {node.tag} is not supported")
+            return None
+        return scalar(node.value)
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath, open_nodes: frozenset[int]) -> dict[str, Any]:
         result: dict[str, Any] = {}
         merged: list[yaml.Node] = []
         for key_node, value_node in node.value:
-            place = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+            key = key_node.value
             if key_node.tag.endswith(":merge"):
                 merged.extend(value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node])
-                continue
-            if not isinstance(key_node, yaml.ScalarNode):
-                self.problems.append(Problem(*place, format_key_path(path), "a key must be plain text"))
-                continue
-            key = key_node.value
-            if key in result:
-                self.problems.append(Problem(*place, format_key_path((*path, key)), "this key stands twice"))
-                continue
-            self.document.key_marks[(*path, key)] = place
-            result[key] = self.build(value_node, (*path, key), open_nodes)
+            elif not isinstance(key_node, yaml.ScalarNode):
+                self._note(key_node, path, "a key must be plain text")
+            elif key in result:
+                self._note(key_node, (*path, key), "this key stands twice")
+            else:
+                self.document.key_marks[(*path, key)] = _place(key_node)
+                result[key] = self.build(value_node, (*path, key), open_nodes)
         for source in merged:
             extra = self.build(source, path, open_nodes)
-            if not isinstance(extra, dict):
+            if isinstance(extra, dict):
+                result = {**extra, **result}
+            else:
                 self.problems.append(self.document.problem(path, "<< expects a mapping to merge"))
-                continue
-            result = {**extra, **result}
         return result
 
-    def _scalar(self, node: yaml.ScalarNode, path: KeyPath) -> Any:
-        kind = node.tag.rsplit(":", 1)[-1]
-        text = node.value
-        if kind == "str":
-            return text
-        if kind == "null":
-            return None
-        if kind == "bool":
-            return text.lower() == "true"
-        if kind == "int":
-            return int(text)
-        if kind == "float":
-            return float(re.sub(r"\.(inf|nan)$", r"\1", text.lower()))
-        place = (node.start_mark.line + 1, node.start_mark.column + 1)
-        self.problems.append(Problem(*place, format_key_path(path), f"the tag {node.tag} is not supported"))
-        return None
+    def _note(self, node: yaml.Node, path: KeyPath, message: str) -> None:
+        self.problems.append(Problem(*_place(node), format_key_path(path), message))
+
+
+def _place(node: yaml.Node) -> tuple[int, int]:
+    return node.start_mark.line + 1, node.start_mark.column + 1

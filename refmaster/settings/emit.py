@@ -27,50 +27,49 @@ def emit_model(model: BaseModel, *, header: str = "") -> str:
     header : str
         Comment lines for the top of the file, without ``#``.
     """
-    lines = [f"# {line}".rstrip() for line in header.splitlines()]
-    if lines:
-        lines.append("")
-    _emit_fields(model, 0, lines)
+    head = [f"# {line}".rstrip() for line in header.splitlines()]
+    lines = [*head, "", *_fields(model, 0)] if head else _fields(model, 0)
     return "\n".join(lines) + "\n"
 
 
-def _emit_fields(model: BaseModel, indent: int, lines: list[str], *, comments: bool = True) -> None:
-    pad = "  " * indent
+def _fields(model: BaseModel, indent: int, *, comments: bool = True) -> list[str]:
+    """Return the lines of a model's fields; sections at the top of the file have a blank line before them."""
+    lines: list[str] = []
     for name, info in type(model).model_fields.items():
         value = getattr(model, name)
         comment = f"  # {info.description}" if info.description and comments else ""
-        if indent == 0 and lines and lines[-1] and isinstance(value, BaseModel):
+        below = _below(value, indent + 1)
+        beside = "" if below else f" {_inline(value)}"
+        if indent == 0 and lines and isinstance(value, BaseModel):
             lines.append("")
-        if isinstance(value, BaseModel):
-            lines.append(f"{pad}{name}:{comment}")
-            _emit_fields(value, indent + 1, lines)
-        elif isinstance(value, tuple | list) and value and not _is_flat(value):
-            lines.append(f"{pad}{name}:{comment}")
-            _emit_rows(value, indent + 1, lines)
-        elif isinstance(value, tuple | list) and len(value) > 8:
-            lines.append(f"{pad}{name}:{comment}")
-            lines.extend(_wrapped(value, indent + 1))
-        elif isinstance(value, dict) and value:
-            lines.append(f"{pad}{name}:{comment}")
-            lines.extend(f"{pad}  {_scalar(k)}: {_scalar(v)}" for k, v in value.items())
-        else:
-            lines.append(f"{pad}{name}: {_inline(value)}{comment}")
+        lines += [f"{'  ' * indent}{name}:{beside}{comment}", *below]
+    return lines
 
 
-def _is_flat(values: Any) -> bool:
-    return not any(isinstance(v, tuple | list | dict | BaseModel) for v in values)
-
-
-def _emit_rows(rows: Any, indent: int, lines: list[str]) -> None:
+def _below(value: Any, indent: int) -> list[str]:
+    """Return the lines of a value that stands below its key; none for one that stands beside it."""
     pad = "  " * indent
+    if isinstance(value, BaseModel):
+        return _fields(value, indent)
+    if isinstance(value, dict):
+        return [f"{pad}{_scalar(k)}: {_scalar(v)}" for k, v in value.items()]
+    if not isinstance(value, tuple | list):
+        return []
+    if any(isinstance(v, tuple | list | dict | BaseModel) for v in value):
+        return _rows(value, indent)
+    return _wrapped(value, indent) if len(value) > 8 else []
+
+
+def _rows(rows: Any, indent: int) -> list[str]:
+    pad = "  " * indent
+    lines: list[str] = []
     for number, row in enumerate(rows):
         if isinstance(row, BaseModel):
-            inner: list[str] = []
-            _emit_fields(row, indent + 1, inner, comments=number == 0)
-            inner[0] = f"{pad}- {inner[0].lstrip()}"
-            lines.extend(inner)
+            first, *rest = _fields(row, indent + 1, comments=number == 0)
+            lines += [f"{pad}- {first.lstrip()}", *rest]
         else:
             lines.append(f"{pad}- {_inline(row)}")
+    return lines
 
 
 def _wrapped(values: Any, indent: int) -> list[str]:

@@ -1,14 +1,16 @@
-"""What a person asks of a match: the settings of one master, every default once.
+"""The settings of a match: how far to follow the reference, in which aspects, and how loud.
 
-Levels are dB, LUFS or dBTP, frequencies Hz, as the names say.
+Levels are dB, LUFS or dBTP, frequencies Hz, as the names say. Every range and default stands here once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from refmaster.settings.limiter import DEFAULT_CEILING_DBTP, CeilingDbtp
 from refmaster.settings.model import Model
 
 # `full` promises the reference's balance itself, so its bounds only stop what no recording needs.
@@ -24,11 +26,16 @@ EVIDENCE_PERCENT, BALANCED_PERCENT, FULL_PERCENT = 25.0, 60.0, 100.0
 STRENGTH_PERCENT = {"evidence": EVIDENCE_PERCENT, "balanced": BALANCED_PERCENT, "full": FULL_PERCENT}
 STRENGTH_NAMES = tuple(STRENGTH_PERCENT)
 
-# What the rest of the job honours whichever engine makes the curves; with another engine than refmaster's
-# own nothing else may be asked.
-ENGINE_FREE_FIELDS = ("engine", "loudness", "target_lufs", "ceiling_dbtp", "max_reduction_db")
+EngineName = Literal["refmaster", "matchering"]
+# The settings that an engine honours, where that is not all of them: matchering makes its own curves.
+_HONOURED: dict[str, frozenset[str]] = {
+    "matchering": frozenset({"engine", "loudness", "target_lufs", "ceiling_dbtp", "max_reduction_db"})
+}
 
 Percent = Annotated[float, Field(ge=0.0, le=100.0)]
+TargetLufs = Annotated[float, Field(ge=-60.0, le=-1.0)]
+GainBoundDb = Annotated[float, Field(ge=0.0, le=40.0)]
+Phase = Literal["linear", "minimum"]
 
 
 class MatchSettings(Model):
@@ -41,7 +48,7 @@ class MatchSettings(Model):
     octaves within 40 dB (width 12 dB), and between the two they are mixed.
     """
 
-    engine: Literal["refmaster", "matchering"] = Field(
+    engine: EngineName = Field(
         default="refmaster", description="whose curves: refmaster's, or those that matchering 2.0 makes"
     )
     strength: Percent | Literal["evidence", "balanced", "full"] = Field(
@@ -52,8 +59,8 @@ class MatchSettings(Model):
     )
     low_hz: float = Field(default=25.0, ge=5.0, le=1000.0, description="Hz; no tone change is asked below")
     high_hz: float = Field(default=20000.0, ge=1000.0, le=96000.0, description="Hz; and none above")
-    max_boost_db: float | None = Field(default=None, ge=0.0, le=40.0, description="dB; null: by strength")
-    max_cut_db: float | None = Field(default=None, ge=0.0, le=40.0, description="dB; null: by strength")
+    max_boost_db: GainBoundDb | None = Field(default=None, description="dB; null: by strength")
+    max_cut_db: GainBoundDb | None = Field(default=None, description="dB; null: by strength")
     max_width_db: float | None = Field(
         default=None, ge=0.0, le=24.0, description="dB; most that side moves against mid; null: by strength"
     )
@@ -64,14 +71,16 @@ class MatchSettings(Model):
     side: bool = Field(default=True, description="match the side spectrum (width) against the mid")
     balance: bool = Field(default=True, description="match the left/right balance")
     loudness: bool = Field(default=True, description="match the loudness; false keeps the mix's own")
-    target_lufs: float | None = Field(
-        default=None, ge=-60.0, le=-1.0, description="LUFS; null: the reference's integrated loudness"
+    target_lufs: TargetLufs | None = Field(
+        default=None, description="LUFS; null: the reference's integrated loudness"
     )
-    ceiling_dbtp: float = Field(default=-1.0, ge=-20.0, le=0.0, description="dBTP; the master stays below")
+    ceiling_dbtp: CeilingDbtp = Field(
+        default=DEFAULT_CEILING_DBTP, description="dBTP; the master stays below"
+    )
     max_reduction_db: float = Field(
         default=8.0, ge=0.0, le=30.0, description="dB; the deepest limiting that loudness may cost"
     )
-    phase: Literal["linear", "minimum"] = Field(default="linear", description="of the equalizer")
+    phase: Phase = Field(default="linear", description="of the equalizer")
 
     @model_validator(mode="after")
     def _ordered(self) -> MatchSettings:
@@ -83,18 +92,13 @@ class MatchSettings(Model):
 
     @model_validator(mode="after")
     def _honoured(self) -> MatchSettings:
-        if self.engine == "refmaster":
-            return self
         fields = type(self).model_fields
-        asked = [
-            name
-            for name in fields
-            if name not in ENGINE_FREE_FIELDS and getattr(self, name) != fields[name].default
-        ]
-        if asked:
+        changed = [name for name in fields if getattr(self, name) != fields[name].default]
+        ignored = ignored_by(self.engine, changed)
+        if ignored:
             raise ValueError(
-                f"engine {self.engine} makes its own curves and cannot honour {', '.join(asked)}; drop that, "
-                "or use the engine refmaster"
+                f"engine {self.engine} makes its own curves and cannot honour {', '.join(ignored)}; drop "
+                "that, or use the engine refmaster"
             )
         return self
 
@@ -105,7 +109,7 @@ class MatchSettings(Model):
 
     @property
     def percent(self) -> float:
-        """Where on the dial the strength lies, 0 to 100."""
+        """Strength in percent, 0 to 100."""
         return STRENGTH_PERCENT[self.strength] if isinstance(self.strength, str) else float(self.strength)
 
     @property
@@ -126,6 +130,12 @@ class MatchSettings(Model):
     def width_bound_db(self, *, full: bool) -> float:
         """Return the largest move of side against mid in dB."""
         return _bound(self.max_width_db, FULL_MAX_WIDTH_DB if full else DEFAULT_MAX_WIDTH_DB)
+
+
+def ignored_by(engine: str, names: Iterable[str]) -> list[str]:
+    """Return which of the settings named an engine does not honour."""
+    honoured = _HONOURED.get(engine)
+    return [] if honoured is None else [name for name in names if name not in honoured]
 
 
 def _bound(chosen: float | None, default: float) -> float:

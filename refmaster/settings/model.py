@@ -46,21 +46,20 @@ def validate_document(model: type[M], document: Document) -> M:
         # JSON is the input mode in which strict models still take lists for tuples and text for paths.
         return model.model_validate_json(json.dumps(document.data))
     except ValidationError as error:
-        raise problems_error(document.name, document_problems(model, document, error)) from error
+        problems = [document_problem(model, document, item) for item in error.errors(include_url=False)]
+        raise problems_error(document.name, list(dict.fromkeys(problems))) from error
 
 
-def document_problems(model: type[BaseModel], document: Document, error: ValidationError) -> list[Problem]:
-    """Place every error of a failed validation in its document."""
-    problems = []
-    for item in error.errors(include_url=False):
-        path = _data_path(document.data, item["loc"])
-        unknown = item["type"] == "extra_forbidden"
-        text = _message(item, known_keys(model, path[:-1]) if unknown else [], path)
-        problems.append(document.problem(path, text, at_key=unknown))
-    unique: dict[tuple[int, int, str, str], Problem] = {}
-    for p in problems:
-        unique.setdefault((p.line, p.column, p.key_path, p.message), p)
-    return list(unique.values())
+def document_problem(
+    model: type[BaseModel], document: Document, item: Any, *, within: KeyPath = ()
+) -> Problem:
+    """Place one error of a validation, of the part of the document that stands at `within`."""
+    data = document.data
+    for part in within:
+        data = data[part]
+    path = _data_path(data, item["loc"])
+    at_key = item["type"] == "extra_forbidden"
+    return document.problem((*within, *path), _message(model, item, path), at_key=at_key)
 
 
 def settings_from(model: type[M], values: dict[str, Any], *, names: dict[str, str] | None = None) -> M:
@@ -78,16 +77,13 @@ def settings_from(model: type[M], values: dict[str, Any], *, names: dict[str, st
     except ValidationError as error:
         rows = []
         for item in error.errors(include_url=False):
-            path = tuple(item["loc"])
-            unknown = item["type"] == "extra_forbidden"
-            known = known_keys(model, path[:-1]) if unknown else []
-            head = path[0] if path else ""
-            name = (names or {}).get(str(head), format_key_path(path))
-            rows.append((f"{name}: " if name else "") + _message(item, known, path))
+            path = item["loc"]
+            name = (names or {}).get(str(path[0]) if path else "", format_key_path(path))
+            rows.append((f"{name}: " if name else "") + _message(model, item, path))
         raise SettingsError("\n".join(dict.fromkeys(rows))) from error
 
 
-def _data_path(data: Any, loc: tuple[str | int, ...]) -> KeyPath:
+def _data_path(data: Any, loc: KeyPath) -> KeyPath:
     """Return the part of an error's location that names keys of the data (unions add names of their own)."""
     path: list[str | int] = []
     here = data
@@ -101,9 +97,11 @@ def _data_path(data: Any, loc: tuple[str | int, ...]) -> KeyPath:
     return tuple(path)
 
 
-def _message(item: Any, known: list[str], path: KeyPath) -> str:
+def _message(model: type[BaseModel], item: Any, path: KeyPath) -> str:
+    """Return what is wrong in one error of a validation, and what is expected."""
     kind = item["type"]
     if kind == "extra_forbidden":
+        known = _known_keys(model, path[:-1])
         close = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.6) if path else []
         if close:
             return f'unknown key, did you mean "{close[0]}"?'
@@ -111,49 +109,37 @@ def _message(item: Any, known: list[str], path: KeyPath) -> str:
     if kind == "missing":
         return "this key is required and missing"
     text = str(item["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
-    found = item.get("input")
-    shown = json.dumps(found, default=str)
-    if len(shown) > 60:
-        shown = shown[:57] + "..."
     if kind in ("value_error", "assertion_error"):
         return text
-    return f"expected {text}, found {shown}"
+    found = json.dumps(item.get("input"), default=str)
+    return f"expected {text}, found {found if len(found) <= 60 else found[:57] + '...'}"
 
 
-def known_keys(model: type[BaseModel], path: KeyPath) -> list[str]:
-    """Return the keys that the model at `path` below `model` knows (empty when it cannot be told)."""
-    candidates: list[Any] = [model]
+def _known_keys(model: type[BaseModel], path: KeyPath) -> list[str]:
+    """Return the keys that the model at `path` below `model` knows (empty where it cannot be told)."""
+    kinds: list[Any] = [model]
     for part in path:
-        following: list[Any] = []
-        for candidate in candidates:
-            following.extend(_step(candidate, part))
-        candidates = following
-    keys: list[str] = []
-    for candidate in candidates:
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            keys.extend(f.alias or name for name, f in candidate.model_fields.items())
-    return keys
+        kinds = [below for kind in kinds for below in _kinds_below(kind, part)]
+    return [name for kind in kinds if _is_model(kind) for name in kind.model_fields]
 
 
-def _step(candidate: Any, part: str | int) -> list[Any]:
-    if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-        for name, f in candidate.model_fields.items():
-            if part in (name, f.alias):
-                return _flatten(f.annotation)
-        return []
-    args = typing.get_args(candidate)
-    if args and typing.get_origin(candidate) in (list, tuple):
-        return _flatten(args[0])
-    if args and typing.get_origin(candidate) is dict:
-        return _flatten(args[1])
-    return []
+def _kinds_below(kind: Any, part: str | int) -> list[Any]:
+    """Return the types that a key or an index of a value of type `kind` may have."""
+    if _is_model(kind):
+        return _members(kind.model_fields[part].annotation) if part in kind.model_fields else []
+    inner = {list: 0, tuple: 0, dict: 1}.get(typing.get_origin(kind))
+    return [] if inner is None else _members(typing.get_args(kind)[inner])
 
 
-def _flatten(annotation: Any) -> list[Any]:
+def _members(annotation: Any) -> list[Any]:
     """Return the members of a union, or the annotation alone; Annotated is unwrapped."""
     origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
-        return _flatten(typing.get_args(annotation)[0])
+        return _members(typing.get_args(annotation)[0])
     if origin in (typing.Union, types.UnionType):
-        return [m for a in typing.get_args(annotation) for m in _flatten(a)]
+        return [member for part in typing.get_args(annotation) for member in _members(part)]
     return [annotation]
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

@@ -11,14 +11,31 @@ from pydantic import Field
 
 from refmaster.errors import SettingsError
 from refmaster.settings.document import read_document
+from refmaster.settings.limiter import DEFAULT_CEILING_DBTP, CeilingDbtp
+from refmaster.settings.match import TargetLufs
 from refmaster.settings.model import Model, validate_document
 
 
-class DeliveryTarget(Model):
-    """What one platform or standard asks for."""
+class LevelTarget(Model):
+    """A loudness and a ceiling to reach."""
 
-    integrated_lufs: float | None = Field(description="LUFS; null: none")
-    true_peak_dbtp: float = Field(description="dBTP")
+    integrated_lufs: TargetLufs | None = Field(
+        default=None, description="LUFS; null: the reference's loudness"
+    )
+    true_peak_dbtp: CeilingDbtp = Field(default=DEFAULT_CEILING_DBTP, description="dBTP; masters stay below")
+
+    @property
+    def match_values(self) -> dict[str, float]:
+        """The fields of `MatchSettings` that the target sets."""
+        values = {"ceiling_dbtp": self.true_peak_dbtp}
+        if self.integrated_lufs is not None:
+            values["target_lufs"] = self.integrated_lufs
+        return values
+
+
+class DeliveryTarget(LevelTarget):
+    """The levels that a platform or a standard asks for."""
+
     grade: Literal["official", "standard", "secondary"]
     note: str
 

@@ -3,9 +3,14 @@
 import numpy as np
 import pytest
 
-from refmaster.album.effects import EffectsModel, SongPrior, corrections_db, fit_effects
+from refmaster.album.effect_models import (
+    level_model,
+    shipped_album_prior,
+    tone_engineer_covariance,
+    tone_model,
+)
+from refmaster.album.effects import corrections_db, fit_effects
 from refmaster.album.features import TONE_HZ
-from refmaster.album.prior import level_model, shipped_prior, tone_engineer_covariance, tone_model
 
 DIMS = len(TONE_HZ)
 SPLIT = ["a"] * 6 + ["b"] * 3 + ["c"]
@@ -13,7 +18,7 @@ SPLIT = ["a"] * 6 + ["b"] * 3 + ["c"]
 
 @pytest.fixture(scope="module")
 def model():
-    return tone_model(shipped_prior())
+    return tone_model(shipped_album_prior())
 
 
 def drawn(model, engineers, random, *, scale=0.5):
@@ -133,7 +138,7 @@ def test_few_and_many_engineers_stay_within_bounds(model, rng, count):
 
 def test_a_level_habit_is_told_from_a_quiet_song(rng):
     """Peaks move with a habit and not with a song that is only quieter in its dynamics."""
-    model = level_model(shipped_prior(), "loud_sections")
+    model = level_model(shipped_album_prior(), "loud_sections")
     level = np.array([-12.0, -13.0, -12.5, -18.0, -17.0, -17.5])
     engineers = list("aaabbb")
     left = []
@@ -147,27 +152,18 @@ def test_a_level_habit_is_told_from_a_quiet_song(rng):
 
 
 def test_an_interlude_hardly_counts(rng):
-    model = level_model(shipped_prior(), "loud_sections")
+    model = level_model(shipped_album_prior(), "loud_sections")
     values = np.column_stack([[-12.0, -12.5, -11.5, -12.0, -30.0], [-1.0, -1.1, -0.9, -1.0, -14.0]])
     fit = fit_effects(values, everywhere(values), list("aaabb"), model)
     assert fit.song_weights[4] < 0.3 < fit.song_weights[:3].min()
 
 
-def test_variances_are_reported(rng):
-    """With the engineers' variance left open, an album with large habits says so."""
-    prior = SongPrior(mean=np.zeros(2), covariance=np.eye(2))
-    model = EffectsModel(
-        prior=prior,
-        engineer_covariance=np.eye(2),
-        album_covariance=1e4 * np.eye(2),
-        engineer_scales=(0.01, 1.0, 100.0),
-    )
-    engineers = [name for name in "abcdefgh" for _ in range(4)]
-    songs = rng.standard_normal((32, 2))
-    habits = np.repeat(10.0 * rng.standard_normal((8, 2)), 4, axis=0)
-    small = fit_effects(songs, everywhere(songs), engineers, model)
-    large = fit_effects(songs + habits, everywhere(songs), engineers, model)
-    assert large.engineer_scale > 30.0 > 1.0 > small.engineer_scale
+def test_the_songs_variance_is_reported(model, rng):
+    """An album of songs that differ little says so, and one of songs that differ much."""
+    alike, unlike = (drawn(model, SPLIT, rng, scale=scale)[0] for scale in (0.06, 2.0))
+    fits = [fit_effects(mixes, everywhere(mixes), SPLIT, model) for mixes in (alike, unlike)]
+    assert fits[0].song_scale < 0.2 < 1.0 < fits[1].song_scale
+    assert all(0.0 < fit.song_scale_ln_std < 1.0 for fit in fits)
 
 
 def test_engineer_covariance_is_broad_and_larger_at_the_ends():

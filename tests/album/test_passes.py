@@ -116,7 +116,8 @@ def test_json_and_tables(mastered):
     assert found["album"]["after"]["aes_gain_db"] == pytest.approx(
         -14.0 - max(t["after"]["integrated_lufs"] for t in found["tracks"])
     )
-    assert found["model"]["tone"]["engineer_variance_scale_used"] == 1.0
+    assert found["model"]["tone"]["song_variance_scale"] > 0.0
+    assert [w["engineer"] for w in found["model"]["width"]] == ["ana", "ben"]
     before, after = (
         [abs(e[side]["level_gap_db"]) for e in found["engineers"]] for side in ("before", "after")
     )
@@ -197,6 +198,15 @@ def test_every_bad_input_is_named_at_once(write_album, made_song, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_reference_has_a_place_only_where_the_file_names_it(write_album, tmp_path):
+    path = write_album(SONGS[:2], text="references:\n  - file: none.wav")
+    with pytest.raises(InputError, match=r"album\.yaml:4:11: references\[0\]\.file: .*none\.wav"):
+        master_album(path, tmp_path / "out")
+    with pytest.raises(InputError) as caught:
+        master_album(path, tmp_path / "out", references=[(tmp_path / "gone.wav", 1.0)])
+    assert str(caught.value).startswith(f"{tmp_path / 'gone.wav'}: ")
+
+
 def test_silence_and_surround_are_refused_by_name(write_album, tmp_path):
     path = write_album(SONGS[:3])
     sf.write(tmp_path / "02.wav", np.zeros((44100, 2)), 44100)
@@ -266,6 +276,15 @@ def test_toward_a_reference_by_one_curve(write_album, made_song, tmp_path):
         assert np.std(own) < 0.3 < np.std(list(common.values()))
     reference = measure(open_audio(tmp_path / "ref.wav")).levels.integrated_lufs
     assert result.plan.promise.integrated_lufs == pytest.approx(reference)
+
+
+def test_a_nameless_anchor_holds_for_width_too(write_album, tmp_path):
+    songs = [(1, "ana", {"channels": 1}), (2, "ana", {}), (3, None, {})]
+    path = write_album(songs, text="engineers: {width: true}")
+    path.write_text(path.read_text() + "    anchor: true\n")
+    fit = master_album(path, tmp_path / "out", dry_run=True).moves.width_fit
+    assert fit.engineers == ("ana", "(track 3)")
+    assert fit.offsets_db[1] == 0.0
 
 
 def test_per_track_wishes(write_album, tmp_path):

@@ -24,7 +24,7 @@ from refmaster.album.request import AlbumOutput
 from refmaster.errors import SettingsError
 from refmaster.matching.curves import curve_at, tone_points
 from refmaster.plan import LimiterStage, MixRecord
-from refmaster.profile.model import band_centers_hz
+from refmaster.profile.bands import band_centers_hz
 from refmaster.settings.match import MatchSettings
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from refmaster.album.features import TONE_HZ, features_of
-from refmaster.album.outcome import tone_gaps_db
+from refmaster.album.features import TONE_HZ, loud_sections_lufs, track_features
 from refmaster.album.pooled import pooled_lufs, pooled_profile
+from refmaster.album.result import tone_gaps_db
 from refmaster.io.source import ArraySource
 from refmaster.profile.measure import measure
 
@@ -59,7 +59,7 @@ def test_pooled_profile_has_the_engineers_curves(measured):
 
 
 def test_features(measured):
-    one, quiet, mono = (features_of(p) for p in measured)
+    one, quiet, mono = (track_features(p) for p in measured)
     assert one.tone_present.all()
     assert one.loud_lufs >= one.integrated_lufs
     assert one.max_short_term_lufs >= one.loud_lufs - 0.01
@@ -71,14 +71,20 @@ def test_features(measured):
     assert (rms > 0.1).all()
 
 
+def test_loud_sections_are_gated_at_70_lufs():
+    """The absolute gate of Tech 3342: windows just above -70 LUFS count, those below do not."""
+    assert loud_sections_lufs(np.array([-69.5] * 50 + [-69.2])) == pytest.approx(-69.5)
+    assert loud_sections_lufs(np.array([-70.1] * 50 + [-69.2])) == pytest.approx(-69.2)
+
+
 def test_predicted_level_change_is_what_an_equalizer_does(made_song):
     from scipy.signal import butter, sosfilt, sosfreqz
 
     samples = made_song(1)
-    before = features_of(measure(ArraySource(samples, 44100)))
+    before = track_features(measure(ArraySource(samples, 44100)))
     shelf = butter(1, 800.0, "highpass", fs=44100, output="sos")
     gain = 20 * np.log10(np.abs(sosfreqz(shelf, before.segment_hz, fs=44100)[1]))
-    after = features_of(measure(ArraySource(sosfilt(shelf, samples, axis=0), 44100)))
+    after = track_features(measure(ArraySource(sosfilt(shelf, samples, axis=0), 44100)))
     for anchor in ("loud_sections", "max_short_term", "integrated"):
         moved = after.level_lufs(anchor) - before.level_lufs(anchor)
         assert before.level_change_db(gain, anchor) == pytest.approx(moved, abs=0.3)

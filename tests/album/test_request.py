@@ -85,7 +85,19 @@ def test_options_stand_for_what_the_file_says(loaded):
 
 
 def test_another_engine_is_refused(refused):
-    assert "only refmaster's own engine" in refused(TRACKS + "match: {engine: matchering}\n")[-1]
+    assert refused(TRACKS + "match: {engine: matchering}\n")[-1].startswith(
+        ":5:17: match.engine: an album is"
+    )
+
+
+def test_another_engine_is_refused_as_an_option_too(loaded, tmp_path):
+    (tmp_path / "mixes").mkdir()
+    (tmp_path / "mixes" / "a.wav").touch()
+    with pytest.raises(SettingsError, match="only refmaster's own engine"):
+        loaded(TRACKS, engine="matchering")
+    with pytest.raises(SettingsError, match="only refmaster's own engine"):
+        load_album(tmp_path / "mixes", engine="matchering")
+    assert loaded(TRACKS + "match: {engine: matchering}\n", engine="refmaster")
 
 
 def test_a_folder_in_natural_order(tmp_path):

@@ -119,7 +119,6 @@ def running_cluster(folder: Path, *, workers: int = 2) -> Iterator[ClusterParts]
                     parts.scheduler,
                     "--nthreads",
                     "1",
-                    "--no-nanny",
                     "--no-dashboard",
                     REFMASTER_CACHE=str(folder / f"cache{number}"),
                 )

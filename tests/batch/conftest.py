@@ -11,9 +11,9 @@ import pytest
 import soundfile as sf
 
 from refmaster.batch.decide import Decision
-from refmaster.batch.runner import Summary
-from refmaster.batch.session import RunOptions, run_batch
-from refmaster.batch.task import Event, Outcome, Task
+from refmaster.batch.runner import RunOptions, Summary
+from refmaster.batch.session import run_batch
+from refmaster.batch.task import Event, Task, TaskResult
 
 RATE_HZ = 22050
 
@@ -37,7 +37,7 @@ class Ears:
 
     decisions: dict[str, Decision] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    results: dict[str, TaskResult] = field(default_factory=dict)
     when_started: Callable[[Task], None] | None = None
 
     def decided(self, decisions: Sequence[tuple[Task, Decision]]) -> None:
@@ -48,8 +48,8 @@ class Ears:
         if self.when_started is not None and event.share is not None:
             self.when_started(task)
 
-    def ended(self, task: Task, outcome: Outcome) -> None:
-        self.outcomes[task.key] = outcome
+    def ended(self, task: Task, result: TaskResult) -> None:
+        self.results[task.key] = result
 
 
 @dataclass

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from refmaster.batch.session import RunOptions, run_batch
+from refmaster.batch.runner import RunOptions
+from refmaster.batch.session import run_batch
 from refmaster.errors import InputError
 
 from .cluster_parts import ClusterParts, journal_lines, running_cluster, wait_for
@@ -95,6 +98,26 @@ def test_a_lost_worker_costs_nothing_and_the_bytes_are_those_of_a_local_run(
 
 
 @pytest.mark.slow
+def test_ctrl_c_twice_leaves_the_cluster(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
+    project.song("a.wav", seconds=60.0, seed=5)
+    with running_cluster(tmp_path_factory.mktemp("cluster"), workers=1) as cluster:
+        batch = subprocess.Popen(
+            [sys.executable, "-m", "refmaster", "batch", "jobs.yaml", "--scheduler", cluster.scheduler],
+            cwd=project.folder,
+            env=cluster.environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        wait_for(lambda: any(line["key"] == "a.wav" for line in journal_lines(project.journal)))
+        batch.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+        batch.send_signal(signal.SIGINT)
+        _, errors = batch.communicate(timeout=60)
+        assert batch.returncode == 130, errors
+        assert "fault" not in errors
+
+
+@pytest.mark.slow
 def test_no_scheduler_is_bad_input(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     from refmaster.batch import cluster
 
@@ -106,7 +129,7 @@ def test_no_scheduler_is_bad_input(project: Project, monkeypatch: pytest.MonkeyP
 def test_a_worker_of_another_version_refuses(project: Project) -> None:
     from refmaster.batch.cluster import run_on_worker
 
-    found = run_on_worker({}, "0.0.1", None, 0)
+    found = run_on_worker({}, "0.0.1", 0)
     assert found["code"] == 3
     assert "install the same" in found["message"]
 

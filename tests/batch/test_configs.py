@@ -10,10 +10,9 @@ import jsonschema
 import pytest
 
 import refmaster.batch
-from refmaster.batch.expand import expand
-from refmaster.batch.json_schema import jobs_schema
-from refmaster.batch.loading import Problems, load_jobs
-from refmaster.batch.session import plan_batch
+from refmaster.batch.jobs_file import jobs_schema, load_jobs
+from refmaster.batch.problems import Problems
+from refmaster.batch.session import expand, plan_batch
 from refmaster.settings.document import parse_document, read_document
 
 from .conftest import Project

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+import soundfile as sf
 
 from refmaster.batch.session import plan_batch
 from refmaster.errors import SettingsError
@@ -23,7 +26,7 @@ def test_an_album_is_mastered_and_resumed(project: Project) -> None:
     )
     ears = Ears()
     summary = project.run(ears)
-    found = ears.outcomes["Two Songs/album-plan.yaml"]
+    found = ears.results["Two Songs/album-plan.yaml"]
     assert found.code in (0, 1), found
     assert found.achieved["tracks"] == 2
     names = {path.name for path in (project.masters / "Two Songs").iterdir()}
@@ -33,7 +36,7 @@ def test_an_album_is_mastered_and_resumed(project: Project) -> None:
     write_song(project.folder / "mixes" / "two.wav", seed=21)
     ears = Ears()
     project.run(ears)
-    assert set(ears.outcomes) == {"Two Songs/album-plan.yaml"}
+    assert set(ears.results) == {"Two Songs/album-plan.yaml"}
 
 
 def test_an_album_of_a_folder_and_problems_before_any_work(project: Project) -> None:
@@ -49,6 +52,35 @@ def test_an_album_of_a_folder_and_problems_before_any_work(project: Project) -> 
     assert "none.yaml: no such file" in str(caught.value)
 
 
+def test_an_albums_title_is_taken_whole(project: Project) -> None:
+    (project.folder / "album.yaml").write_text(
+        "version: 1\ntitle: Symphony No. 5/6\ntracks: [{file: mixes/one.wav, engineer: a}]\n"
+    )
+    project.write("version: 1\njobs: [{kind: album, album: album.yaml}]\n")
+    _, tasks = plan_batch(project.jobs_file)
+    assert [task.key for task in tasks] == ["Symphony No. 5-6/album-plan.yaml"]
+
+
+@pytest.mark.parametrize("reference", ["house", "reference.wav"])
+def test_another_engine_masters_in_a_batch(
+    project: Project, fixture_path: Callable[[str], Path], reference: str
+) -> None:
+    """It listens to the recording itself, whether it is a named reference or not."""
+    for name, song in (("reference.wav", "country.flac"), ("mixes/one.wav", "strings.flac")):
+        samples, rate = sf.read(fixture_path(f"music/{song}"), stop=44100 * 6)
+        sf.write(project.folder / name, samples, rate)
+    project.write(
+        "version: 1\nreferences: {house: reference.wav}\n"
+        f"jobs: [{{mix: mixes/one.wav, reference: {reference}, settings: {{engine: matchering}}}}]\n"
+    )
+    ears = Ears()
+    project.run(ears)
+    found = ears.results["one.wav"]
+    assert found.code in (0, 1), found
+    assert "engine_matchering" in {finding["code"] for finding in found.findings}
+    assert all(row.kept for row in project.run().rows)
+
+
 @pytest.mark.slow
 def test_a_comparison_writes_what_each_engine_measures(project: Project) -> None:
     project.write(
@@ -57,7 +89,7 @@ def test_a_comparison_writes_what_each_engine_measures(project: Project) -> None
     )
     ears = Ears()
     project.run(ears)
-    assert ears.outcomes["one.compare.json"].code in (0, 1), ears.outcomes
+    assert ears.results["one.compare.json"].code in (0, 1), ears.results
     report = json.loads((project.masters / "one.compare.json").read_text())
     assert [engine["name"] for engine in report["engines"]] == ["refmaster", "matchering", "gain"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,7 +75,7 @@ def test_a_relative_jobs_file_is_named_as_it_was_given(
         ('[{mix: mixes, output: "same.wav"}]', "writes"),
         ("[{mix: mixes}, {mix: mixes/one.wav, output: ONE.wav}]", "case or accents"),
         ('[{mix: mixes, output: "../mixes/{stem}.wav"}]', "inside the output folder"),
-        ('[{mix: mixes, output: "/tmp/{stem}.wav"}]', "inside the output folder"),
+        ('[{mix: mixes, output: "/elsewhere/{stem}.wav"}]', "inside the output folder"),
         ('[{mix: mixes, output: "{target}.wav"}]', "{target} is empty"),
         ('[{mix: mixes, output: "{artist}.wav"}]', "{artist} is empty"),
         ('[{mix: mixes, output: "{title"}]', "malformed"),
@@ -83,9 +85,27 @@ def test_names_that_clash_or_leave_the_folder(project: Project, jobs: str, expec
     assert any(expected in row for row in problems(project, f"version: 1\njobs: {jobs}\n"))
 
 
-def test_an_output_that_is_an_input_is_refused(project: Project) -> None:
-    rows = problems(project, "version: 1\noutput: .\njobs: [{mix: mixes/one.wav, output: mixes/one.wav}]\n")
+@pytest.mark.parametrize(
+    "job",
+    [
+        "{mix: mixes/one.wav, output: mixes/one.wav}",
+        "{mix: mixes/one.wav, reference: [house, mixes/two.wav], output: mixes/two.wav}",
+    ],
+)
+def test_an_output_that_is_an_input_is_refused(project: Project, job: str) -> None:
+    rows = problems(project, f"version: 1\noutput: .\nreferences: {{house: reference.wav}}\njobs: [{job}]\n")
     assert any("would write over an input" in row for row in rows)
+
+
+def test_one_mistake_is_one_problem(project: Project) -> None:
+    rows = problems(
+        project,
+        "version: 1\ntargets: {loud: {integrated_lufs: -90}}\ndefaults: {target: loud, tagret: x}\n"
+        "jobs: [{mix: mixes}, 3]\n",
+    )
+    assert [row.split(": ")[1] for row in rows] == [
+        "targets.loud.integrated_lufs", "defaults.tagret", "jobs[1]"
+    ]  # fmt: skip
 
 
 def test_an_output_folder_that_is_a_file(project: Project) -> None:
@@ -189,8 +209,7 @@ def test_a_new_kind_is_a_class_and_a_line(project: Project, monkeypatch: pytest.
     from typing import ClassVar, Literal
 
     from refmaster.batch import kinds
-    from refmaster.batch.kinds.measure import MeasureKind
-    from refmaster.batch.schema import MeasureJob
+    from refmaster.batch.kinds.measure import MeasureJob, MeasureKind
 
     class LookJob(MeasureJob):
         kind: Literal["look"] = "look"  # type: ignore[assignment]
@@ -203,6 +222,11 @@ def test_a_new_kind_is_a_class_and_a_line(project: Project, monkeypatch: pytest.
     project.write("version: 1\njobs: [{kind: look, file: mixes}]\n")
     _, tasks = plan_batch(project.jobs_file)
     assert [task.kind for task in tasks] == ["look", "look"]
+
+
+def test_planning_imports_nothing_heavy() -> None:
+    code = "import sys, refmaster.batch.session; print({'numpy', 'soundfile', 'scipy'} & {*sys.modules})"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
 
 
 def test_paths_are_relative_to_the_file(project: Project, tmp_path: Path) -> None:

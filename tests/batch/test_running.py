@@ -26,13 +26,13 @@ def test_a_batch_masters_resumes_and_says_why(project: Project) -> None:
     summary = project.run(jobs=2)
     assert summary.exit_code == 0
     assert {row.task.key for row in summary.rows} == {"refmaster/references/house.yaml", "one.wav", "two.wav"}
-    achieved = {row.task.key: row.outcome.achieved for row in summary.rows}
+    achieved = {row.task.key: row.result.achieved for row in summary.rows}
     assert achieved["one.wav"]["integrated_lufs"] == pytest.approx(-20.0, abs=0.2)
     assert sf.info(project.masters / "two.wav").frames == sf.info(project.folder / "mixes" / "two.wav").frames
 
     ears = Ears()
     assert all(row.kept for row in project.run(ears).rows)
-    assert not ears.outcomes
+    assert not ears.results
 
     # Touched but the same: kept, and not hashed again the next time.
     os.utime(project.folder / "mixes" / "one.wav", ns=(1, 1))
@@ -44,7 +44,7 @@ def test_a_batch_masters_resumes_and_says_why(project: Project) -> None:
     assert whys(project) == {"one.wav": "input changed: one.wav", "two.wav": "output is missing: two.wav"}
     ears = Ears()
     project.run(ears)
-    assert set(ears.outcomes) == {"one.wav", "two.wav"}
+    assert set(ears.results) == {"one.wav", "two.wav"}
 
     project.write(JOBS.replace("-20", "-21"))
     assert whys(project) == dict.fromkeys(
@@ -64,7 +64,7 @@ def test_a_changed_reference_is_measured_again_and_its_jobs_follow(project: Proj
     ears = Ears()
     project.run(ears)
     assert ears.decisions["one.wav"].why == "input changed: house.yaml"
-    assert ears.outcomes["two.wav"].code == 0
+    assert ears.results["two.wav"].code == 0
 
 
 def test_another_version_does_it_again(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +131,7 @@ def test_an_output_that_somebody_edited_is_left_alone(project: Project) -> None:
         file.write(b"more")
     ears = Ears()
     project.run(ears)
-    assert not ears.outcomes
+    assert not ears.results
     assert ears.decisions["one.wav"].why == "nothing changed; one.wav was changed since and is left as it is"
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from refmaster.batch.session import RunOptions
+from refmaster.batch.runner import RunOptions
+from refmaster.batch.storage import glance
 from refmaster.batch.watch import Settled, Watch, is_complete
+from refmaster.errors import SettingsError
 
 from .conftest import JOBS, Ears, Project, write_song
 
@@ -44,18 +46,18 @@ def test_what_is_dropped_is_mastered_once(project: Project) -> None:
         if step == 0:
             target.write_bytes(song[: len(song) // 2])
         if step == 30:
-            assert "new.wav" not in ears.outcomes  # half a file is left alone
+            assert "new.wav" not in ears.results  # half a file is left alone
             target.write_bytes(song)
-        return "new.wav" in ears.outcomes
+        return "new.wav" in ears.results
 
     watch(project, ears, said, until(drop))
-    assert ears.outcomes["new.wav"].code == 0
+    assert ears.results["new.wav"].code == 0
     assert said == []
     assert (project.masters / "results.html").exists()
     # A batch afterwards finds it done.
     again = Ears()
     project.run(again)
-    assert not again.outcomes
+    assert not again.results
 
 
 def test_a_bad_file_is_tried_once_and_again_when_it_changes(project: Project) -> None:
@@ -66,11 +68,11 @@ def test_a_bad_file_is_tried_once_and_again_when_it_changes(project: Project) ->
     tried: list[int] = []
 
     def stop() -> bool:
-        outcome = ears.outcomes.get("two.wav")
-        if outcome is not None and outcome.code and not tried:
+        result = ears.results.get("two.wav")
+        if result is not None and result.code and not tried:
             tried.append(1)
             (project.folder / "mixes" / "two.wav").write_bytes(song)
-        return outcome is not None and outcome.code == 0
+        return result is not None and result.code == 0
 
     watch(project, ears, [], until(stop))
     assert tried
@@ -79,13 +81,17 @@ def test_a_bad_file_is_tried_once_and_again_when_it_changes(project: Project) ->
 def test_a_file_counts_when_it_stands_still(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     settled = Settled(0.1)
-    assert not settled.stands_still(str(path))
+
+    def stands_still() -> bool:
+        return settled.stands_still(str(path), glance(str(path)))
+
+    assert not stands_still()
     path.write_bytes(b"1")
-    assert not settled.stands_still(str(path))
+    assert not stands_still()
     time.sleep(0.15)
-    assert settled.stands_still(str(path))
+    assert stands_still()
     path.write_bytes(b"12")
-    assert not settled.stands_still(str(path))
+    assert not stands_still()
 
 
 def test_open_locked_cut_and_foreign_files_are_not_complete(tmp_path: Path) -> None:
@@ -119,10 +125,7 @@ def test_a_problem_that_comes_up_is_said_once(project: Project) -> None:
     assert "differ in case" in said[0]
 
 
-@pytest.mark.parametrize("text", ["version: 1\njobs: [{mix: mixes, refrence: x}]\n"])
-def test_a_wrong_file_is_refused_at_once(project: Project, text: str) -> None:
-    from refmaster.errors import SettingsError
-
-    project.write(text)
+def test_a_wrong_file_is_refused_at_once(project: Project) -> None:
+    project.write("version: 1\njobs: [{mix: mixes, refrence: x}]\n")
     with pytest.raises(SettingsError, match="did you mean"):
         watch(project, Ears(), [], lambda: True)

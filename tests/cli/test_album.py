@@ -1,15 +1,12 @@
 """The verb album as a person and a script meet it."""
 
 import json
-import signal
-import sys
 from pathlib import Path
 
 import pytest
 import soundfile as sf
 
 from refmaster.album.request import load_album
-from refmaster.cli.main import run
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "configs" / "album.yaml"
 
@@ -22,25 +19,6 @@ def mixes(tmp_path_factory, album_mixes):
         samples, rate = sf.read(path, frames=4 * 48000, start=4 * 48000)
         sf.write(folder / f"{number:02d} {path.stem}.wav", samples, rate, "PCM_24")
     return folder
-
-
-@pytest.fixture
-def command(monkeypatch, capsys, tmp_path_factory):
-    """Run the command line in this process; returns exit code, standard output, standard error."""
-    monkeypatch.setenv("REFMASTER_CACHE", str(tmp_path_factory.getbasetemp() / "album-cache"))
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["refmaster", *map(str, arguments)])
-        before = signal.getsignal(signal.SIGTERM)
-        try:
-            with pytest.raises(SystemExit) as stopped:
-                run()
-        finally:
-            signal.signal(signal.SIGTERM, before)
-        captured = capsys.readouterr()
-        return stopped.value.code, captured.out, captured.err
-
-    return call
 
 
 def test_a_folder_end_to_end_as_json(command, mixes, tmp_path):

@@ -1,6 +1,7 @@
 """The command line as a person and a script meet it."""
 
 import json
+import re
 import resource
 import signal
 import subprocess
@@ -9,35 +10,8 @@ import sys
 import pytest
 import soundfile as sf
 
-from refmaster.cli.main import run
-
-
-@pytest.fixture(scope="module")
-def music(tmp_path_factory, example_mix, example_reference):
-    """Five seconds of the example, mix and reference."""
-    folder = tmp_path_factory.mktemp("music")
-    for path in (example_mix, example_reference):
-        samples, rate = sf.read(path, frames=5 * 48000, dtype="int16")
-        sf.write(folder / f"{path.stem}.wav", samples, rate, "PCM_16")
-    return folder
-
-
-@pytest.fixture
-def command(monkeypatch, capsys):
-    """Run the command line in this process; returns exit code, standard output, standard error."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["refmaster", *map(str, arguments)])
-        before = signal.getsignal(signal.SIGTERM)
-        try:
-            with pytest.raises(SystemExit) as stopped:
-                run()
-        finally:
-            signal.signal(signal.SIGTERM, before)
-        captured = capsys.readouterr()
-        return stopped.value.code, captured.out, captured.err
-
-    return call
+from refmaster.cli.options import MATCH_OPTIONS
+from refmaster.settings.match import MatchSettings
 
 
 def test_master_prints_the_table(command, music, tmp_path):
@@ -170,6 +144,74 @@ def test_version_and_help(command):
     assert code == 0
     assert "refmaster master mix.wav --reference ref.wav -o master.wav" in out
     assert "Exit codes" in out
+
+
+def test_every_help_is_whole_at_80_columns(command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = command("--help")
+    assert code == 0
+    assert "..." not in out.replace("[ARGS]...", "")
+    assert max(map(len, out.splitlines())) <= 80
+    verbs = out[out.index("Commands:") :].partition("\n\n")[0].splitlines()[1:]
+    assert all(line.endswith(".") or line.split()[0] == "plan" for line in verbs)
+    for verb in [line.split()[0] for line in verbs]:
+        assert f"refmaster {verb} " in out  # an example of each
+        code, text, _ = command(verb, "--help")
+        assert code == 0
+        assert max(map(len, text.splitlines())) <= 80
+
+
+def test_options_stand_under_headings(command):
+    _, out, _ = command("master", "--help")
+    headings = [line.rstrip(":") for line in out.splitlines() if line.endswith(":") and line[0] != " "]
+    assert headings == [
+        "Arguments",
+        "What to match",
+        "Equalizer",
+        "Loudness and limiting",
+        "The file",
+        "Output on screen",
+    ]
+    place = out.index("Loudness and limiting:")
+    assert out.index("--strength") < place < out.index("--ceiling") < out.index("The file:")
+
+
+def test_help_states_the_defaults_of_the_settings():
+    fields = MatchSettings.model_fields
+    for name, kind in MATCH_OPTIONS.items():
+        stated = re.search(r"\[(.*)\]$", kind.__metadata__[0].help)
+        if stated and fields[name].default is not None:
+            assert stated[1] == (name if fields[name].default is True else str(fields[name].default)), name
+
+
+def test_profiles_are_kept_unless_told_otherwise(command, music, tmp_path, monkeypatch):
+    monkeypatch.setenv("REFMASTER_CACHE", str(tmp_path / "cache"))
+    for name in ("mix", "reference"):  # of its own content, which no test has measured before
+        samples, rate = sf.read(music / f"{name}.wav", frames=4 * 48000)
+        sf.write(tmp_path / f"{name}.wav", samples, rate)
+    job = ("plan", tmp_path / "mix.wav", "-r", tmp_path / "reference.wav", "-o")
+    assert command(*job, tmp_path / "a.yaml", "--no-cache")[0] == 0
+    assert not (tmp_path / "cache").exists()
+    assert command(*job, tmp_path / "b.yaml")[0] == 0
+    assert len(list((tmp_path / "cache").glob("*.json"))) == 2
+    assert (tmp_path / "a.yaml").read_bytes() == (tmp_path / "b.yaml").read_bytes()
+
+
+def test_a_second_opinion(command, music, tmp_path):
+    short = tmp_path / "short.wav"
+    sf.write(short, sf.read(music / "mix.wav", frames=9000)[0], 48000)
+    code, out, err = command("measure", "--second-opinion", music / "mix.wav", short)
+    assert (code, err) == (0, "")
+    assert "By pyloudnorm" in out
+    assert "short.wav was not measured by pyloudnorm: under 0.4 s" in out
+    code, out, _ = command("measure", "--second-opinion", music / "mix.wav", "--json")
+    found = json.loads(out)
+    ours = found["profiles"][0]["levels"]["integrated_lufs"]
+    (other,) = found["second_opinions"]
+    assert other["meter"] == "pyloudnorm"
+    assert other["integrated_lufs"] == pytest.approx(ours, abs=0.02)
+    assert other["difference_lu"] == pytest.approx(other["integrated_lufs"] - ours, abs=0.0011)
+    assert "second_opinions" not in json.loads(command("measure", music / "mix.wav", "--json")[1])
 
 
 def test_nothing_heavy_is_imported_for_help():

@@ -8,16 +8,6 @@ import pytest
 import soundfile as sf
 
 
-@pytest.fixture(scope="module")
-def music(tmp_path_factory, example_mix, example_reference):
-    """Five seconds of the example, mix and reference."""
-    folder = tmp_path_factory.mktemp("music")
-    for path in (example_mix, example_reference):
-        samples, rate = sf.read(path, frames=5 * 48000, dtype="int16")
-        sf.write(folder / f"{path.stem}.wav", samples, rate, "PCM_16")
-    return folder
-
-
 def refmaster(*arguments):
     command = [sys.executable, "-W", "error", "-m", "refmaster", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)

@@ -1,14 +1,10 @@
 """``refmaster learn`` and ``--prior`` as a person meets them."""
 
 import json
-import signal
-import sys
 
 import numpy as np
 import pytest
 import soundfile as sf
-
-from refmaster.cli.main import run
 
 RATE = 32000
 
@@ -38,22 +34,6 @@ def catalogue(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def command(monkeypatch, capsys):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["refmaster", *map(str, arguments)])
-        before = signal.getsignal(signal.SIGTERM)
-        try:
-            with pytest.raises(SystemExit) as stopped:
-                run()
-        finally:
-            signal.signal(signal.SIGTERM, before)
-        captured = capsys.readouterr()
-        return stopped.value.code, captured.out, captured.err
-
-    return call
-
-
 def test_a_prior_is_learned_and_used(command, catalogue, tmp_path):
     prior = tmp_path / "prior.yaml"
     code, out, err = command("learn", catalogue, "-o", prior)
@@ -66,6 +46,17 @@ def test_a_prior_is_learned_and_used(command, catalogue, tmp_path):
     )
     assert code == 0
     assert json.loads(out)["plan"]["tone"]["prior"].startswith(str(prior))
+
+
+def test_each_recording_is_measured_once(command, catalogue, tmp_path, monkeypatch):
+    assert command("learn", catalogue, "-o", tmp_path / "one.yaml")[0] == 0
+
+    def measuring(*_):
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr("refmaster.profile.cache._measured", measuring)
+    assert command("learn", catalogue, "-o", tmp_path / "two.yaml")[0] == 0
+    assert (tmp_path / "one.yaml").read_text() == (tmp_path / "two.yaml").read_text().replace("two", "one")
 
 
 def test_albums_come_from_a_table_where_folders_do_not_tell(command, catalogue, tmp_path):

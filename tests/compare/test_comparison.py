@@ -21,8 +21,8 @@ def short(tmp_path_factory, example_mix, example_reference):
 def test_three_engines_are_measured_and_kept(short):
     (short / "kept").mkdir()
     found = compare_engines(short / "mix.wav", short / "reference.wav", keep=short / "kept")
-    ours, peer, gain = found.contenders
-    assert [c.name for c in found.contenders] == ["refmaster", "matchering", "gain"]
+    ours, peer, gain = found.masters
+    assert [m.name for m in found.masters] == ["refmaster", "matchering", "gain"]
     assert found.kept_promises
     assert sorted(p.name for p in (short / "kept").iterdir()) == [
         "mix-gain.wav",
@@ -38,7 +38,7 @@ def test_three_engines_are_measured_and_kept(short):
     assert gain.master.levels.integrated_lufs == pytest.approx(target, abs=0.06)
     # matchering's import alone takes more memory than all of refmaster's job.
     assert peer.peak_mb > ours.peak_mb > 30
-    assert all(c.cpu_s > 0 for c in found.contenders)
+    assert all(m.cpu_s > 0 for m in found.masters)
 
 
 def test_largest_move(short):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -16,6 +15,7 @@ from refmaster.dsp.limiter import BLOCK_FRAMES, Limiter
 from refmaster.dsp.peaks import QuickPeaks
 from refmaster.errors import SettingsError
 from refmaster.settings.limiter import LimiterSettings
+from refmaster.settings.model import settings_from
 from tests.oracles.true_peak import eightfold_peaks, highest_db
 
 RATE = 44100
@@ -284,7 +284,7 @@ def test_attenuation_covers_every_group_and_its_neighbours(required, cuts, hold_
 )  # fmt: skip
 def test_settings_out_of_range_are_refused_by_name(wrong):
     with pytest.raises(SettingsError, match=next(iter(wrong))):
-        replace(DEFAULT, **wrong)
+        settings_from(LimiterSettings, wrong)
 
 
 def test_a_wrong_shape_is_refused():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import struct
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,12 @@ from mutagen.mp4 import MP4, MP4Cover
 
 from refmaster.errors import AudioError, OutputError
 from refmaster.io import chunks, ffmpeg, wave
-from refmaster.io.metadata.copy import BextLoudness, copy_metadata
+from refmaster.io.digest import sha256_of
+from refmaster.io.formats import OutputFormat
+from refmaster.io.metadata.broadcast import BextLoudness
+from refmaster.io.metadata.copy import copy_metadata
 from refmaster.io.open import open_audio
-from refmaster.io.sink import AudioSink, OutputFormat, sha256_of
+from refmaster.io.sink import AudioSink
 
 needs_ffmpeg = pytest.mark.skipif(not ffmpeg.available(), reason="ffmpeg and ffprobe are not on the PATH")
 
@@ -182,6 +187,49 @@ def test_shared_fields_and_cover_arrive(tmp_path: Path, of: str, to: str) -> Non
     digest = sha256_of(master)
     copy_metadata(mix, make(master))
     assert sha256_of(master) == digest
+
+
+COPIED = """
+import sys
+from refmaster.io.metadata.copy import copy_metadata
+for mix in sys.argv[1:3]:
+    for master in sys.argv[3:]:
+        copy_metadata(mix, mix + "." + master.rsplit("/")[-1])
+"""
+
+
+@pytest.mark.parametrize("of", [("wav", "aiff"), ("mp3", "flac"), ("ogg", "opus")])
+def test_the_bytes_do_not_depend_on_hash_randomisation(tmp_path: Path, of: tuple[str, str]) -> None:
+    mixes = [tagged(tmp_path / f"mix.{kind}") for kind in of]
+    bare = [
+        make(tmp_path / f"master.{kind}") for kind in ("wav", "rf64", "aiff", "mp3", "flac", "ogg", "opus")
+    ]
+    digests = set()
+    for seed in ("0", "1", "2"):
+        copies = {mix.with_name(f"{mix.name}.{master.name}"): master for mix in mixes for master in bare}
+        for copy, master in copies.items():
+            copy.write_bytes(master.read_bytes())
+        command = [sys.executable, "-c", COPIED, *map(str, mixes + bare)]
+        subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": seed}, check=True)
+        digests.add(tuple(sha256_of(copy) for copy in copies))
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize("of", ["flac", "ogg", "opus"])
+@pytest.mark.parametrize("to", ["flac", "ogg", "opus"])
+def test_comments_keep_the_order_in_which_they_first_appear(tmp_path: Path, of: str, to: str) -> None:
+    mix, master = make(tmp_path / f"mix.{of}"), make(tmp_path / f"master.{to}")
+    file: Any = mutagen.File(mix)
+    if file.tags is None:
+        file.add_tags()
+    given = [("zebra", "1"), ("Title", "T"), ("artist", "B"), ("mood", "x"), ("ARTIST", "A"), ("album", "Al")]
+    file.tags[:] = given
+    file.save()
+    copy_metadata(mix, master)
+    comments = mutagen.File(master).tags
+    written = [(key.lower(), text) for key, text in comments if key.lower() != "encoder"]  # libsndfile's own
+    assert written == [("zebra", "1"), ("title", "T"), ("artist", "B"), ("artist", "A"), ("mood", "x"),
+                       ("album", "Al")]  # fmt: skip
 
 
 @pytest.mark.parametrize("of", ["wav", "aiff", "mp3"])

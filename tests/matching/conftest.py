@@ -3,19 +3,20 @@
 import numpy as np
 import pytest
 
+from refmaster.profile import bands
+from refmaster.profile.bands import band_centers_hz
 from refmaster.profile.model import (
     FLOOR_DB,
     BandSpectrum,
-    Evidence,
     Levels,
     Profile,
+    SegmentLevels,
     SourceFacts,
     StereoFacts,
     TimeSeries,
-    band_centers_hz,
 )
 
-THIRDS_HZ = tuple(round(1000.0 * 2 ** (k / 3), 1) for k in range(-17, 14))
+THIRDS_HZ = tuple(np.round(bands.THIRDS_HZ, 1).tolist())
 
 
 def build_profile(
@@ -82,7 +83,7 @@ def build_profile(
             side_db=() if side is None else tuple(np.maximum(side, FLOOR_DB)),
             frames_passed_share=1.0,
         ),
-        evidence=Evidence(
+        evidence=SegmentLevels(
             segment_s=0.743,
             frequencies_hz=THIRDS_HZ,
             mid_std_db=(2.0,) * len(THIRDS_HZ),

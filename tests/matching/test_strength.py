@@ -5,10 +5,16 @@ import pytest
 
 from refmaster.check.promises import judge_moves, judge_references
 from refmaster.matching.derive import derive_plan
-from refmaster.matching.features import at_thirds, judged_thirds, values_at_thirds
+from refmaster.matching.features import long_term_thirds_db
 from refmaster.matching.tone import derive_tone
-from refmaster.profile.bands import smooth_power_db
-from refmaster.profile.model import band_centers_hz, load_profile, save_profile
+from refmaster.profile.bands import (
+    JUDGED_THIRDS,
+    band_centers_hz,
+    mask_at_thirds,
+    smooth_power_db,
+    values_at_thirds,
+)
+from refmaster.profile.model import load_profile, save_profile
 from refmaster.settings.match import MatchSettings
 
 HZ = band_centers_hz(44100)
@@ -20,8 +26,9 @@ def distance_left(mix, reference, **options):
     match = derive_tone(mix, [(reference, 1.0)], MatchSettings(**options))
     own = np.asarray(mix.spectrum.mid_db)
     moved = smooth_power_db(own + match.mid_db, 1 / 3) - smooth_power_db(own, 1 / 3)
-    missed = (match.thirds_difference_db - values_at_thirds(moved))[at_thirds(match.known) & judged_thirds()]
-    return float(np.std(missed))
+    wanted = long_term_thirds_db(reference) - long_term_thirds_db(mix)
+    missed = wanted - values_at_thirds(moved)
+    return float(np.std(missed[mask_at_thirds(match.known) & JUDGED_THIRDS]))
 
 
 @pytest.mark.parametrize("seed", [1, 3])
@@ -136,7 +143,7 @@ def test_no_broad_move_goes_unsaid(make_profile, pink_db):
 
 
 def test_an_own_prior_is_named_in_the_plan(make_song, tmp_path):
-    from refmaster.matching.prior import load_prior
+    from refmaster.matching.content_prior import load_prior
     from refmaster.settings.emit import emit_model
 
     path = tmp_path / "mine.yaml"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
+import threading
+import time
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 import pytest
 import soundfile as sf
 
@@ -19,8 +24,7 @@ from refmaster.profile.model import Profile, save_profile
 
 @pytest.fixture(autouse=True)
 def _empty_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "_memory", cache._Recent(16))
-    monkeypatch.setattr(cache, "_hashes", cache._Recent(16))
+    monkeypatch.setattr(cache, "_memory", OrderedDict())
 
 
 @pytest.fixture
@@ -31,8 +35,8 @@ def song(tmp_path: Path, rng: np.random.Generator) -> Path:
 
 
 def forget() -> None:
-    cache._memory._held.clear()
-    cache._hashes._held.clear()
+    cache._memory.clear()
+    cache._sha256.cache_clear()
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
@@ -96,6 +100,52 @@ def test_a_folder_that_cannot_be_is_no_obstacle(song: Path, tmp_path: Path) -> N
     blocked = tmp_path / "file"
     blocked.write_text("x")
     assert cache.cached_profile(song, folder=blocked / "cache").levels.integrated_lufs is not None
+
+
+def test_a_full_folder_is_no_obstacle(song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert cache.cached_profile(song, folder=tmp_path / "cache").levels.integrated_lufs is not None
+    assert list((tmp_path / "cache").glob("*.json")) == []
+
+
+def test_the_folder_is_the_one_named_or_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REFMASTER_CACHE", str(tmp_path))
+    assert cache.default_folder() == tmp_path
+    monkeypatch.delenv("REFMASTER_CACHE")
+    assert cache.default_folder() == platformdirs.user_cache_path("refmaster", appauthor=False) / "profiles"
+
+
+def test_only_the_last_used_stay_in_memory(
+    song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "_IN_MEMORY", 2)
+    songs = [song, *(tmp_path / f"{n}.wav" for n in range(2))]
+    for number, copy in enumerate(songs[1:]):
+        copy.write_bytes(song.read_bytes() + bytes(8 * (number + 1)))
+    for each in (songs[0], songs[1], songs[0], songs[2]):
+        cache.cached_profile(each, folder=tmp_path / "cache")
+    assert [profile.source.file for profile in cache._memory.values()] == [str(songs[0]), str(songs[2])]
+
+
+def test_while_another_measures_it_waits_for_the_entry_and_not_for_ever(
+    song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = tmp_path / "cache" / f"{cache.content_sha256(song)}-x.json"
+    with cache._one_at_a_time(entry):
+        started = time.monotonic()
+        writer = threading.Timer(0.2, entry.touch)
+        writer.start()
+        with cache._one_at_a_time(entry):
+            assert entry.exists()
+        writer.join()
+        assert 0.15 < time.monotonic() - started < 5.0
+        entry.unlink()
+        monkeypatch.setattr(cache, "WAIT_S", 0.1)
+        with cache._one_at_a_time(entry):
+            assert not entry.exists()
 
 
 def test_saved_profiles_pass_through(song: Path, tmp_path: Path) -> None:

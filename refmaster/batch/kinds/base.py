@@ -1,4 +1,4 @@
-"""What a verb of a batch is."""
+"""The interface of a kind of job."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Generic
 
 from refmaster._types import Progress
+from refmaster.batch.planner import JobPlanner, JobT
 from refmaster.batch.schema import Job
 from refmaster.batch.task import Task
-
-if TYPE_CHECKING:
-    from refmaster.batch.expand import Planner
-    from refmaster.batch.loading import LoadedJob
+from refmaster.check.findings import Finding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,20 +25,15 @@ class Staged:
 
 @dataclass(frozen=True, kw_only=True)
 class Produced:
-    """What a verb reports: the numbers asked and achieved, and findings as plain data."""
+    """The numbers that a task asked and achieved, and its findings."""
 
     asked: dict[str, Any] = field(default_factory=dict)
     achieved: dict[str, Any] = field(default_factory=dict)
-    findings: tuple[dict[str, Any], ...] = ()
-
-    @property
-    def kept_promises(self) -> bool:
-        """True where no finding is a broken promise."""
-        return all(finding["severity"] != "broken_promise" for finding in self.findings)
+    findings: tuple[Finding, ...] = ()
 
 
-class Kind(ABC):
-    """A verb: the model of its jobs, how they become tasks, and what one task does.
+class Kind(ABC, Generic[JobT]):
+    """A kind of job: the model of its keys, how a job becomes tasks, and how one task is done.
 
     `plan` runs in the parent, which may hold a hundred thousand tasks and imports nothing heavy; `run`
     runs in a worker, on local files, and raises `RefmasterError` for bad input.
@@ -50,8 +43,8 @@ class Kind(ABC):
     model: ClassVar[type[Job]]
 
     @abstractmethod
-    def plan(self, loaded_job: LoadedJob, planner: Planner) -> Iterable[Task]:
-        """Return the job's tasks; what is wrong goes to ``planner.problems``."""
+    def plan(self, planner: JobPlanner[JobT]) -> Iterable[Task]:
+        """Return the job's tasks; what is wrong is noted with the planner."""
 
     @abstractmethod
     def run(self, task: Task, staged: Staged, progress: Progress) -> Produced:

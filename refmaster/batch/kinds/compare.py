@@ -1,82 +1,77 @@
-"""``kind: compare``: what refmaster, matchering and plain gain make of a mix, as numbers."""
+"""``kind: compare``: a mix rendered with refmaster, matchering and plain gain, as numbers."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
 
 from refmaster._types import Progress
-from refmaster.batch import storage
 from refmaster.batch.kinds.base import Kind, Produced, Staged
-from refmaster.batch.schema import CompareJob
+from refmaster.batch.planner import JobPlanner
+from refmaster.batch.schema import Job, MatchKeys, Paths
 from refmaster.batch.task import Task
+from refmaster.settings.match import MatchSettings
 
 if TYPE_CHECKING:
-    from refmaster.batch.expand import Planner
-    from refmaster.batch.loading import LoadedJob
-    from refmaster.compare.comparison import Contender
+    from refmaster.compare.comparison import ComparedMaster
 
 
-class CompareKind(Kind):
+class CompareJob(MatchKeys, Job):
+    """Render each mix with refmaster, matchering and plain gain, and write what each measures as JSON."""
+
+    kind: Literal["compare"] = "compare"
+    mix: Paths = Field(description="a recording, a folder, a pattern, or a list of those")
+
+
+class CompareKind(Kind[CompareJob]):
     """Compare the engines on each mix; the masters are measured and thrown away."""
 
     name = "compare"
     model = CompareJob
 
-    def plan(self, loaded_job: LoadedJob, planner: Planner) -> Iterable[Task]:
+    def plan(self, planner: JobPlanner[CompareJob]) -> Iterable[Task]:
         """Return a task for each mix."""
-        references, _, names = planner.references(loaded_job, as_audio=True)
-        if len(references) != 1:
-            message = f"a comparison needs one reference recording, found {len(references)}"
-            planner.problems.add(loaded_job.place, ("reference",), message)
+        references = planner.references(as_audio=True)
+        found = len(references.locations)
+        if found != 1:
+            message = f"a comparison needs one reference recording, found {found}"
+            planner.problem(("reference",), message)
             return
-        settings = planner.match_settings(loaded_job)
-        for mix in planner.files(loaded_job, "mix"):
-            own = loaded_job.job.output or "{title}.compare.json"
-            target = planner.target_name(loaded_job)
-            key = planner.named(loaded_job, mix, own, target=target, reference=names)
-            if key is None:
-                continue
-            yield Task(
-                kind=self.name,
-                key=key,
-                title=loaded_job.job.title or Path(storage.base_name(mix)).stem,
-                place=loaded_job.label,
-                inputs=(mix, references[0][0]),
-                outputs=(storage.join(planner.loaded.output, key),),
-                options={"settings": settings},
-                timeout_s=planner.timeout_s(loaded_job),
-            )
+        settings = planner.match_settings()
+        for mix in planner.files("mix"):
+            key = planner.output_name(mix, "{title}.compare.json", references.names, inherit=False)
+            if key is not None:
+                yield planner.task(key, (mix, *references.locations), options={"settings": settings})
 
     def run(self, task: Task, staged: Staged, progress: Progress) -> Produced:
         """Compare on one mix."""
         from refmaster.compare.comparison import compare_engines
         from refmaster.io.atomic import write_text
-        from refmaster.settings.match import MatchSettings
 
+        mix, reference = staged.inputs
         settings = MatchSettings.model_validate(task.options["settings"])
-        found = compare_engines(staged.inputs[0], staged.inputs[1], settings, progress=progress)
-        engines = [_record(contender) for contender in found.contenders]
+        masters = compare_engines(mix, reference, settings, progress=progress).masters
+        engines = [_record(master) for master in masters]
         report = {"requested": task.options["settings"], "engines": engines}
         write_text(staged.outputs[0], json.dumps(report, indent=1) + "\n", overwrite=True)
-        ours = engines[0]
         return Produced(
-            achieved={name: ours[name] for name in ("integrated_lufs", "true_peak_dbtp")}
+            achieved={name: engines[0][name] for name in ("integrated_lufs", "true_peak_dbtp")}
             | {"tone_to_reference_db": {e["name"]: e["tone_to_reference_db"] for e in engines}},
-            findings=tuple(f.model_dump(mode="json") for c in found.contenders for f in c.findings),
+            findings=tuple(finding for master in masters for finding in master.findings),
         )
 
 
-def _record(contender: Contender) -> dict[str, Any]:
-    levels = None if contender.master is None else contender.master.levels
+def _record(compared: ComparedMaster) -> dict[str, Any]:
+    levels = None if compared.master is None else compared.master.levels
     return {
-        "name": contender.name,
-        "tone_to_reference_db": contender.distance_db,
-        "largest_move_db": contender.largest_move_db,
-        "largest_move_hz": contender.largest_move_hz,
+        "name": compared.name,
+        "tone_to_reference_db": compared.distance_db,
+        "largest_move_db": compared.largest_move_db,
+        "largest_move_hz": compared.largest_move_hz,
         "integrated_lufs": None if levels is None else levels.integrated_lufs,
         "true_peak_dbtp": None if levels is None else levels.true_peak_dbtp,
-        "findings": [finding.model_dump(mode="json") for finding in contender.findings],
+        "findings": [finding.model_dump(mode="json") for finding in compared.findings],
     }

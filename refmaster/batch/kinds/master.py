@@ -3,105 +3,94 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
+
+from pydantic import Field
 
 from refmaster._types import Progress
-from refmaster.batch import storage
 from refmaster.batch.kinds.base import Kind, Produced, Staged
-from refmaster.batch.schema import MasterJob
+from refmaster.batch.planner import JobPlanner
+from refmaster.batch.schema import Job, MasterKeys, Paths
 from refmaster.batch.task import Task
-
-if TYPE_CHECKING:
-    from refmaster.batch.expand import Planner
-    from refmaster.batch.loading import LoadedJob
-    from refmaster.mastering import MasterResult
-    from refmaster.profile.model import Profile
-
-OPTIONS = ("bit_depth", "sample_rate_hz", "dither_seed")
+from refmaster.engines.registry import engine_named
+from refmaster.errors import SettingsError
+from refmaster.settings.match import MatchSettings
+from refmaster.settings.output import OutputSettings
 
 
-class MasterKind(Kind):
+class MasterJob(MasterKeys, Job):
+    """Master each mix."""
+
+    kind: Literal["master"] = "master"
+    mix: Paths = Field(
+        description="a recording, a folder, a pattern such as mixes/**/*.wav, or a list of those"
+    )
+
+
+class MasterKind(Kind[MasterJob]):
     """Master each mix against the job's references."""
 
     name = "master"
     model = MasterJob
 
-    def plan(self, loaded_job: LoadedJob, planner: Planner) -> Iterable[Task]:
+    def plan(self, planner: JobPlanner[MasterJob]) -> Iterable[Task]:
         """Return a task for each mix."""
-        references, after, reference_names = planner.references(loaded_job)
-        settings = planner.match_settings(loaded_job)
-        options: dict[str, Any] = {name: planner.inherited(loaded_job, name)[0] for name in OPTIONS}
-        options |= {"settings": settings, "weights": [weight for _, weight in references]}
-        save_plan = bool(planner.inherited(loaded_job, "save_plan")[0])
-        for mix in planner.files(loaded_job, "mix"):
-            key = planner.output_name(
-                loaded_job,
-                mix,
-                "{title}{ext}",
-                target=planner.target_name(loaded_job),
-                reference=reference_names,
-            )
+        settings = planner.match_settings()
+        engine = engine_named(settings.get("engine", MatchSettings().engine))
+        references = planner.references(as_audio=engine.needs_recordings)
+        try:
+            engine.check(references.locations)
+        except SettingsError as error:
+            planner.problem(("reference",), str(error))
+            return
+        options: dict[str, Any] = {name: planner.inherited(name)[0] for name in OutputSettings.model_fields}
+        options |= {"settings": settings, "weights": references.weights}
+        save_plan = planner.inherited("save_plan")[0]
+        for mix in planner.files("mix"):
+            key = planner.output_name(mix, "{title}{ext}", references.names)
             if key is None:
                 continue
-            output = storage.join(planner.loaded.output, key)
-            outputs = (output, output.rpartition(".")[0] + ".plan.yaml") if save_plan else (output,)
-            yield Task(
-                kind=self.name,
-                key=key,
-                title=loaded_job.job.title or Path(storage.base_name(mix)).stem,
-                place=loaded_job.label,
-                inputs=(mix, *(location for location, _ in references)),
-                outputs=outputs,
+            yield planner.task(
+                key,
+                (mix, *references.locations),
+                beside=[key.rpartition(".")[0] + ".plan.yaml"] if save_plan else [],
                 options=options,
-                timeout_s=planner.timeout_s(loaded_job),
-                after=tuple(after),
+                after=references.after,
             )
 
     def run(self, task: Task, staged: Staged, progress: Progress) -> Produced:
         """Master one mix."""
         from refmaster.mastering import master_file
         from refmaster.plan import save_plan
-        from refmaster.profile.cache import cached_profile
-        from refmaster.settings.match import MatchSettings
 
-        options = task.options
-        references: list[tuple[str | Path | Profile, float]] = [
-            (cached_profile(path, progress=progress, stage="measuring the reference"), weight)
-            for path, weight in zip(staged.inputs[1:], options["weights"], strict=True)
-        ]
+        options = dict(task.options)
+        settings = MatchSettings.model_validate(options.pop("settings"))
+        references = list(zip(staged.inputs[1:], options.pop("weights"), strict=True))
         result = master_file(
             staged.inputs[0],
             references,
             staged.outputs[0],
-            MatchSettings.model_validate(options["settings"]),
-            bit_depth=options["bit_depth"],
-            sample_rate_hz=options["sample_rate_hz"],
-            dither_seed=options["dither_seed"],
+            settings,
+            **options,
             overwrite=True,
-            mix_profile=cached_profile(staged.inputs[0], progress=progress),
+            use_cache=True,
             progress=progress,
         )
-        if len(staged.outputs) > 1:
-            save_plan(result.plan, staged.outputs[1], overwrite=True)
-        return produced(result)
-
-
-def produced(result: MasterResult) -> Produced:
-    """Return what a master's result says, in few numbers."""
-    promise, levels = result.plan.promise, result.master.levels
-    return Produced(
-        asked={
-            "integrated_lufs": promise.integrated_lufs,
-            "true_peak_dbtp": promise.true_peak_dbtp,
-            "strength": result.plan.requested.strength,
-        },
-        achieved={
-            "integrated_lufs": levels.integrated_lufs,
-            "true_peak_dbtp": levels.true_peak_dbtp,
-            "loudness_range_lu": levels.loudness_range_lu,
-            "duration_s": result.master.source.duration_s,
-            "renders": result.renders,
-        },
-        findings=tuple(finding.model_dump(mode="json") for finding in result.findings),
-    )
+        for path in staged.outputs[1:]:
+            save_plan(result.plan, path, overwrite=True)
+        promise, levels = result.plan.promise, result.master.levels
+        return Produced(
+            asked={
+                "integrated_lufs": promise.integrated_lufs,
+                "true_peak_dbtp": promise.true_peak_dbtp,
+                "strength": result.plan.requested.strength,
+            },
+            achieved={
+                "integrated_lufs": levels.integrated_lufs,
+                "true_peak_dbtp": levels.true_peak_dbtp,
+                "loudness_range_lu": levels.loudness_range_lu,
+                "duration_s": result.master.source.duration_s,
+                "renders": result.renders,
+            },
+            findings=result.findings,
+        )

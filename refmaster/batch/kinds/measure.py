@@ -3,48 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
+
+from pydantic import Field
 
 from refmaster._types import Progress
 from refmaster.batch import storage
 from refmaster.batch.kinds.base import Kind, Produced, Staged
-from refmaster.batch.schema import MeasureJob
+from refmaster.batch.planner import JobPlanner
+from refmaster.batch.schema import Job, Paths
 from refmaster.batch.task import Task
-
-if TYPE_CHECKING:
-    from refmaster.batch.expand import Planner
-    from refmaster.batch.loading import LoadedJob
+from refmaster.io.suffixes import is_yaml
 
 
-class MeasureKind(Kind):
+class MeasureJob(Job):
+    """Measure each recording and save its profile."""
+
+    kind: Literal["measure"] = "measure"
+    file: Paths = Field(description="a recording, a folder, a pattern, or a list of those")
+
+
+class MeasureKind(Kind[MeasureJob]):
     """Measure each recording and save its profile, which can stand wherever a reference can."""
 
     name = "measure"
     model = MeasureJob
 
-    def plan(self, loaded_job: LoadedJob, planner: Planner) -> Iterable[Task]:
+    def plan(self, planner: JobPlanner[MeasureJob]) -> Iterable[Task]:
         """Return a task for each recording."""
-        for file in planner.files(loaded_job, "file"):
+        for file in planner.files("file"):
             # The defaults' template names masters; a profile is named by its own job only.
-            own = loaded_job.job.output or "{title}.profile.yaml"
-            key = planner.named(loaded_job, file, own)
+            key = planner.output_name(file, "{title}.profile.yaml", inherit=False)
             if key is None:
                 continue
-            if not key.lower().endswith((".yaml", ".yml")):
-                planner.problems.add(
-                    loaded_job.place, ("output",), f"a profile's name ends in .yaml: {key!r}"
-                )
+            if not is_yaml(key):
+                planner.problem(("output",), f"a profile's name ends in .yaml: {key!r}")
                 continue
-            yield Task(
-                kind=self.name,
-                key=key,
-                title=loaded_job.job.title or Path(storage.base_name(file)).stem,
-                place=loaded_job.label,
-                inputs=(file,),
-                outputs=(storage.join(planner.loaded.output, key),),
-                timeout_s=planner.timeout_s(loaded_job),
-            )
+            yield planner.task(key, [file])
 
     def run(self, task: Task, staged: Staged, progress: Progress) -> Produced:
         """Measure one recording."""

@@ -1,8 +1,8 @@
-"""Chunks with sample positions and loudness figures, brought up to date for the master.
+"""Chunks with positions and loudness figures, made true of the master.
 
 The bext chunk is EBU Tech 3285 version 2 (602 bytes and the coding history); cue, adtl and smpl are
-Microsoft's RIFF; MARK is Apple's AIFF. Lengths do not change in mastering, so positions stay valid unless
-the sample rate changes; then they are scaled.
+Microsoft's RIFF; MARK is Apple's AIFF. Mastering keeps the length, so positions only change with the sample
+rate.
 """
 
 from __future__ import annotations
@@ -10,9 +10,14 @@ from __future__ import annotations
 import math
 import re
 import struct
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass
+
+from refmaster.io import chunks
+from refmaster.io.source import AudioFormat
 
 _NOT_SET = 0x7FFF
+_TIME_REFERENCE_AT = 338
 _VERSION_AT = 346
 _LOUDNESS_AT = 412
 _FIXED_BYTES = 602
@@ -20,7 +25,7 @@ _FIXED_BYTES = 602
 
 @dataclass(frozen=True, kw_only=True)
 class BextLoudness:
-    """What a bext chunk of version 2 says about loudness; None or a value that is not finite is "not set"."""
+    """Loudness in a bext chunk, in its order; None or a value that is not finite is written as "not set"."""
 
     integrated_lufs: float | None
     loudness_range_lu: float | None
@@ -29,105 +34,80 @@ class BextLoudness:
     max_short_term_lufs: float | None
 
 
-def updated_bext(content: bytes, loudness: BextLoudness | None, *, rate_ratio: float, history: str) -> bytes:
-    """Return a bext chunk that is true of the master.
+def fitted(
+    key: bytes, content: bytes, *, rate_ratio: float, written: AudioFormat, loudness: BextLoudness | None
+) -> bytes:
+    """Return the content of a mix's chunk as it is true of the master.
 
     Parameters
     ----------
-    content : bytes
-        The mix's bext chunk.
-    loudness : BextLoudness or None
-        Of the master. Without it the loudness fields are set to "not set".
+    key, content : bytes
+        Identifier and content of the chunk.
     rate_ratio : float
-        The master's sample rate divided by the mix's; scales the time reference.
-    history : str
-        A line for the coding history.
+        The master's sample rate divided by the mix's; scales positions.
+    written : AudioFormat
+        Of the master, for the coding history.
+    loudness : BextLoudness or None
+        Of the master, for a bext chunk; None leaves its loudness "not set".
     """
+    if key == b"bext":
+        return _bext(content, rate_ratio, written, loudness)
+    if key == b"iXML":
+        return re.sub(rb"\s*<LOUDNESS>.*?</LOUDNESS>", b"", content, flags=re.DOTALL)  # the mix's
+    if rate_ratio == 1.0:
+        return content
+    if key == b"cue ":
+        return _scaled(content, _in_records(content, 4, (4, 20)), rate_ratio)
+    if key == b"smpl" and len(content) >= 36:
+        scaled = _scaled(content, [8], 1.0 / rate_ratio)  # the sample period
+        return _scaled(scaled, _in_records(content, 36, (8, 12)), rate_ratio)
+    if key == b"LIST" and content[:4] == b"adtl":
+        inside = [chunk.start for chunk in chunks.walk_list(content) if chunk.identifier == b"ltxt"]
+        return _scaled(content, [at + 4 for at in inside if at + 8 <= len(content)], rate_ratio)
+    if key == b"MARK":
+        return _scaled(content, _marker_positions(content), rate_ratio, ">I")
+    return content
+
+
+def _bext(content: bytes, rate_ratio: float, written: AudioFormat, loudness: BextLoudness | None) -> bytes:
     chunk = bytearray(content.ljust(_FIXED_BYTES, b"\0"))
-    reference = int.from_bytes(chunk[338:346], "little")
-    chunk[338:346] = round(reference * rate_ratio).to_bytes(8, "little")
-    (version,) = struct.unpack_from("<H", chunk, _VERSION_AT)
+    reference, version = struct.unpack_from("<QH", chunk, _TIME_REFERENCE_AT)
+    struct.pack_into("<Q", chunk, _TIME_REFERENCE_AT, round(reference * rate_ratio))
     if loudness is not None or version >= 2:
+        values = [None] * 5 if loudness is None else astuple(loudness)
         struct.pack_into("<H", chunk, _VERSION_AT, max(version, 2))
-        struct.pack_into("<5h", chunk, _LOUDNESS_AT, *_loudness_fields(loudness))
+        struct.pack_into("<5h", chunk, _LOUDNESS_AT, *map(_loudness_field, values))
     earlier = bytes(chunk[_FIXED_BYTES:]).rstrip(b"\0")
     if earlier and not earlier.endswith(b"\n"):
         earlier += b"\r\n"
-    return bytes(chunk[:_FIXED_BYTES]) + earlier + history.encode("ascii") + b"\r\n"
+    # a line of the coding history (EBU Recommendation R98)
+    mode = {1: "mono", 2: "stereo"}.get(written.channels, "multitrack")
+    history = f"A=PCM,F={written.sample_rate_hz},W={written.bits or 32},M={mode},T=refmaster\r\n"
+    return bytes(chunk[:_FIXED_BYTES]) + earlier + history.encode("ascii")
 
 
-def _loudness_fields(loudness: BextLoudness | None) -> list[int]:
-    if loudness is None:
-        return [_NOT_SET] * 5
-    values = (
-        loudness.integrated_lufs,
-        loudness.loudness_range_lu,
-        loudness.max_true_peak_dbtp,
-        loudness.max_momentary_lufs,
-        loudness.max_short_term_lufs,
-    )
+def _loudness_field(value: float | None) -> int:
     # Tech 3285 allows -99.99 to 99.99; outside of it the field is to be ignored
-    return [
-        _NOT_SET if value is None or not math.isfinite(value) or abs(value) > 99.99 else round(100.0 * value)
-        for value in values
-    ]
+    unset = value is None or not math.isfinite(value) or abs(value) > 99.99
+    return _NOT_SET if value is None or unset else round(100.0 * value)
 
 
-def coding_history(sample_rate_hz: int, bits: int, channels: int) -> str:
-    """Return the coding history's line for the master (EBU Recommendation R98)."""
-    mode = {1: "mono", 2: "stereo"}.get(channels, "multitrack")
-    return f"A=PCM,F={sample_rate_hz},W={bits},M={mode},T=refmaster"
+def _in_records(content: bytes, first: int, fields: tuple[int, ...]) -> list[int]:
+    """Return the bytes of fields in records of 24 bytes."""
+    return [at + field for at in range(first, len(content) - 23, 24) for field in fields]
 
 
-def without_ixml_loudness(content: bytes) -> bytes:
-    """Return an iXML chunk without its LOUDNESS element, which describes the mix."""
-    return re.sub(rb"\s*<LOUDNESS>.*?</LOUDNESS>", b"", content, flags=re.DOTALL)
-
-
-def scaled_cue(content: bytes, rate_ratio: float) -> bytes:
-    """Return a cue chunk with its positions scaled."""
-    chunk = bytearray(content)
-    for at in range(4, len(chunk) - 23, 24):
-        _scale(chunk, at + 4, rate_ratio, "<I")
-        _scale(chunk, at + 20, rate_ratio, "<I")
-    return bytes(chunk)
-
-
-def scaled_adtl(content: bytes, rate_ratio: float) -> bytes:
-    """Return a LIST chunk of type adtl with the lengths of its labelled regions scaled."""
-    chunk = bytearray(content)
-    at = 4
-    while at + 8 <= len(chunk):
-        (size,) = struct.unpack_from("<I", chunk, at + 4)
-        if chunk[at : at + 4] == b"ltxt" and at + 16 <= len(chunk):
-            _scale(chunk, at + 12, rate_ratio, "<I")
-        at += 8 + size + size % 2
-    return bytes(chunk)
-
-
-def scaled_smpl(content: bytes, rate_ratio: float) -> bytes:
-    """Return a smpl chunk with its sample period and loop points scaled."""
-    chunk = bytearray(content)
-    if len(chunk) < 36:
-        return content
-    _scale(chunk, 8, 1.0 / rate_ratio, "<I")
-    for at in range(36, len(chunk) - 23, 24):
-        _scale(chunk, at + 8, rate_ratio, "<I")
-        _scale(chunk, at + 12, rate_ratio, "<I")
-    return bytes(chunk)
-
-
-def scaled_mark(content: bytes, rate_ratio: float) -> bytes:
-    """Return an AIFF MARK chunk with its positions scaled."""
-    chunk = bytearray(content)
+def _marker_positions(content: bytes) -> Iterator[int]:
     at = 2
-    while at + 7 <= len(chunk):
-        _scale(chunk, at + 2, rate_ratio, ">I")
-        name_bytes = 1 + chunk[at + 6]
+    while at + 7 <= len(content):
+        yield at + 2
+        name_bytes = 1 + content[at + 6]
         at += 6 + name_bytes + name_bytes % 2
+
+
+def _scaled(content: bytes, places: Iterable[int], ratio: float, layout: str = "<I") -> bytes:
+    chunk = bytearray(content)
+    for at in places:
+        (value,) = struct.unpack_from(layout, chunk, at)
+        struct.pack_into(layout, chunk, at, min(round(value * ratio), 0xFFFFFFFF))
     return bytes(chunk)
-
-
-def _scale(chunk: bytearray, at: int, ratio: float, layout: str) -> None:
-    (value,) = struct.unpack_from(layout, chunk, at)
-    struct.pack_into(layout, chunk, at, min(round(value * ratio), 0xFFFFFFFF))

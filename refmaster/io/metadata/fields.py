@@ -1,18 +1,21 @@
-"""Tags as one neutral set of fields, and its translation from and to ID3, MP4, RIFF INFO and AIFF text.
+"""Tags as one neutral set of fields, translated from and to those of every kind of file.
 
 The neutral names are those of Vorbis comments in lower case ("title", "albumartist", "tracknumber"), each
-with a list of texts; pictures are kept as FLAC has them. Fields that tell the level of the mix (ReplayGain,
-R128, Sound Check) or the length of an encoder's padding would lie about the master: they are never taken.
+with a list of texts; pictures are kept as FLAC has them. Fields about the level of the mix (ReplayGain, R128,
+Sound Check) or about its encoder are never taken: they would not be true of the master.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from mutagen.flac import Picture
 from mutagen.id3 import ID3, Frames
+
+from refmaster.io import chunks
 
 _ID3_FIELDS = {
     "TIT2": "title", "TPE1": "artist", "TALB": "album", "TPE2": "albumartist", "TDRC": "date",
@@ -38,18 +41,37 @@ _INFO_FIELDS = {
 _AIFF_FIELDS = {b"NAME": "title", b"AUTH": "artist", b"(c) ": "copyright", b"ANNO": "comment"}
 
 _ABOUT_ENCODING = ("encoder", "encoder-settings", "encodersettings", "itunsmpb", "accurateripdiscid")
-_SILENT_FRAMES = ("TSSE", "TLEN", "TSIZ", "TFLT", "MLLT", "ASPI", "SEEK", "ENCR")
-"""ID3 frames about the mix's encoding; dropped without a word, since they say nothing to a listener."""
-
-UNHELD_ID3 = "ID3 frames that the new format cannot hold"
+_ENCODING_FRAMES = ("TSSE", "TLEN", "TSIZ", "TFLT", "MLLT", "ASPI", "SEEK", "ENCR")
+"""ID3 frames about the mix's encoding; dropped without a note, since they say nothing to a listener."""
+_LEVEL_FIELDS = ("replaygain_", "r128_", "itunnorm", "mp3gain_")
+_LEVEL_FRAMES = ("RVA2", "RVAD", "RGAD", "XRVA")
 
 
 @dataclass
 class Tags:
-    """Neutral tags, and notes about what they leave out."""
+    """A recording's tags.
+
+    Attributes
+    ----------
+    fields : dict of str to list of str
+        Texts under neutral names.
+    pictures : list of mutagen.flac.Picture
+        Cover art.
+    id3 : mutagen.id3.ID3 or None
+        The recording's own ID3 tag, if it has one, with the frames that are true of the master as well.
+    id3_version : int
+        Minor version of that tag: 3 or 4.
+    unheld_frames : set of str
+        Frames of that tag that the neutral fields cannot hold.
+    notes : list of str
+        One sentence for everything that was left out.
+    """
 
     fields: dict[str, list[str]] = field(default_factory=dict)
     pictures: list[Any] = field(default_factory=list)
+    id3: Any = None
+    id3_version: int = 4
+    unheld_frames: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
     def add(self, key: str, value: str) -> None:
@@ -57,7 +79,7 @@ class Tags:
         key, value = key.lower(), value.strip("\0").strip()
         if key in _ABOUT_ENCODING or not value:
             return
-        if is_level_field(key):
+        if key.startswith(_LEVEL_FIELDS):
             self.note_level()
         elif value not in self.fields.setdefault(key, []):
             self.fields[key].append(value)
@@ -73,54 +95,38 @@ class Tags:
         return not self.fields and not self.pictures
 
 
-def is_level_field(key: str) -> bool:
-    """Return whether a field tells the level of the recording it was made for."""
-    return key.lower().startswith(("replaygain_", "r128_", "itunnorm", "mp3gain_"))
-
-
-def is_level_frame(frame: Any) -> bool:
-    """Return whether an ID3 frame tells the level of the recording it was made for."""
-    return frame.FrameID in ("RVA2", "RVAD", "RGAD", "XRVA") or is_level_field(getattr(frame, "desc", ""))
-
-
-def kept_id3_frames(source: Any, tags: Tags) -> list[Any]:
-    """Return the frames of an ID3 tag that are true of the master as well."""
-    kept = []
-    for frame in source.values():
-        about_encoding = getattr(frame, "desc", "").lower() in _ABOUT_ENCODING
-        if is_level_frame(frame):
-            tags.note_level()
-        elif frame.FrameID not in _SILENT_FRAMES and not about_encoding:
-            kept.append(frame)
-    return kept
-
-
 def add_id3(tags: Tags, source: Any) -> None:
-    """Add what the neutral fields can hold of an ID3 tag; note the rest."""
-    unknown: set[str] = set()
-    for frame in kept_id3_frames(source, tags):
-        kind = frame.FrameID
-        if kind in _ID3_NUMBERED:
-            number, _, total = str(frame.text[0]).partition("/")
-            for key, value in zip(_ID3_NUMBERED[kind], (number, total), strict=True):
-                tags.add(key, value)
-        elif kind in _ID3_FIELDS:
-            for text in frame.genres if kind == "TCON" else frame.text:
-                tags.add(_ID3_FIELDS[kind], str(text))
-        elif kind == "TXXX":
-            for text in frame.text:
-                tags.add(frame.desc, str(text))
-        elif kind == "COMM":
-            for text in frame.text:
-                tags.add("comment" if not frame.desc else f"comment:{frame.desc}", str(text))
-        elif kind == "USLT":
-            tags.add("lyrics", str(frame.text))
-        elif kind == "APIC":
-            tags.pictures.append(_picture(frame.data, frame.mime, int(frame.type), frame.desc))
-        else:
-            unknown.add(kind)
-    if unknown:
-        tags.notes.append(f"{UNHELD_ID3} were not kept: {', '.join(sorted(unknown))}")
+    """Add an ID3 tag: its frames as they are, and as neutral fields what these can hold."""
+    tags.id3 = ID3()
+    tags.id3_version = 3 if tuple(source.version[:2]) == (2, 3) else 4
+    for frame in source.values():
+        about = getattr(frame, "desc", "").lower()
+        if frame.FrameID in _LEVEL_FRAMES or about.startswith(_LEVEL_FIELDS):
+            tags.note_level()
+        elif frame.FrameID not in _ENCODING_FRAMES and about not in _ABOUT_ENCODING:
+            tags.id3.add(frame)
+            _add_frame(tags, frame)
+
+
+def _add_frame(tags: Tags, frame: Any) -> None:
+    kind = frame.FrameID
+    if kind in _ID3_NUMBERED:
+        number, _, total = str(frame.text[0]).partition("/")
+        for key, value in zip(_ID3_NUMBERED[kind], (number, total), strict=True):
+            tags.add(key, value)
+    elif kind in _ID3_FIELDS:
+        for text in frame.genres if kind == "TCON" else frame.text:
+            tags.add(_ID3_FIELDS[kind], str(text))
+    elif kind in ("TXXX", "COMM"):
+        name = frame.desc if kind == "TXXX" else f"comment:{frame.desc}" if frame.desc else "comment"
+        for text in frame.text:
+            tags.add(name, str(text))
+    elif kind == "USLT":
+        tags.add("lyrics", str(frame.text))
+    elif kind == "APIC":
+        tags.pictures.append(_picture(frame.data, frame.mime, int(frame.type), frame.desc))
+    else:
+        tags.unheld_frames.add(kind)
 
 
 def add_mp4(tags: Tags, source: Any) -> None:
@@ -149,64 +155,61 @@ def add_mp4(tags: Tags, source: Any) -> None:
         tags.notes.append(f"MP4 tags that the new format cannot hold were not kept: {listed}")
 
 
-def add_comments(tags: Tags, source: Any) -> None:
+def add_comments(tags: Tags, pairs: Iterable[tuple[str, Any]]) -> None:
     """Add Vorbis comments, or APEv2 items, that are texts."""
-    for key, value in source.items():
-        for text in value if isinstance(value, list) else [value]:
-            if isinstance(text, str):
-                tags.add(key, text)
-            elif getattr(text, "kind", None) == 0:  # an APEv2 text, several separated by null bytes
-                for part in str(text).split("\0"):
-                    tags.add(key, part)
+    for key, value in pairs:
+        if isinstance(value, str):
+            tags.add(key, value)
+        elif getattr(value, "kind", None) == 0:  # an APEv2 text, several separated by null bytes
+            for part in str(value).split("\0"):
+                tags.add(key, part)
 
 
-def add_info(tags: Tags, content: bytes) -> None:
-    """Add a RIFF LIST chunk of type INFO."""
-    at = 4
-    while at + 8 <= len(content):
-        key, size = struct.unpack_from("<4sI", content, at)
-        if key in _INFO_FIELDS:
-            tags.add(_INFO_FIELDS[key], _text(content[at + 8 : at + 8 + size]))
-        at += 8 + size + size % 2
-
-
-def add_aiff_text(tags: Tags, identifier: bytes, content: bytes) -> None:
-    """Add an AIFF text chunk (NAME, AUTH, copyright, ANNO)."""
-    if identifier in _AIFF_FIELDS:
+def add_text_chunk(tags: Tags, identifier: bytes, content: bytes) -> None:
+    """Add the texts of a RIFF LIST chunk of type INFO, or of an AIFF text chunk; nothing for other chunks."""
+    if identifier == b"LIST" and content[:4] == b"INFO":
+        for chunk in chunks.walk_list(content):
+            if chunk.identifier in _INFO_FIELDS:
+                tags.add(_INFO_FIELDS[chunk.identifier], _text(content[chunk.start :][: chunk.size]))
+    elif identifier in _AIFF_FIELDS:
         tags.add(_AIFF_FIELDS[identifier], _text(content))
 
 
 def to_id3(tags: Tags) -> Any:
-    """Return the tags as ID3v2.4."""
+    """Return the tags as ID3, to be saved as version `Tags.id3_version`: the recording's own if it has it."""
+    if tags.id3 is not None:
+        if tags.id3_version == 3:
+            tags.id3.update_to_v23()
+        return tags.id3
     made: Any = ID3()
+
+    def add(frame: str, **content: Any) -> None:
+        made.add(Frames[frame](encoding=3, **content))
+
     names = {name: frame for frame, name in _ID3_FIELDS.items()}
     fields = dict(tags.fields)
     for frame, (number, total) in _ID3_NUMBERED.items():
         values = [fields.pop(key, [""])[0] for key in (number, total)]
         if any(values):
-            made.add(Frames[frame](encoding=3, text=["/".join(filter(None, values))]))
+            add(frame, text=["/".join(filter(None, values))])
     for key, texts in fields.items():
         if key in names:
-            made.add(Frames[names[key]](encoding=3, text=texts))
+            add(names[key], text=texts)
         elif key == "comment" or key.startswith("comment:"):
-            made.add(Frames["COMM"](encoding=3, lang="und", desc=key.partition(":")[2], text=texts))
+            add("COMM", lang="und", desc=key.partition(":")[2], text=texts)
         elif key == "lyrics":
-            made.add(Frames["USLT"](encoding=3, lang="und", desc="", text="\n".join(texts)))
+            add("USLT", lang="und", desc="", text="\n".join(texts))
         else:
-            made.add(Frames["TXXX"](encoding=3, desc=key.upper(), text=texts))
-    for position, picture in enumerate(tags.pictures):
+            add("TXXX", desc=key.upper(), text=texts)
+    for position, cover in enumerate(tags.pictures):
         # two pictures of one description would replace each other
-        description = picture.desc or ("" if position == 0 else f"picture {position + 1}")
-        made.add(
-            Frames["APIC"](
-                encoding=3, mime=picture.mime, type=picture.type, desc=description, data=picture.data
-            )
-        )
+        description = cover.desc or ("" if position == 0 else f"picture {position + 1}")
+        add("APIC", mime=cover.mime, type=cover.type, desc=description, data=cover.data)
     return made
 
 
 def to_info(tags: Tags) -> bytes:
-    """Return the fields that a RIFF INFO list has as the content of a LIST chunk; empty if there are none."""
+    """Return the fields that RIFF INFO can hold, as the content of a LIST chunk; empty if there are none."""
     body = b""
     for key, name in _INFO_FIELDS.items():
         if name in tags.fields:

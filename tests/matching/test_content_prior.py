@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from refmaster.errors import InputError, SettingsError
-from refmaster.matching.learn import Track, fit_prior, learn_prior, match_residuals
-from refmaster.matching.prior import load_prior, mid_prior, side_prior, thirds_hz
+from refmaster.matching.content_prior import load_prior, mid_model, side_model
+from refmaster.matching.learn import Track, fit_prior, match_residuals
+from refmaster.profile.bands import THIRDS_HZ
 from refmaster.settings.emit import emit_model
 
 
@@ -19,9 +20,9 @@ def test_the_shipped_prior_says_where_it_comes_from():
     assert len(prior.tracks) >= 16
     assert all(len(track.sha256 or "") == 64 for track in prior.tracks)
     assert prior.segment_s == pytest.approx(0.75, abs=0.08)
-    for content in (mid_prior(prior), side_prior(prior)):
+    for content in (mid_model(prior), side_model(prior)):
         assert np.linalg.eigvalsh(content.gain).min() > -1e-9
-        assert content.gain.shape == content.far_covariance.shape == (len(thirds_hz()),) * 2
+        assert content.gain.shape == content.far_covariance.shape == (len(THIRDS_HZ),) * 2
         assert content.near_log_rms[1] > 0.5  # the better the match, the less content is left
 
 
@@ -60,8 +61,8 @@ def test_a_missing_prior_is_named(tmp_path):
 
 
 def test_learning_is_repeatable_and_reads_back(tracks, tmp_path):
-    prior = learn_prior(tracks)
-    assert prior == learn_prior(tracks)
+    prior = fit_prior(tracks, match_residuals(tracks))
+    assert prior == fit_prior(tracks, match_residuals(tracks))
     path = tmp_path / "prior.yaml"
     path.write_text(emit_model(prior))
     assert load_prior(path) == prior
@@ -79,4 +80,4 @@ def test_nothing_of_an_album_that_is_left_out_remains(tracks):
 
 def test_too_little_is_refused(tracks):
     with pytest.raises(InputError, match="at least 6"):
-        learn_prior(tracks[:5])
+        fit_prior(tracks[:5], match_residuals(tracks[:5]))

@@ -1,4 +1,4 @@
-"""What came of an album: its tracks before and after, and the album as one recording."""
+"""An album's result: its tracks before and after, and the album as one recording."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from refmaster._types import Array
 from refmaster.album.features import TONE_HZ, TrackFeatures
 from refmaster.album.moves import EngineerMoves
 from refmaster.album.plan import AlbumPlan, track_curves, track_gain_db
-from refmaster.album.pooled import pooled_lufs
-from refmaster.check.findings import Finding
+from refmaster.check.findings import Finding, kept_promises
 from refmaster.matching.curves import curve_at
 from refmaster.plan import MasteringPlan
 
@@ -28,27 +27,27 @@ class TrackResult:
     Attributes
     ----------
     before : TrackFeatures
-    after : TrackFeatures or None
-        As measured on the written file; None in a dry run.
     plan : MasteringPlan
         The track's own.
     output : Path
     findings : tuple of Finding
+    after : TrackFeatures or None
+        As measured on the written file; None in a dry run.
     kept : bool
         The master was there already, made by the same plan.
     """
 
     before: TrackFeatures
-    after: TrackFeatures | None
     plan: MasteringPlan
     output: Path
     findings: tuple[Finding, ...]
-    kept: bool
+    after: TrackFeatures | None = None
+    kept: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlbumResult:
-    """What was asked of an album and what was achieved.
+    """An album as asked for and as achieved.
 
     Attributes
     ----------
@@ -56,36 +55,26 @@ class AlbumResult:
         Renders to the same bytes again.
     tracks : tuple of TrackResult
         In order.
-    moves : EngineerMoves or None
-        What the model found; None where an album plan was rendered.
     folder : Path
     findings : tuple of Finding
         Of the album as a whole; each track has its own.
+    moves : EngineerMoves or None
+        The engineers' habits as predicted; None where an album plan was rendered.
     changed : tuple of str
-        What differs from the album plan that was in the folder before.
+        Differences from the album plan that was in the folder before.
     """
 
     plan: AlbumPlan
     tracks: tuple[TrackResult, ...]
-    moves: EngineerMoves | None
     folder: Path
     findings: tuple[Finding, ...]
-    changed: tuple[str, ...]
+    moves: EngineerMoves | None = None
+    changed: tuple[str, ...] = ()
 
     @property
     def kept_promises(self) -> bool:
         """True where no finding is a broken promise."""
-        every = [*self.findings, *(f for track in self.tracks for f in track.findings)]
-        return all(finding.severity != "broken_promise" for finding in every)
-
-
-def album_lufs(found: Sequence[TrackFeatures | None]) -> float | None:
-    """Return the pooled loudness of tracks as one recording; None where one is not written yet."""
-    known = [f for f in found if f is not None]
-    if len(known) < len(found):
-        return None
-    lufs = pooled_lufs([f.momentary_lufs for f in known], [0.0] * len(known))
-    return None if lufs is None or not np.isfinite(lufs) else lufs
+        return kept_promises([*self.findings, *(f for track in self.tracks for f in track.findings)])
 
 
 def tone_gaps_db(found: Sequence[TrackFeatures]) -> tuple[Array, Array]:
@@ -101,12 +90,10 @@ def tone_gaps_db(found: Sequence[TrackFeatures]) -> tuple[Array, Array]:
     tone = np.array([np.where(f.tone_present, f.tone_db, np.nan) for f in found])
     if not np.isfinite(tone).any():
         return tone, np.zeros(len(found))
-    empty = ~np.isfinite(tone).any(axis=1)
-    tone[empty] = 0.0
+    tone[~np.isfinite(tone).any(axis=1)] = 0.0
     tone = tone - np.nanmean(tone, axis=1, keepdims=True)
     known = np.isfinite(tone)
-    mean = np.where(known, tone, 0.0).sum(0) / np.maximum(known.sum(0), 1)
-    gaps = tone - mean
+    gaps = tone - np.where(known, tone, 0.0).sum(0) / np.maximum(known.sum(0), 1)
     gaps = gaps - np.nanmean(gaps, axis=1, keepdims=True)
     return gaps, np.sqrt(np.nanmean(gaps**2, axis=1))
 
@@ -127,16 +114,12 @@ def plan_changes(before: AlbumPlan, after: AlbumPlan) -> list[str]:
         if old is None:
             lines.append(f"{who}: is new")
             continue
-        new_mix = before.tracks[old].mix.sha256 != track.mix.sha256
         gain = track_gain_db(after, number) - track_gain_db(before, old)
-        tone = curve_at(track_curves(after, number)[0], TONE_HZ) - curve_at(
-            track_curves(before, old)[0], TONE_HZ
-        )
-        rms = float(np.sqrt(np.mean(tone**2)))
-        said = ["a new mix"] if new_mix else []
+        curves = [curve_at(track_curves(plan, i)[0], TONE_HZ) for plan, i in ((after, number), (before, old))]
+        rms = float(np.sqrt(np.mean((curves[0] - curves[1]) ** 2)))
+        said = ["a new mix"] if before.tracks[old].mix.sha256 != track.mix.sha256 else []
         said += [f"gain {gain:+.2f} dB"] if abs(gain) >= NOTABLE_GAIN_DB else []
         said += [f"tone {rms:.2f} dB RMS"] if rms >= NOTABLE_TONE_DB else []
         if said:
             lines.append(f"{who}: {', '.join(said)}")
-    lines += [f"{name}: is no longer on the album" for name in known]
-    return lines
+    return [*lines, *(f"{name}: is no longer on the album" for name in known)]

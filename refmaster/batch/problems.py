@@ -1,0 +1,105 @@
+"""Everything that is wrong in one or several jobs files, collected with its place, to be said at once."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from refmaster.batch import storage
+from refmaster.errors import SettingsError
+from refmaster.settings.document import Document, KeyPath, Problem, problems_error
+
+_VARIABLE = re.compile(r"\$(?:\$|\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A part of a document, such as one job: key paths are relative to it, paths of files to its document."""
+
+    document: Document
+    prefix: KeyPath = ()
+
+    @property
+    def label(self) -> str:
+        """``jobs.yaml:14:5: jobs[2]``."""
+        found = self.document.problem(self.prefix, "")
+        return f"{self.document.name}:{found.line}:{found.column}: {found.key_path}"
+
+
+class Problems:
+    """All that is wrong."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, list[Problem]] = {}
+        self._rows: list[str] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._found or self._rows)
+
+    def add(self, place: Place, path: KeyPath, message: str) -> None:
+        """Add a problem at a key path below a place."""
+        self.extend(place.document.name, [place.document.problem((*place.prefix, *path), message)])
+
+    def extend(self, name: str, problems: Iterable[Problem]) -> None:
+        """Add problems of a file; one that is known already (through an alias, say) stays one."""
+        held = self._found.setdefault(name, [])
+        held.extend(p for p in problems if p not in held)
+
+    def add_row(self, row: str) -> None:
+        """Add a line that is complete in itself."""
+        self._rows.append(row)
+
+    def rows(self) -> list[str]:
+        """Return one line for each problem."""
+        rows = list(self._rows)
+        for name, problems in self._found.items():
+            rows.extend(str(problems_error(name, problems)).splitlines())
+        return rows
+
+    def check(self) -> None:
+        """Raise SettingsError with all of them, if there are any."""
+        if self:
+            raise SettingsError("\n".join(self.rows()))
+
+
+def advice(name: str, known: Iterable[str], listed: str = "known") -> str:
+    """Return which known name was probably meant, else all of them, after the word `listed`."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f'did you mean "{close[0]}"?' if close else f"{listed}: {', '.join(known)}"
+
+
+def absolute(text: str, place: Place, key: KeyPath, problems: Problems) -> str:
+    """Return a path made absolute (relative to its file), with variables replaced; URLs keep their form.
+
+    Where a variable is not set, that is noted and an empty string returned.
+    """
+    missing = []
+
+    def value(match: re.Match[str]) -> str:
+        if match[0] == "$$":
+            return "$"
+        name = match[1] or match[2] or ""
+        if name not in os.environ:
+            missing.append(name)
+        return os.environ.get(name, "")
+
+    path = _VARIABLE.sub(value, text).removeprefix("file://")
+    for name in missing:
+        problems.add(place, key, f"the environment variable {name!r} is not set")
+    if missing or storage.is_url(path):
+        return "" if missing else path
+    path = os.path.expanduser(path)  # noqa: PTH111 - text, as it was written
+    return os.path.normpath(Path(place.document.name).absolute().parent / path)
+
+
+def numbered(name: str, value: Any) -> list[tuple[KeyPath, Any]]:
+    """Return a field's items with their key paths, whether it holds one, several or none."""
+    if isinstance(value, tuple):
+        return [((name, number), item) for number, item in enumerate(value)]
+    return [] if value is None else [((name,), value)]

@@ -1,0 +1,40 @@
+"""Plain help text with the options under headings, laid out without rich so that it appears at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperCommand
+
+ARGUMENTS = "Arguments"
+MATCHING = "What to match"
+EQUALIZER = "Equalizer"
+LEVELS = "Loudness and limiting"
+FILE = "The file"
+OPTIONS = "Options"
+SCREEN = "Output on screen"
+_ORDER = (ARGUMENTS, MATCHING, EQUALIZER, LEVELS, FILE, OPTIONS, SCREEN)
+
+
+class GroupedCommand(TyperCommand):
+    """A command whose help shows its options under their `rich_help_panel`, those without one last."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write a section for each heading that has options."""
+        sections: dict[str, list[tuple[str, str]]] = {heading: [] for heading in _ORDER}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                sections[_heading(parameter, ctx)].append(record)
+        for heading, records in sections.items():
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
+
+
+def _heading(parameter: Any, ctx: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return ARGUMENTS
+    if set(parameter.opts) & set(ctx.help_option_names):
+        return SCREEN
+    return getattr(parameter, "rich_help_panel", None) or OPTIONS

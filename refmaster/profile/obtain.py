@@ -1,0 +1,77 @@
+"""Get the profile of a recording: as given, read from a saved profile, from the cache, or measured."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import TypeAlias
+
+from refmaster import threads
+from refmaster._types import Progress
+from refmaster.io.open import open_audio
+from refmaster.io.source import AudioSource
+from refmaster.profile.cache import cached_profile
+from refmaster.profile.measure import measure
+from refmaster.profile.model import Profile, is_profile_path, load_profile
+
+Recording: TypeAlias = str | Path | Profile | AudioSource
+"""A path (of audio or of a saved profile), a profile, or an open source."""
+
+PROGRESS_EVERY_S = 0.1
+
+
+def profile_of(
+    recording: Recording,
+    progress: Progress | None = None,
+    *,
+    stage: str = "measuring the reference",
+    use_cache: bool = False,
+) -> Profile:
+    """Return a recording's profile: as given, read from a saved profile, from the cache, or measured."""
+    if isinstance(recording, Profile):
+        return recording
+    if isinstance(recording, str | Path):
+        if use_cache and Path(recording).is_file():  # `open_audio` says best what else it is
+            return cached_profile(recording, progress=progress, stage=stage)
+        if is_profile_path(recording):
+            return load_profile(recording)
+        recording = open_audio(recording)
+    return measure(recording, progress=progress, stage=stage)
+
+
+def profiles_side_by_side(
+    mix: Recording, references: Sequence[Recording], progress: Progress | None, *, use_cache: bool = False
+) -> tuple[Profile, list[Profile]]:
+    """Return the profiles of mix and references, the references measured in turn on a thread of their own.
+
+    `progress` is only ever called from the calling thread.
+    """
+    stopped = threading.Event()
+    latest: tuple[str, int, int | None] = ("measuring the reference", 0, None)
+
+    def note(stage: str, done: int, total: int | None) -> None:
+        nonlocal latest
+        if stopped.is_set():
+            raise CancelledError
+        latest = (stage, done, total)
+
+    def measure_references(progress: Progress | None) -> list[Profile]:
+        return [profile_of(r, progress, use_cache=use_cache) for r in references]
+
+    def measure_mix() -> Profile:
+        return profile_of(mix, progress, stage="measuring the mix", use_cache=use_cache)
+
+    if not threads.enabled() or all(isinstance(r, Profile) for r in references):
+        return measure_mix(), measure_references(progress)
+    with ThreadPoolExecutor(1, "refmaster-references") as pool:
+        beside = pool.submit(measure_references, note)
+        try:
+            measured_mix = measure_mix()
+            while not wait([beside], PROGRESS_EVERY_S).done:
+                if progress is not None:
+                    progress(*latest)
+            return measured_mix, beside.result()
+        finally:
+            stopped.set()
