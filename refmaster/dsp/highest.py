@@ -160,7 +160,7 @@ def _magnitude(places: Array32) -> Array32:
 
 
 class _Bound(NamedTuple):
-    """Of a point between two samples: ``flat`` times the larger plus ``bend`` times the second difference."""
+    """A bound for points between two samples: ``flat`` times the larger plus ``bend`` times the bend."""
 
     flat: np.float32
     bend: np.float32

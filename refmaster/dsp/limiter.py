@@ -29,6 +29,7 @@ from refmaster.dsp.attenuation import (
 )
 from refmaster.dsp.blocks import BlockKernel
 from refmaster.dsp.guard import Passage, PeakGuard
+from refmaster.dsp.hops import HOPS_PER_SECOND, HopMaxima
 from refmaster.dsp.peaks import QuickPeaks
 from refmaster.settings.limiter import LimiterSettings
 from refmaster.units import db_to_amplitude
@@ -46,12 +47,11 @@ _GUARDS = 4
 # A correction must be slow against the interpolation filter, at 8 kHz as well.
 _SMOOTH_FRAMES = 64
 _ACTIVE_DB = 0.1
-_HOPS_PER_SECOND = 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class LimiterActivity:
-    """What a limiter did.
+    """A limiter's gain reduction.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class LimiterActivity:
     mean_gain_reduction_db: float
     active_share: float
     gain_reduction_db: NDArray[np.float32]
-    hop_s: float = 1.0 / _HOPS_PER_SECOND
+    hop_s: float = 1.0 / HOPS_PER_SECOND
 
 
 class Limiter(BlockKernel):
@@ -217,30 +217,20 @@ class _ActivityLog:
     """Collect attenuations group by group."""
 
     def __init__(self, sample_rate_hz: int, group_frames: int) -> None:
-        self._rate = sample_rate_hz
-        self._step = group_frames * _HOPS_PER_SECOND  # a group is so many parts of a hop of `_rate` parts
+        self._hops = HopMaxima(sample_rate_hz, group_frames)
         self._groups = 0
         self._active = 0
         self._active_sum_db = 0.0
-        self._maxima: list[float] = []  # of each hop
 
     def add(self, attenuation_db: Array) -> None:
-        if not len(attenuation_db):
-            return
         active = attenuation_db > _ACTIVE_DB
         self._active += int(np.count_nonzero(active))
         self._active_sum_db += float(attenuation_db[active].sum())
-        first = self._groups * self._step // self._rate
-        last = (self._groups + len(attenuation_db) - 1) * self._step // self._rate
-        later = -(-np.arange(first + 1, last + 1) * self._rate // self._step) - self._groups
-        maxima = np.maximum.reduceat(attenuation_db, np.concatenate([[0], later]).astype(np.intp)).tolist()
-        if first < len(self._maxima):
-            maxima[0] = max(maxima[0], self._maxima.pop())
-        self._maxima += maxima
         self._groups += len(attenuation_db)
+        self._hops.add(attenuation_db)
 
     def result(self) -> LimiterActivity:
-        series = np.array(self._maxima, np.float32)
+        series = self._hops.series().astype(np.float32)
         return LimiterActivity(
             max_gain_reduction_db=float(series.max(initial=0.0)),
             mean_gain_reduction_db=self._active_sum_db / self._active if self._active else 0.0,

@@ -116,7 +116,7 @@ def _state_space(sections: tuple[Biquad, Biquad]) -> tuple[Array, Array, Array, 
 
 
 class _RowFilter:
-    """What turns rows of ``frames`` samples into filtered rows and into states."""
+    """Matrices that turn rows of ``frames`` samples into filtered rows and into states."""
 
     def __init__(self, sections: tuple[Biquad, Biquad], frames: int) -> None:
         a, b, c, d = _state_space(sections)

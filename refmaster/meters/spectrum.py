@@ -12,6 +12,7 @@ second gate is known at the end only, so power is collected per class of 1 LU: e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,7 +97,9 @@ class SpectrumMeter:
         # two channels are transformed as mid and side, others as they are
         self._signals = np.zeros((channels, (_HOPS_AT_ONCE + 1) * self._hop), np.float32)  # one hop kept
         self._frames = np.empty((channels, _HOPS_AT_ONCE, self.frame), np.float32)
-        self._frame_power = np.empty((channels, _HOPS_AT_ONCE, len(self.frequencies_hz)), np.float32)
+        shape = (channels, _HOPS_AT_ONCE, len(self.frequencies_hz))
+        self._spectra: NDArray[Any] = np.empty(shape, np.complex64)
+        self._frame_power = np.empty(shape, np.float32)
         self._segments = _Segments(self._hop / sample_rate_hz)
 
     def update(self, block: Block) -> None:
@@ -150,7 +153,7 @@ class SpectrumMeter:
             frames = self._frames[:, :count]
             np.multiply(hops[:, :-1], self._window[:hop], out=frames[:, :, :hop])
             np.multiply(hops[:, 1:], self._window[hop:], out=frames[:, :, hop:])
-            spectra = np.fft.rfft(frames, axis=2, norm="forward")
+            spectra = np.fft.rfft(frames, norm="forward", out=self._spectra[:, :count])
             parts = spectra.view(np.float32)  # real and imaginary in turn
             np.square(parts, out=parts)
             power = np.add(parts[:, :, 0::2], parts[:, :, 1::2], out=self._frame_power[:, :count])
@@ -162,8 +165,7 @@ class SpectrumMeter:
         """Count frames, shape (signals, frames, bins), each in its class of loudness."""
         loudness = (power @ self._loudness_weight)[:, :, np.newaxis]
         summed = np.concatenate([self._bands(power), loudness], axis=2, dtype=np.float64)
-        for number, heard in enumerate(summed[:, :, -1].sum(axis=0).tolist()):
-            level = power_to_lufs(heard)
+        for number, level in enumerate(power_to_lufs(summed[:, :, -1].sum(axis=0)).tolist()):
             self._segments.add(summed[:, number], counts=level >= LOWEST_LUFS)
             if level < LOWEST_LUFS:
                 self._below += 1
@@ -253,7 +255,7 @@ def band_power(frequencies_hz: Array, power: Array, edges_hz: Array) -> Array:
 
 
 class _BandSums:
-    """What `band_power` yields, times a factor, for many float32 frames of the same bands."""
+    """The powers of `band_power`, times a factor, for many float32 frames of the same bands."""
 
     def __init__(self, frequencies_hz: Array, edges_hz: Array, factor: float) -> None:
         place = edges_hz / (frequencies_hz[1] - frequencies_hz[0]) + 0.5

@@ -1,4 +1,4 @@
-"""The stereo image, DC and crest of a stream, from running sums in double precision.
+"""The stereo image, DC, sample peak and crest of a stream, from running sums in double precision.
 
 Correlation is the normalised cross-correlation at lag 0; balance is the level of left over right; side to
 mid is the level of (L-R)/2 over (L+R)/2. Values that do not exist (mono, silence) are None.
@@ -33,6 +33,8 @@ class StereoResult:
     balance_db, side_to_mid_db : float or None
     dc : tuple of float
         Mean sample value of each channel, full scale is 1.
+    sample_peak_dbfs : float
+        Largest sample over all channels; ``-inf`` for silence.
     crest_factor_db : float or None
         Largest sample over the root mean square, over all channels; a sine has 3.01.
     clipped_runs : int
@@ -43,12 +45,13 @@ class StereoResult:
     balance_db: float | None
     side_to_mid_db: float | None
     dc: tuple[float, ...]
+    sample_peak_dbfs: float
     crest_factor_db: float | None
     clipped_runs: int
 
 
 class StereoMeter:
-    """Measures image, DC and crest of a stream.
+    """Measures image, DC, sample peak and crest of a stream.
 
     Parameters
     ----------
@@ -86,6 +89,7 @@ class StereoMeter:
             balance_db=balance,
             side_to_mid_db=width,
             dc=tuple(float(v) for v in self._sum / frames),
+            sample_peak_dbfs=amplitude_to_db(max(tops.largest for tops in self._clipping)),
             crest_factor_db=None if silent else amplitude_to_db(peak) - power_to_db(mean_square),
             clipped_runs=0 if silent else sum(tops.runs for tops in self._clipping),
         )
@@ -118,13 +122,15 @@ class _FlatTops:
     """Counts runs of equal samples at the running peak of one channel."""
 
     def __init__(self) -> None:
-        self.peak = 0.0
+        self.largest = 0.0
+        self.peak = 0.0  # the same, to 1e-6
         self.runs = 0
         self._tail: NDArray[np.floating] = np.zeros(0, np.float32)
 
     def take(self, line: NDArray[np.floating]) -> None:
         """Take the next samples; a run across blocks is seen once."""
         highest = float(max(line.max(), -line.min()))
+        self.largest = max(self.largest, highest)
         if highest > self.peak * (1 + 1e-6):
             self.peak, self.runs, self._tail = highest, 0, self._tail[:0]
         elif highest < self.peak * (1 - 1e-6):

@@ -1,4 +1,4 @@
-"""True peak (ITU-R BS.1770-4, Annex 2; EBU Tech 3341), sample peak, PLR and PSR.
+"""True peak (ITU-R BS.1770-4, Annex 2; EBU Tech 3341), PLR and PSR.
 
 The length of the interpolation filter matters more than its factor, and a number without the name of its
 filter says little. This one is eightfold, with 256 taps in the stage that matters
@@ -25,25 +25,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from refmaster._types import Array, Array32, Block
+from refmaster._types import Array, Block
 from refmaster.dsp.highest import ROW_FRAMES, HighestPeaks
+from refmaster.dsp.hops import HOPS_PER_SECOND, HopMaxima
 from refmaster.meters.loudness import ABSOLUTE_GATE_LUFS
 from refmaster.units import amplitude_to_db
 
-SERIES_PER_SECOND = 10
-SHORT_TERM_HOPS = 30
+SHORT_TERM_HOPS = 3 * HOPS_PER_SECOND
 
 
 @dataclass(frozen=True, kw_only=True)
 class TruePeakResult:
-    """Peaks of a recording. Silence, and no frames at all, are ``-inf``.
+    """True peaks of a recording. Silence, and no frames at all, are ``-inf``.
 
     Attributes
     ----------
     true_peak_dbtp : float
-        Largest over all channels.
-    sample_peak_dbfs : float
-        Largest sample over all channels.
+        Largest over all channels, not below the largest sample.
     true_peak_series_dbtp : ndarray
         Largest over all channels within each 100 ms from the start, cut to the nearest 32 frames; the last
         one may be shorter. A value is exact where it is the highest of its 0.7 s, which decides the maxima
@@ -51,7 +49,6 @@ class TruePeakResult:
     """
 
     true_peak_dbtp: float
-    sample_peak_dbfs: float
     true_peak_series_dbtp: Array
 
 
@@ -69,10 +66,8 @@ class TruePeakMeter:
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
         self._sample_rate_hz = sample_rate_hz
         self._rows = HighestPeaks(channels)
+        self._hops = HopMaxima(sample_rate_hz, ROW_FRAMES)
         self._frames = 0
-        self._rows_done = 0
-        self._sample_peak = 0.0
-        self._hops: list[tuple[int, Array32]] = []  # number of the first hop, maxima from there on
         self._result: TruePeakResult | None = None
 
     def update(self, block: Block) -> None:
@@ -80,34 +75,20 @@ class TruePeakMeter:
         if self._result is not None:
             raise RuntimeError("the result was taken already; measure anew with a new meter")
         self._frames += len(block)
-        largest, lowest = block.max(initial=0.0), block.min(initial=0.0)
-        self._sample_peak = max(self._sample_peak, float(largest), -float(lowest))
-        self._take(self._rows.push(block))
+        self._hops.add(self._rows.push(block))
 
     def result(self) -> TruePeakResult:
         """Return what was measured; the meter takes no more."""
         if self._result is None:
-            self._take(self._rows.flush())
-            series = np.zeros(-(-self._frames * SERIES_PER_SECOND // self._sample_rate_hz))
-            for first, maxima in self._hops:
-                part = series[first : first + len(maxima)]
-                np.maximum(part, maxima, out=part)
+            self._hops.add(self._rows.flush())
+            series = np.zeros(-(-self._frames * HOPS_PER_SECOND // self._sample_rate_hz))
+            found = self._hops.series()
+            series[: len(found)] = found
             self._result = TruePeakResult(
-                true_peak_dbtp=amplitude_to_db(max(self._sample_peak, float(series.max(initial=0.0)))),
-                sample_peak_dbfs=amplitude_to_db(self._sample_peak),
+                true_peak_dbtp=amplitude_to_db(float(series.max(initial=0.0))),
                 true_peak_series_dbtp=amplitude_to_db(series),
             )
         return self._result
-
-    def _take(self, rows: Array32) -> None:
-        """Put rows together to hops of 100 ms by their first frames."""
-        if not len(rows):
-            return
-        first_frames = (self._rows_done + np.arange(len(rows))) * ROW_FRAMES
-        self._rows_done += len(rows)
-        hops = first_frames * SERIES_PER_SECOND // self._sample_rate_hz
-        starts = np.flatnonzero(np.diff(hops, prepend=-1))
-        self._hops.append((int(hops[0]), np.maximum.reduceat(rows, starts)))
 
 
 def plr_db(true_peak_dbtp: float | None, integrated_lufs: float | None) -> float | None:

@@ -143,7 +143,7 @@ def _levels(heard: LoudnessResult, peak: TruePeakResult, image: StereoResult) ->
         loudness_range_stable=heard.loudness_range_stable,
         true_peak_dbtp=true_peak,
         true_peak_filter=LONG_FILTER_NAME,
-        sample_peak_dbfs=_rounded(peak.sample_peak_dbfs),
+        sample_peak_dbfs=_rounded(image.sample_peak_dbfs),
         plr_db=_rounded(plr_db(true_peak, integrated)),
         psr_db=_rounded(psr_db(peak.true_peak_series_dbtp, heard.short_term_lufs)),
         crest_factor_db=_rounded(image.crest_factor_db),

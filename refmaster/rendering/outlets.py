@@ -1,4 +1,4 @@
-"""Where a render goes: a file, a spool that is thrown away, or an array.
+"""Destinations of a render: a file, a spool that is thrown away, or an array.
 
 An outlet can be written several times, each time anew, and what was written can be read back and measured.
 It is kept only by `keep`; leaving its context without that leaves nothing behind.
@@ -30,7 +30,7 @@ from refmaster.profile.model import Profile
 
 
 class Outlet(Protocol):
-    """Where a render goes."""
+    """The destination of a render."""
 
     @property
     def path(self) -> Path | None:
@@ -39,7 +39,7 @@ class Outlet(Protocol):
 
     @property
     def findings(self) -> Sequence[Finding]:
-        """What could not be kept of the mix (tags, say)."""
+        """Notes on what could not be kept of the mix (tags, say)."""
         ...
 
     def write(self, blocks: Iterator[Block], source: AudioSource, plan: MasteringPlan, /) -> AudioSource:
@@ -170,7 +170,7 @@ class ArrayOutlet:
         return ArraySource(self.samples, plan.output.sample_rate_hz, name="master")
 
     def keep(self, _source: AudioSource, _master: Profile) -> None:
-        """Nothing to do: `samples` holds the master."""
+        """Keep nothing else: `samples` holds the master."""
 
 
 def format_of(path: Path, source: AudioSource, plan: MasteringPlan) -> OutputFormat:

@@ -104,7 +104,7 @@ class Renderer:
 
     @property
     def stages(self) -> object:
-        """What the signal that enters the level stage depends on, beside the source."""
+        """The part of the plan that the signal entering the level stage depends on."""
         return self.plan.tone, self.plan.balance, self.plan.output.sample_rate_hz
 
     @property
