@@ -14,7 +14,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -25,9 +25,22 @@ _POLL_S = 0.02
 _END: Any = object()
 
 
+_here = threading.local()
+
+
 def enabled() -> bool:
-    """Tell whether more than one thread may be used."""
-    return os.environ.get(VARIABLE, "") != "1" and cores() > 1
+    """Tell whether this thread may start others."""
+    return os.environ.get(VARIABLE, "") != "1" and cores() // getattr(_here, "sharers", 1) > 1
+
+
+@contextmanager
+def cores_shared(sharers: int) -> Iterator[None]:
+    """Let this thread use only its share of the cores, as one of so many at work."""
+    _here.sharers = sharers
+    try:
+        yield
+    finally:
+        _here.sharers = 1
 
 
 def cores() -> int:

@@ -81,6 +81,15 @@ class TestFeed:
             threads.feed(range(100), interrupt, id)
 
 
+def test_threads_that_share_the_cores_start_no_others(monkeypatch):
+    monkeypatch.delenv(threads.VARIABLE, raising=False)
+    for cores, shared in ((1, False), (2, False), (4, True)):
+        monkeypatch.setattr(threads, "cores", lambda cores=cores: cores)
+        with threads.cores_shared(2):
+            assert threads.enabled() == shared
+        assert threads.enabled() == (cores > 1)
+
+
 def test_a_thread_works_only_where_it_may(monkeypatch):
     at_work = []
     monkeypatch.setattr(threads, "cores", lambda: 2)

@@ -36,9 +36,10 @@ from refmaster.dsp.interpolation import (
     row_interpolator,
 )
 
-BLOCK_FRAMES = 32768
-"""Each block's highest peak is exact."""
+PART_FRAMES = 32768
+"""Each part's highest peak is exact: 0.7 s."""
 ROW_FRAMES = 32
+BLOCK_FRAMES = 2 * PART_FRAMES  # worked on at once; more do not stay in the cache
 
 _MARGIN_ROWS = 5  # on either side of a block; more than the filters reach
 _MARGIN = _MARGIN_ROWS * ROW_FRAMES
@@ -47,7 +48,7 @@ _SLACK = 1.0 + 1e-5  # float32 rounding is far below
 
 
 class HighestPeaks:
-    """Peaks over all channels per row of 32 frames, exact wherever a row holds the highest peak of its block.
+    """Peaks over all channels per row of 32 frames, exact where a row holds the highest peak of its part.
 
     Other rows read between their largest sample and their true peak.
 
@@ -124,13 +125,13 @@ class HighestPeaks:
         return samples[:, inner], around * self._bound.flat + near * self._bound.bend
 
     def _refined(self, peaks: Array32, bounds: Array32) -> Array32:
-        """Raise the peaks ``(rows,)`` of the rows that may hold the highest one."""
-        channels, rows = np.nonzero(bounds > peaks.max())
+        """Raise the peaks ``(rows,)`` of the rows that may hold the highest one of their part."""
+        channels, rows = np.nonzero(bounds > _highest_of_parts(peaks))
         while len(rows):
             some = channels[:_ROWS_AT_ONCE], rows[:_ROWS_AT_ONCE]
             self._refine(peaks, some[1], self._windows[some])
             channels, rows = channels[_ROWS_AT_ONCE:], rows[_ROWS_AT_ONCE:]
-            left = bounds[channels, rows] > peaks.max()
+            left = bounds[channels, rows] > _highest_of_parts(peaks)[rows]
             channels, rows = channels[left], rows[left]
         return peaks
 
@@ -148,10 +149,16 @@ class HighestPeaks:
         bend = np.maximum(*(np.abs(part).max(axis=0) for part in bends))
         bounds = np.maximum(*(height.max(axis=0) for height in heights)) * self._fine_bound.flat
         bounds += bend * self._fine_bound.bend
-        chosen = np.flatnonzero(bounds > peaks.max())
+        chosen = np.flatnonzero(bounds > _highest_of_parts(peaks)[rows])
         if len(chosen):
             between = self._rows.highest_between(samples[:, chosen], half_way[:, chosen])
             np.maximum.at(peaks, rows[chosen], between)
+
+
+def _highest_of_parts(peaks: Array32) -> Array32:
+    """Return, for each row, the highest peak that is known of its part."""
+    rows = PART_FRAMES // ROW_FRAMES
+    return np.repeat(peaks.reshape(-1, rows).max(axis=1), rows)
 
 
 def _magnitude(places: Array32) -> Array32:

@@ -15,8 +15,9 @@ from refmaster._types import Block
 from refmaster.dsp.blocks import Reblocker
 from refmaster.units import amplitude_to_db, power_to_db
 
-# Sums of this many samples keep full accuracy in pairs of float32 products.
-_BLOCK_FRAMES = 16384
+# Sums of so many samples keep full accuracy in pairs of float32 products; so many of them are taken at once.
+_SUM_FRAMES = 16384
+_SUMS_AT_ONCE = 4
 # A clipped peak is a flat top of this many equal samples at the recording's own maximum.
 CLIPPED_RUN_FRAMES = 3
 _SILENCE = 1e-15
@@ -65,7 +66,7 @@ class StereoMeter:
         self._square = np.zeros(channels)
         self._product = 0.0
         self._clipping = [_FlatTops() for _ in range(channels)]
-        self._blocks: Reblocker[np.floating] = Reblocker(_BLOCK_FRAMES)
+        self._blocks: Reblocker[np.floating] = Reblocker(_SUM_FRAMES * _SUMS_AT_ONCE)
 
     def update(self, block: Block) -> None:
         """Take a block of shape (frames, channels)."""
@@ -76,7 +77,10 @@ class StereoMeter:
         """Return the values; the meter is finished."""
         rest = self._blocks.remainder()
         if rest is not None:
-            self._take(rest)
+            whole = len(rest) // _SUM_FRAMES * _SUM_FRAMES
+            for piece in (rest[:whole], rest[whole:]):
+                if len(piece):
+                    self._take(piece)
         for tops in self._clipping:
             tops.finish()
         frames = max(self._frames, 1)
@@ -97,10 +101,11 @@ class StereoMeter:
     def _take(self, piece: NDArray[np.floating]) -> None:
         self._frames += len(piece)
         lines = np.ascontiguousarray(piece.T)
-        self._sum += lines.sum(axis=1)
-        self._square += [np.dot(line, line) for line in lines]
+        parts = lines.reshape(self._channels, -1, min(len(piece), _SUM_FRAMES))
+        self._sum += parts.sum(axis=2).sum(axis=1, dtype=np.float64)
+        self._square += np.vecdot(parts, parts).sum(axis=1, dtype=np.float64)
         if self._channels == 2:
-            self._product += float(np.dot(lines[0], lines[1]))
+            self._product += float(np.vecdot(parts[0], parts[1]).sum(dtype=np.float64))
         for line, tops in zip(lines, self._clipping, strict=True):
             tops.take(line)
 
