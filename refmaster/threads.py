@@ -1,4 +1,4 @@
-"""Work on several threads where NumPy and SciPy let go of the interpreter lock.
+"""Work on several threads, where NumPy lets go of the interpreter lock.
 
 Results are the same to the bit with and without: every stage sees the same blocks in the same order, and only
 when it sees them changes. ``REFMASTER_THREADS=1`` in the environment switches it off, for those who already
@@ -23,8 +23,6 @@ VARIABLE = "REFMASTER_THREADS"
 _DEPTH = 4
 _POLL_S = 0.02
 _END: Any = object()
-
-
 _here = threading.local()
 
 

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from refmaster.dsp.blocks import BlockKernel
 from refmaster.errors import SettingsError
+from refmaster.units import amplitude_to_db, db_to_amplitude
 
 _REFERENCE_TAPS = 16384
 _REFERENCE_RATE_HZ = 48000
@@ -274,7 +275,7 @@ def _mirror(right: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _windowed_response(gain_db: NDArray[np.float64], window: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the right half of the windowed zero-phase response to a gain on a full FFT grid."""
-    response = np.fft.irfft(np.power(10.0, gain_db / 20.0))
+    response = np.fft.irfft(db_to_amplitude(gain_db))
     return response[: len(window)] * window
 
 
@@ -283,5 +284,4 @@ def _zero_phase_gain_db(right: NDArray[np.float64], size: int) -> NDArray[np.flo
     periodic = np.zeros(size)
     periodic[: len(right)] = right
     periodic[size - len(right) + 1 :] = right[:0:-1]
-    gain = np.fft.rfft(periodic).real
-    return 20.0 * np.log10(np.maximum(np.abs(gain), 1e-10))
+    return amplitude_to_db(np.maximum(np.abs(np.fft.rfft(periodic).real), 1e-10))

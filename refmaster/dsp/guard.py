@@ -1,4 +1,4 @@
-"""The last look at a limited signal: hold the ceiling as the meters will read it.
+"""Guards behind the limiter: they hold the ceiling as the meters will read it.
 
 A gain that was designed for the input's peaks misses by some hundredths of a dB: the gain moves within the
 reach of the interpolation filter, and the detector was a quick one. `PeakGuard` measures the signal with the

@@ -29,12 +29,10 @@ from refmaster.dsp.attenuation import (
 )
 from refmaster.dsp.blocks import BlockKernel
 from refmaster.dsp.guard import Passage, PeakGuard
-from refmaster.dsp.hops import HOPS_PER_SECOND, HopMaxima
+from refmaster.dsp.hops import HopMaxima
 from refmaster.dsp.peaks import QuickPeaks
 from refmaster.settings.limiter import LimiterSettings
 from refmaster.units import db_to_amplitude
-
-__all__ = ["Limiter", "LimiterActivity", "LimiterSettings"]
 
 BLOCK_FRAMES = 32768
 
@@ -63,15 +61,12 @@ class LimiterActivity:
         Share of the time with more than 0.1 dB of reduction, 0 to 1.
     gain_reduction_db : ndarray of float32, shape (hops,)
         Deepest reduction in every 100 ms, in dB.
-    hop_s : float
-        Time from one value of ``gain_reduction_db`` to the next.
     """
 
     max_gain_reduction_db: float
     mean_gain_reduction_db: float
     active_share: float
-    gain_reduction_db: NDArray[np.float32]
-    hop_s: float = 1.0 / HOPS_PER_SECOND
+    gain_reduction_db: Array32
 
 
 class Limiter(BlockKernel):

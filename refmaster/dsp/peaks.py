@@ -1,9 +1,9 @@
-"""A quick estimate of the true peak per group of frames, for what decides gains.
+"""Quick estimates of the true peak per group of frames, which decide the gains of the limiter.
 
 Fourfold interpolation with 32 taps per phase, for every frame, in a quarter of the time of the meter's
 filter (`refmaster.dsp.interpolation`). Against that meter, the maximum of a group and its two neighbours
-reads at most 0.1 dB low on music, 0.2 dB on music clipped by 12 dB, 1.4 dB on white noise. What must hold
-by the meter is checked with the meter's filter afterwards (`refmaster.dsp.guard`).
+reads at most 0.1 dB low on music, 0.2 dB on music clipped by 12 dB, 1.4 dB on white noise. The ceiling is
+checked with the meter's filter afterwards (`refmaster.dsp.guard`).
 
 Samples are laid out as (position in the row, row): the maximum over a group is then a maximum of whole
 lines, which is ten times faster than a maximum along eight neighbouring values.

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refmaster._types import Array, Block
+from refmaster.units import db_to_amplitude
 
 STEPS_PER_SECOND = 100
 """Powers come in steps of 10 ms: maximum momentary loudness needs hops no longer (Tech 3341, case 13)."""
@@ -74,7 +75,7 @@ def k_weighting_sections(sample_rate_hz: int) -> tuple[Biquad, Biquad]:
     if sample_rate_hz == 48000:
         return _SHELF_48K, _RLB_48K
     k = np.tan(np.pi * _SHELF_HZ / sample_rate_hz)
-    high = 10.0 ** (_SHELF_DB / 20.0)
+    high = db_to_amplitude(_SHELF_DB)
     band = high**_SHELF_EXPONENT
     a0 = 1.0 + k / _SHELF_Q + k * k
     shelf = Biquad(

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from refmaster._types import Array, Block
 from refmaster.dsp.blocks import Reblocker
 from refmaster.meters.kweighting import k_weighting_power_gain
+from refmaster.meters.loudness import RANGE_GATE_LU
 from refmaster.units import db_to_power, power_to_db, power_to_lufs
 
 FRAME_AT_48K = 16384
 LOWEST_LUFS, HIGHEST_LUFS = -70, 10
-GATE_BELOW_MEAN_LU = 20.0
 SEGMENT_S = 0.75  # to the nearest hop: 0.74 s at 44.1 kHz, 0.68 s at 48 kHz
 MAX_SEGMENTS = 512  # 6 minutes; of a longer recording every second (fourth, ...) segment is kept
 _HOPS_AT_ONCE = 8
@@ -180,7 +180,7 @@ class SpectrumMeter:
             return float(HIGHEST_LUFS)
         levels = np.arange(LOWEST_LUFS, HIGHEST_LUFS) + 0.5
         mean = power_to_db(float(np.sum(self._count * db_to_power(levels)) / self._count.sum()))
-        return float(mean) - GATE_BELOW_MEAN_LU
+        return mean + RANGE_GATE_LU
 
 
 class _Segments:

@@ -54,8 +54,6 @@ class DriveSolution:
         The reason for a loudness below the one that was asked.
     cost_db : float
         Deepest gain reduction that the asked loudness would cost (inf where it cannot be had).
-    unlimited_gain_db : float or None
-        Gain that meets the asked loudness whatever the reduction; None where it cannot be had.
     """
 
     gain_db: float
@@ -64,7 +62,6 @@ class DriveSolution:
     slope_lu_per_db: float
     limited_by: Limit | None
     cost_db: float
-    unlimited_gain_db: float | None
 
 
 class DriveAnalyzer:
@@ -144,7 +141,6 @@ class DriveAnalyzer:
             slope_lu_per_db=self._slope_at(found, settings),
             limited_by=cast("Limit | None", limit),
             cost_db=wanted.reduction_db if met else np.inf,
-            unlimited_gain_db=wanted.gain_db if met else None,
         )
 
     def _meet_corrected(self, target: float, settings: LimiterSettings) -> tuple[Trial, float, bool]:

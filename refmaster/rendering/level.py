@@ -6,8 +6,7 @@ from refmaster._types import Array32, Progress
 from refmaster.io.source import AudioSource
 from refmaster.plan import Level, MasteringPlan
 from refmaster.rendering.drive import DriveAnalyzer, DriveSolution
-from refmaster.rendering.renderer import KeptBlocks, Renderer
-from refmaster.settings.limiter import LimiterSettings
+from refmaster.rendering.renderer import KeptBlocks, Renderer, limiter_settings
 from refmaster.threads import prefetched
 
 
@@ -52,15 +51,13 @@ def drive_analyzed(
     return analyzer
 
 
-def level_solved(
-    plan: MasteringPlan, analyzer: DriveAnalyzer, limiter: LimiterSettings
-) -> tuple[MasteringPlan, float]:
+def level_solved(plan: MasteringPlan, analyzer: DriveAnalyzer) -> tuple[MasteringPlan, float]:
     """Return the plan with its gain solved, and the slope there in LU per dB of gain."""
     target = plan.promise.integrated_lufs
     if target is None:
         return plan, 1.0
     limit = plan.requested.max_reduction_db
-    solution = analyzer.solve(target, limiter, max_reduction_db=limit)
+    solution = analyzer.solve(target, limiter_settings(plan), max_reduction_db=limit)
     level = Level(why=_why(solution, target, limit), gain_db=round(solution.gain_db, 3) + 0.0)
     promise = plan.promise.model_copy(update={"limited_by": solution.limited_by})
     return plan.model_copy(update={"level": level, "promise": promise}), solution.slope_lu_per_db

@@ -166,14 +166,7 @@ class Renderer:
 
 def limiter_settings(plan: MasteringPlan) -> LimiterSettings:
     """Return the limiter's settings as its kernel takes them."""
-    stage = plan.limiter
-    return LimiterSettings(
-        ceiling_dbtp=stage.ceiling_dbtp,
-        lookahead_ms=stage.lookahead_ms,
-        hold_ms=stage.hold_ms,
-        sustain_ms=stage.sustain_ms,
-        release_ms=stage.release_ms,
-    )
+    return LimiterSettings(**plan.limiter.model_dump(include=set(LimiterSettings.model_fields)))
 
 
 def _balanced(block: Block, gains: tuple[float, float]) -> Block:
