@@ -4,8 +4,8 @@ Results are the same to the bit with and without: every stage sees the same bloc
 when it sees them changes. ``REFMASTER_THREADS=1`` in the environment switches it off, for those who already
 keep every core busy with processes. Queues are short, so that memory does not grow.
 
-No thread outlives the iterator or the call that started it: an error, a closed generator and Ctrl-C all stop
-it and wait for it.
+No thread outlives the iterator that started it: an error, a closed generator and Ctrl-C all stop it and wait
+for it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -85,37 +85,3 @@ def prefetched(items: Iterable[T]) -> Iterator[T]:
         while thread.is_alive():
             with suppress(queue.Empty):  # it may be waiting for room
                 ready.get(timeout=_POLL_S)
-
-
-def feed(items: Iterable[T], one: Callable[[T], None], other: Callable[[T], None]) -> None:
-    """Give every item to two takers, each on a thread of its own; errors of either are raised here."""
-    if not enabled():
-        for item in items:
-            one(item)
-            other(item)
-        return
-    waiting: queue.Queue[Any] = queue.Queue(_DEPTH)
-    failure: list[BaseException] = []
-
-    def take() -> None:
-        while (item := waiting.get()) is not _END:
-            if failure:
-                continue
-            try:
-                other(item)
-            except BaseException as error:  # noqa: BLE001 - carried over to the caller's thread
-                failure.append(error)
-
-    thread = threading.Thread(target=take, name="refmaster-beside", daemon=True)
-    thread.start()
-    try:
-        for item in items:
-            waiting.put(item)
-            one(item)
-            if failure:
-                break
-    finally:
-        waiting.put(_END)
-        thread.join()
-    if failure:
-        raise failure[0]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
 
 import numpy as np
 
 from refmaster._types import Array32, Block
+from refmaster.dsp.blocks import BlockKernel
 from refmaster.dsp.fir import FirEqualizer, design_linear_phase, design_minimum_phase
 from refmaster.dsp.limiter import Limiter, LimiterActivity
 from refmaster.dsp.resample import Resampler
@@ -64,18 +64,6 @@ class KeptBlocks:
                 self._blocks = []
             yield block
         self._made_by = stages if left >= 0 else None
-
-
-class Kernel(Protocol):
-    """A streaming stage: as many frames out as in, none of them late."""
-
-    def push(self, block: Any) -> Any:
-        """Take a block and return what is ready, in the block's dtype."""
-        ...
-
-    def flush(self) -> Any:
-        """Return the rest."""
-        ...
 
 
 class Renderer:
@@ -176,7 +164,7 @@ def _balanced(block: Block, gains: tuple[float, float]) -> Block:
     return balanced
 
 
-def _through(kernel: Kernel, blocks: Iterator[Block]) -> Iterator[Block]:
+def _through(kernel: BlockKernel | Resampler, blocks: Iterator[Block]) -> Iterator[Block]:
     for block in blocks:
         ready = kernel.push(block)
         if len(ready):
