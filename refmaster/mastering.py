@@ -33,7 +33,7 @@ from refmaster.profile.model import Profile
 from refmaster.profile.obtain import Recording, profiles_side_by_side
 from refmaster.rendering.level import drive_analyzed, level_solved
 from refmaster.rendering.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOutlet
-from refmaster.rendering.renderer import KeptBlocks, Renderer, limiter_settings
+from refmaster.rendering.renderer import KeptBlocks, Renderer
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import settings_from
 from refmaster.settings.output import OutputSettings
@@ -403,8 +403,7 @@ def _solve(
     source: AudioSource, plan: MasteringPlan, progress: Progress | None, kept: KeptBlocks
 ) -> tuple[MasteringPlan, float]:
     """Return the plan with its level solved, and how many LU a dB of drive brings there."""
-    analyzer = drive_analyzed(plan, source, progress, kept=kept)
-    return level_solved(plan, analyzer, limiter_settings(plan))
+    return level_solved(plan, drive_analyzed(plan, source, progress, kept=kept))
 
 
 def _render_once(

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refmaster._types import Array, Block
+from refmaster.units import db_to_amplitude
 
 STEPS_PER_SECOND = 100
 """Powers come in steps of 10 ms: maximum momentary loudness needs hops no longer (Tech 3341, case 13)."""
@@ -74,7 +75,7 @@ def k_weighting_sections(sample_rate_hz: int) -> tuple[Biquad, Biquad]:
     if sample_rate_hz == 48000:
         return _SHELF_48K, _RLB_48K
     k = np.tan(np.pi * _SHELF_HZ / sample_rate_hz)
-    high = 10.0 ** (_SHELF_DB / 20.0)
+    high = db_to_amplitude(_SHELF_DB)
     band = high**_SHELF_EXPONENT
     a0 = 1.0 + k / _SHELF_Q + k * k
     shelf = Biquad(
@@ -116,7 +117,7 @@ def _state_space(sections: tuple[Biquad, Biquad]) -> tuple[Array, Array, Array, 
 
 
 class _RowFilter:
-    """What turns rows of ``frames`` samples into filtered rows and into states."""
+    """Matrices that turn rows of ``frames`` samples into filtered rows and into states."""
 
     def __init__(self, sections: tuple[Biquad, Biquad], frames: int) -> None:
         a, b, c, d = _state_space(sections)
@@ -190,9 +191,10 @@ class KWeightedPower:
             self._filtered[:, frames:] = np.hstack([tail, self._state]) @ self._tail.output
             self._state = self._state @ self._tail.advance + tail @ self._tail.control
         self._state[np.abs(self._state) < _SILENT] = 0.0
-        squares = np.square(self._filtered, out=self._filtered)
         if self.sample_rate_hz % STEPS_PER_SECOND == 0:
-            return squares.reshape(self.channels, STEPS_PER_SECOND, -1).sum(axis=2).T.astype(np.float64)
+            steps = self._filtered.reshape(self.channels, STEPS_PER_SECOND, -1)
+            return np.vecdot(steps, steps).T.astype(np.float64)
+        squares = np.square(self._filtered, out=self._filtered)
         starts = self.step_ends - self.step_frames
         return np.add.reduceat(squares, starts, axis=1).T.astype(np.float64)
 

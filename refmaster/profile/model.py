@@ -79,7 +79,7 @@ class BandSpectrum(Model):
 
 
 class SegmentLevels(Model):
-    """How the spectrum varies within the recording: third-octave levels of its segments.
+    """Variation of the spectrum within the recording: third-octave levels of its segments.
 
     Segments are gated as the spectrum is and stand in order of time; of a recording beyond 6 minutes every
     second (fourth, ...) one is kept. Matching pairs segments that play the same.
