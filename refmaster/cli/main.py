@@ -30,7 +30,7 @@ Examples:
   refmaster batch jobs.yaml
   refmaster watch jobs.yaml
   refmaster learn Catalogue/ -o prior.yaml       (then: --prior prior.yaml)
-  refmaster targets
+  refmaster targets                              (then: --target spotify)
 
 Exit codes: 0 done, 1 finished but a promise was not met, 2 bad use or bad input, 3 a fault of refmaster.
 """
@@ -98,10 +98,9 @@ def _bad_input(error: RefmasterError) -> int:
 
 def _usage_or_fault(error: Exception) -> int:
     """Show a usage error as such; anything else is a fault of refmaster, shown whole for a report."""
-    show = getattr(error, "show", None)
-    if show is not None:
-        show()
-        _print_as_json("UsageError", str(getattr(error, "message", error)))
+    if hasattr(error, "show") and hasattr(error, "format_message"):
+        error.show()
+        _print_as_json("UsageError", error.format_message())
         return ExitCode.BAD_INPUT
     import traceback
 

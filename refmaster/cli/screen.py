@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from refmaster.mastering import MasterResult
 
 PIPED_WIDTH = 120
+STAGE_CELLS = 44
 MARKS = {"info": "note", "warning": "warning", "broken_promise": "NOT MET"}
 
 
@@ -31,12 +32,14 @@ def progress_bar(wanted: bool) -> Iterator[Progress | None]:
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as ProgressBar
 
+    from refmaster.cli.table import elided
+
     columns = (TextColumn("{task.description:<24}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     with ProgressBar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading", total=None)
 
         def update(stage: str, done: int, total: int | None) -> None:
-            bar.update(task, description=stage, completed=done, total=total)
+            bar.update(task, description=elided(stage, STAGE_CELLS), completed=done, total=total)
 
         yield update
 

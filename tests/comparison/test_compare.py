@@ -3,9 +3,9 @@
 import pytest
 import soundfile as sf
 
-from refmaster import measure, open_audio
+from refmaster import SettingsError, measure, open_audio, save_profile
 from refmaster.comparison.compare import compare, largest_move
-from refmaster.comparison.process import peak_memory_mb
+from refmaster.comparison.process import RenderReport, peak_memory_mb
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +53,41 @@ def test_largest_move(short):
 
 def test_peak_memory_is_this_process_own():
     assert 20 < peak_memory_mb() < 8000
+
+
+@pytest.mark.slow
+def test_several_references_are_all_heard_but_by_matchering(short, tmp_path):
+    found = compare(
+        short / "mix.wav", [(short / "reference.wav", 1.0), (short / "mix.wav", 0.5)], keep=tmp_path
+    )
+    ours, peer, _ = found.masters
+    assert [r.name for r in found.references] == ["reference.wav", "mix.wav"]
+    assert all(len(m.distances_db) == 2 for m in found.masters)
+    assert [f.message for f in peer.findings] == [
+        "matchering takes one reference: of the 2 it heard reference.wav"
+    ]
+    assert "engine_one_reference" not in {f.code for f in ours.findings}
+    alone = compare(short / "mix.wav", short / "reference.wav").masters[0]
+    assert alone.distances_db[0] < ours.distances_db[0]
+    assert len(repr(found).splitlines()) <= 10
+
+
+def test_what_matchering_cannot_hear_is_not_chosen_for_it(short, tmp_path, monkeypatch):
+    save_profile(measure(short / "reference.wav"), tmp_path / "ref.yaml")
+    jobs = []
+    monkeypatch.setattr("refmaster.comparison.compare.render_in_own_process", lambda job: _refused(jobs, job))
+    weighted = [(tmp_path / "ref.yaml", 5.0), (short / "reference.wav", 1.0)]
+    compare(short / "mix.wav", weighted)
+    assert [len(job.references) for job in jobs] == [2, 1, 2]
+    assert jobs[1].references[0][0].endswith("reference.wav")
+    with pytest.raises(SettingsError, match="expected a reference recording, found a saved profile"):
+        compare(short / "mix.wav", tmp_path / "ref.yaml")
+    with pytest.raises(SettingsError, match="expected the paths of references, found a profile"):
+        compare(short / "mix.wav", measure(short / "reference.wav"))
+    with pytest.raises(SettingsError, match="expected a reference recording, found none"):
+        compare(short / "mix.wav", [])
+
+
+def _refused(jobs, job):
+    jobs.append(job)
+    return RenderReport(error="not rendered in this test", findings=(), cpu_s=0.1, peak_mb=None)
