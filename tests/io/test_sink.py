@@ -282,8 +282,8 @@ def test_depth_and_rate_can_be_chosen() -> None:
         ("a.mp3", {}, {"bit_depth": "16"}, "no bit depth"),
         ("a.mp3", {"channels": 6}, {}, "at most 2 channels"),
         ("a.flac", {"channels": 9}, {}, "at most 8 channels"),
-        ("a.mp3", {"sample_rate_hz": 96_000}, {}, "--sample-rate 48000"),
-        ("a.opus", {"sample_rate_hz": 44_100}, {}, "--sample-rate 48000"),
+        ("a.mp3", {"sample_rate_hz": 96_000}, {}, "sample_rate_hz=48000"),
+        ("a.opus", {"sample_rate_hz": 44_100}, {}, "sample_rate_hz=48000"),
         ("a.opus", {}, {"sample_rate_hz": 44_100}, "not at 44100 Hz"),
     ],
 )
@@ -422,7 +422,7 @@ def test_destinations_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "there.wav").write_text("old")
     (tmp_path / "soft.wav").symlink_to("there.wav")
     os.link(tmp_path / "there.wav", tmp_path / "hard.wav")
-    refused(tmp_path / "there.wav", "--overwrite")
+    refused(tmp_path / "there.wav", "overwrite=True")
     for name in ("there.wav", "soft.wav", "hard.wav", "../" + tmp_path.name + "/there.wav"):
         refused(tmp_path / name, "is the input", overwrite=True, inputs=[tmp_path / "there.wav"])
     refused(tmp_path, "is a directory", overwrite=True)
