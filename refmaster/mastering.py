@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from refmaster._types import Block, Progress
+from refmaster._types import Progress
 from refmaster.check.findings import Finding, kept_promises
 from refmaster.check.preflight import inspect_mix, inspect_reference, require_supported, require_usable
 from refmaster.check.promises import judge_master, judge_moves, judge_references
@@ -24,7 +24,7 @@ from refmaster.engines.registry import engine_named
 from refmaster.errors import AudioError, InputError
 from refmaster.io.formats import output_format_for
 from refmaster.io.open import open_audio
-from refmaster.io.source import ArraySource, AudioSource
+from refmaster.io.source import ArraySource, AudioSource, counted
 from refmaster.matching.correct import corrected_level, corrected_peak, corrected_tone
 from refmaster.matching.derive import WeightedProfile, derive_plan
 from refmaster.plan import MasteringPlan, load_plan
@@ -394,7 +394,7 @@ def _render_once(
 ) -> tuple[Profile, LimiterActivity | None]:
     renderer = Renderer(plan, source, kept)
     total = source.format.frames
-    written = outlet.write(_counted(renderer.blocks(), "rendering", total, progress), source, plan)
+    written = outlet.write(counted(renderer.blocks(), "rendering", total, progress), source, plan)
     return measure(
         written, progress=progress, stage="measuring the master", identify=False
     ), renderer.activity
@@ -402,14 +402,3 @@ def _render_once(
 
 def _frames(plan: MasteringPlan, mix: Profile) -> int:
     return round(mix.source.frames * plan.output.sample_rate_hz / mix.source.sample_rate_hz)
-
-
-def _counted(
-    blocks: Iterator[Block], stage: str, total: int | None, progress: Progress | None
-) -> Iterator[Block]:
-    done = 0
-    for block in blocks:
-        yield block
-        done += len(block)
-        if progress is not None:
-            progress(stage, done, total)

@@ -9,7 +9,7 @@ A truncated file, a sample that is not a finite number and audio without a singl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 from numpy import typing as npt
 
-from refmaster._types import Block
+from refmaster._types import Block, Progress
 from refmaster.errors import AudioError
 
 BLOCK_FRAMES = 65536
@@ -199,3 +199,15 @@ def valid_block_frames(block_frames: int) -> int:
     if block_frames < 1:
         raise ValueError(f"block_frames must be at least 1, got {block_frames}")
     return block_frames
+
+
+def counted(
+    blocks: Iterable[Block], stage: str, total: int | None, progress: Progress | None
+) -> Iterator[Block]:
+    """Yield blocks, and report after each how many frames of `total` have been worked on."""
+    done = 0
+    for block in blocks:
+        yield block
+        done += len(block)
+        if progress is not None:
+            progress(stage, done, total)

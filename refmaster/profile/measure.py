@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from refmaster._types import Array, Block, Progress
 from refmaster.dsp.interpolation import LONG_FILTER_NAME
-from refmaster.io.source import AudioSource
+from refmaster.io.source import AudioSource, counted
 from refmaster.meters.loudness import LoudnessMeter, LoudnessResult
 from refmaster.meters.spectrum import SpectrumMeter, SpectrumResult, band_power
 from refmaster.meters.stereo import StereoMeter, StereoResult
@@ -83,13 +83,11 @@ def measure(
             yield planar
 
     frames = 0
-    for block in prefetched(half_measured()):
+    for block in counted(prefetched(half_measured()), stage, source.format.frames, progress):
         spectrum.update(block)
         if digest is not None:
             digest.advance()
         frames += len(block)
-        if progress is not None:
-            progress(stage, frames, source.format.frames)
     heard, image = loudness.result(), stereo.result()
     tone = spectrum.result()
     return Profile(
