@@ -23,7 +23,13 @@ import numpy as np
 
 from refmaster._types import Block
 from refmaster.errors import AudioError
-from refmaster.io.source import BLOCK_FRAMES, AudioFormat, check_finite, valid_block_frames
+from refmaster.io.source import (
+    BLOCK_FRAMES,
+    AudioFormat,
+    check_sample_rate,
+    check_samples,
+    valid_block_frames,
+)
 
 _PROBE_TIMEOUT_S = 60.0
 _ABOUT_PICTURES = re.compile(r"\[(a?png|mjpegb?|bmp|gif|webp|tiff)\]")
@@ -62,6 +68,7 @@ class FfmpegSource:
             container="FFMPEG",
             subtype=codec,
         )
+        check_sample_rate(found.sample_rate_hz, name)
         self.format = found if found.lossy else replace(found, decoder_bits=bits)
 
     def blocks(self, block_frames: int = BLOCK_FRAMES) -> Iterator[Block]:
@@ -82,7 +89,7 @@ class FfmpegSource:
             while header is not None and len(data := output.read(size)) >= frame_bytes:
                 samples = np.frombuffer(data, dtype, len(data) // frame_bytes * channels)
                 block: Block = samples.astype(dtype.newbyteorder("=")).reshape(-1, channels)
-                check_finite(block, delivered, self.name, self.format.sample_rate_hz)
+                check_samples(block, delivered, self.name, self.format.sample_rate_hz)
                 delivered += len(block)
                 yield block
             status, complaint = finish()

@@ -16,7 +16,14 @@ import soundfile as sf
 from refmaster._types import Block
 from refmaster.errors import AudioError
 from refmaster.io import completeness, ffmpeg, mp3, wave
-from refmaster.io.source import BLOCK_FRAMES, AudioFormat, AudioSource, check_finite, valid_block_frames
+from refmaster.io.source import (
+    BLOCK_FRAMES,
+    AudioFormat,
+    AudioSource,
+    check_sample_rate,
+    check_samples,
+    valid_block_frames,
+)
 
 _WIDE_SUBTYPES = frozenset({"PCM_32", "DOUBLE", "ALAC_32"})
 
@@ -31,7 +38,7 @@ class FileSource:
         self._mp3_frames = mp3_frames  # of an MP3 that does not state its length
         wide = audio_format.subtype in _WIDE_SUBTYPES
         self._dtype = "float64" if wide else "float32"
-        self._finite_by_format = not audio_format.lossy and audio_format.subtype not in ("FLOAT", "DOUBLE")
+        self._bounded_by_format = not audio_format.lossy and audio_format.subtype not in ("FLOAT", "DOUBLE")
         self._pcm_start = _pcm_start(path, audio_format)
 
     def blocks(self, block_frames: int = BLOCK_FRAMES) -> Iterator[Block]:
@@ -41,8 +48,8 @@ class FileSource:
         with _translated(self.name), contextlib.closing(decoded) as blocks:
             try:
                 for block in blocks:
-                    if not self._finite_by_format:
-                        check_finite(block, delivered, self.name, self.format.sample_rate_hz)
+                    if not self._bounded_by_format:
+                        check_samples(block, delivered, self.name, self.format.sample_rate_hz)
                     delivered += len(block)
                     yield block
             except sf.LibsndfileError as error:
@@ -91,8 +98,8 @@ def open_audio(path: str | Path, *, name: str | None = None) -> AudioSource:
     Raises
     ------
     AudioError
-        If the file is missing, unreadable, not audio, empty or truncated as far as its header shows, or
-        needs ffmpeg where there is none.
+        If the file is missing, unreadable, not audio, empty or truncated as far as its header shows, has a
+        sample rate outside the supported range, or needs ffmpeg where there is none.
     """
     path = Path(path)
     name = str(path) if name is None else name
@@ -105,6 +112,7 @@ def open_audio(path: str | Path, *, name: str | None = None) -> AudioSource:
                 frames, container, subtype = int(file.frames), str(file.format), str(file.subtype)
         except sf.LibsndfileError as error:
             return _open_with_ffmpeg(path, name, error)
+        check_sample_rate(rate, name)
         mp3_frames = mp3.frames_if_length_unstated(path, name) if container == "MP3" else None
         wave_header = wave.read_header(path)
     known = mp3_frames is None and frames < 2**62  # libsndfile's "unknown" is the largest count there is
