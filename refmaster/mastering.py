@@ -243,12 +243,8 @@ def render_file(
     outlet = FileOutlet(output, overwrite=overwrite, inputs=[path])
     source = open_audio(path)
     mix_profile = measure(source, progress=progress)
-    if mix is None and plan.mix.sha256 is not None and mix_profile.source.sha256 != plan.mix.sha256:
-        raise AudioError(
-            f"{path}: expected the mix that the plan was made for (sha256 {plan.mix.sha256[:12]}...), found "
-            f"another file ({str(mix_profile.source.sha256)[:12]}...); derive a new plan, or name the file "
-            "with --mix to render it all the same"
-        )
+    if mix is None:
+        _require_mix_of(plan, mix_profile)
     with outlet:
         master, activity = _render_once(source, plan, outlet, progress)
         findings = [
@@ -266,6 +262,16 @@ def render_file(
         output=Path(output),
         renders=1,
     )
+
+
+def _require_mix_of(plan: MasteringPlan, mix: Profile) -> None:
+    """Refuse another mix than the plan was made for, where it says which."""
+    if plan.mix.sha256 is not None and mix.source.sha256 != plan.mix.sha256:
+        raise AudioError(
+            f"{mix.source.file}: expected the mix that the plan was made for (sha256 "
+            f"{plan.mix.sha256[:12]}...), found another file ({str(mix.source.sha256)[:12]}...); derive a new "
+            "plan, or name the file with --mix to render it all the same"
+        )
 
 
 def _weighted(references: References) -> Iterator[tuple[PathLike | Profile, float]]:
@@ -340,6 +346,7 @@ def close_loop(
 
     Where `slope_lu_per_db` is given, the plan's level is solved already, and a dB of gain brings that much.
     """
+    _require_mix_of(plan, mix)
     kept = KeptBlocks()
     if slope_lu_per_db is None:
         plan, slope_lu_per_db = _solve(source, plan, progress, kept)

@@ -123,6 +123,8 @@ def compare_engines(
             output = Path(folder) / "master.wav"
             job = RenderJob(mix=str(mix), reference=str(reference), output=str(output), settings=own_settings)
             report = render_in_own_process(job)
+            mix_source.check_unchanged()  # the other process opened them anew
+            reference_source.check_unchanged()
             if report.error is None:
                 master = measure(
                     open_audio(output), progress=progress, stage=f"measuring: {name}", identify=False

@@ -30,6 +30,7 @@ from refmaster.io.source import (
     check_samples,
     valid_block_frames,
 )
+from refmaster.io.state import FileState
 
 _PROBE_TIMEOUT_S = 60.0
 _ABOUT_PICTURES = re.compile(r"\[(a?png|mjpegb?|bmp|gif|webp|tiff)\]")
@@ -50,9 +51,10 @@ def available() -> bool:
 class FfmpegSource:
     """The first audio stream of a file, decoded by ffmpeg; `AudioError` if ffprobe finds none."""
 
-    def __init__(self, path: Path, name: str) -> None:
-        self.path = path
-        self.name = name
+    def __init__(self, state: FileState) -> None:
+        self.path = path = state.path
+        self.name = name = state.name
+        self.check_unchanged = state.check
         stream = _probe(path, name)
         sample_format = str(stream.get("sample_fmt", ""))
         codec = str(stream.get("codec_name", "unknown"))
@@ -77,6 +79,7 @@ class FfmpegSource:
         channels = self.format.channels
         frame_bytes = channels * dtype.itemsize
         size = valid_block_frames(block_frames) * frame_bytes
+        self.check_unchanged()
         delivered = 0
         with self._decoder() as (output, finish):
             header = _read_au_header(output)
@@ -93,6 +96,7 @@ class FfmpegSource:
                 delivered += len(block)
                 yield block
             status, complaint = finish()
+        self.check_unchanged()
         self._check_end(delivered, status, complaint)
 
     @contextlib.contextmanager

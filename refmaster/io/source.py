@@ -114,8 +114,13 @@ class AudioSource(Protocol):
         Raises
         ------
         AudioError
-            If the audio is truncated or damaged, or has a sample that cannot be measured.
+            If the audio is truncated or damaged, has a sample that cannot be measured, or is in a file that
+            was changed or replaced since the source was opened.
         """
+        ...
+
+    def check_unchanged(self) -> None:
+        """Raise AudioError if its file was changed or replaced since it was opened."""
         ...
 
 
@@ -175,6 +180,9 @@ class ArraySource:
         """Yield read-only views of the array; see `AudioSource.blocks`."""
         for start in range(0, len(self._samples), valid_block_frames(block_frames)):
             yield self._samples[start : start + block_frames]
+
+    def check_unchanged(self) -> None:
+        """Do nothing: there is no file."""
 
 
 def check_sample_rate(sample_rate_hz: int, name: str) -> None:
