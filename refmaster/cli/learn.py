@@ -36,11 +36,13 @@ def run(
     """Learn one prior."""
     from refmaster.cli import screen
     from refmaster.io.atomic import check_destination, write_text
+    from refmaster.io.recordings import recordings_in
     from refmaster.matching.catalogue import learn_files
     from refmaster.matching.learn import ENOUGH_TRACKS
     from refmaster.settings.emit import emit_model
 
-    check_destination(output, overwrite=overwrite, inputs=paths)
+    inputs = [*recordings_in(paths), *([] if albums is None else [albums])]
+    check_destination(output, overwrite=overwrite, inputs=inputs)
     with screen.progress_bar(not (quiet or as_json)) as progress:
         prior, notes = learn_files(paths, albums=albums, progress=progress)
     header = (

@@ -81,8 +81,8 @@ def audio_if_length_unstated(path: Path, name: str) -> Mp3Audio | None:
             return Mp3Audio(range(start, end), (count - 2) * sample_frames)  # a tag or padding may follow
     if count - 1 > stated + 1:  # the header is a frame of its own, which some encoders count
         raise AudioError(
-            f"{name}: its header states {stated} MP3 frames, {count - 1} are there: it was joined from several "
-            "files; decode each of them and join the results"
+            f"{name}: its header states {stated} MP3 frames, {count - 1} are there: it was joined from "
+            "several files; decode each of them and join the results"
         )
     return None
 

@@ -185,13 +185,14 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def _open_with_ffmpeg(state: FileState, error: sf.LibsndfileError) -> AudioSource:
+    name = state.name
     if error.code == 3:  # SF_ERR_MALFORMED_FILE: a format libsndfile knows; ffmpeg would decode the torso
         raise AudioError(
-            f"{state.name}: truncated or damaged ({error.error_string.strip()}); export or copy the file again"
+            f"{name}: truncated or damaged ({error.error_string.strip()}); export or copy the file again"
         ) from error
     if not ffmpeg.available():
         raise AudioError(
-            f"{state.name}: not an audio file that libsndfile can read ({error.error_string.strip()}). If it is "
+            f"{name}: not an audio file that libsndfile can read ({error.error_string.strip()}). If it is "
             "M4A, AAC or another such format, ffmpeg is needed for this format: install ffmpeg (with "
             "ffprobe), or convert the file to WAV or FLAC"
         ) from error
