@@ -130,7 +130,8 @@ class AlbumPlan(Model):
         for number, track in enumerate(self.tracks, 1):
             if track.engineer is not None and track.engineer not in names:
                 raise ValueError(f"track {number}: no engineer {track.engineer!r} in `engineers`")
-        outputs = [track.output for track in self.tracks]
+        # Without their suffixes, which the plans beside the masters do not have.
+        outputs = [Path(track.output).stem.casefold() for track in self.tracks]
         if len(set(outputs)) < len(outputs):
             raise ValueError("two tracks have the same output")
         return self

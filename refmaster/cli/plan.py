@@ -36,11 +36,13 @@ def run(
     from refmaster import mastering
     from refmaster.cli import screen
     from refmaster.io.atomic import check_destinations
+    from refmaster.io.names import check_text
     from refmaster.plan import save_plan
 
     references = options.parse_references(reference)
     inputs = options.inputs_of(mix, references, settings)
     check_destinations([output], overwrite=overwrite, inputs=inputs)
+    check_text(inputs, output.parent)
     with screen.progress_bar(printing.progress) as progress:
         result = mastering.plan_file(mix, references, settings, progress=progress, **render_options)
     save_plan(result.plan, output, overwrite=overwrite)

@@ -15,6 +15,7 @@ from refmaster.check.preflight import require_supported, require_usable
 from refmaster.compare.process import RenderJob, RenderReport, render_in_own_process
 from refmaster.engines.registry import engine_named
 from refmaster.io.atomic import atomic_destination, check_destinations
+from refmaster.io.names import check_text
 from refmaster.io.open import open_audio
 from refmaster.matching.tone import tonal_distance_db
 from refmaster.profile.bands import energy_mask, judged, smooth_power_db
@@ -111,6 +112,7 @@ def compare_engines(
     mix_source, reference_source = open_audio(mix), open_audio(reference)
     require_supported(mix_source)
     inputs = [Path(path) for path in (mix, reference, settings.prior) if path is not None]
+    check_text(inputs)
     kept = _destinations(Path(mix), keep, overwrite=overwrite, inputs=inputs)
     mix_profile, (reference_profile,) = profiles_side_by_side(mix_source, [reference_source], progress)
     require_usable(mix_profile, "mix")

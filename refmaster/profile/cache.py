@@ -166,7 +166,7 @@ def _store(entry: Path, profile: Profile) -> None:
     try:
         temporary.write_bytes(profile.model_dump_json().encode())
         temporary.replace(entry)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a file name that JSON cannot hold
         with contextlib.suppress(OSError):
             temporary.unlink()
         return
