@@ -28,7 +28,7 @@ _KBPS_MPEG2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 _HEADER = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb][\x10-\xef]")
 """The begin of a Layer III frame: sync word, a known version, a stated bit rate."""
-_TAGS = (b"", b"TAG", b"APE", b"ID3")
+_TAGS = (b"TAG", b"APE", b"ID3")
 _IN_A_ROW = 4
 """So many frames in a row are audio; a single header stands in most pictures by chance."""
 _JUNK_BYTES = 8192
@@ -121,6 +121,8 @@ def _first_in_a_row(data: mmap.mmap, begin: int, end: int) -> int | None:
 def _are_in_a_row(data: mmap.mmap, at: int) -> bool:
     kind = _kind(data, at)
     for number in range(_IN_A_ROW):
+        if at >= len(data):
+            return number > 1 or at == len(data)
         length = _frame_bytes(data, at)
         if not length or _kind(data, at) != kind:
             return number > 0 and data[at : at + 3] in _TAGS
