@@ -131,6 +131,7 @@ def master_file(
     """
     weighted = list(_weighted(references))
     inputs = [Path(mix), *(Path(r) for r, _ in weighted if isinstance(r, str | Path))]
+    inputs += [Path(settings.prior)] if settings is not None and settings.prior is not None else []
     outlet = FileOutlet(output, overwrite=overwrite, inputs=inputs)
     source = _open_mix(mix)
     asked = _output_settings(bit_depth, sample_rate_hz, dither_seed)
@@ -235,20 +236,16 @@ def render_file(
     AudioError
         The mix is not the file that the plan was made for.
     """
-    folder = Path()
+    folder, inputs = Path(), []
     if not isinstance(plan, MasteringPlan):
-        folder = Path(plan).parent
+        folder, inputs = Path(plan).parent, [Path(plan)]
         plan = load_plan(plan)
     path = Path(mix) if mix is not None else folder / plan.mix.file
-    outlet = FileOutlet(output, overwrite=overwrite, inputs=[path])
+    outlet = FileOutlet(output, overwrite=overwrite, inputs=[path, *inputs])
     source = open_audio(path)
     mix_profile = measure(source, progress=progress)
-    if mix is None and plan.mix.sha256 is not None and mix_profile.source.sha256 != plan.mix.sha256:
-        raise AudioError(
-            f"{path}: expected the mix that the plan was made for (sha256 {plan.mix.sha256[:12]}...), found "
-            f"another file ({str(mix_profile.source.sha256)[:12]}...); derive a new plan, or name the file "
-            "with --mix to render it all the same"
-        )
+    if mix is None:
+        _require_mix_of(plan, mix_profile)
     with outlet:
         master, activity = _render_once(source, plan, outlet, progress)
         findings = [
@@ -266,6 +263,16 @@ def render_file(
         output=Path(output),
         renders=1,
     )
+
+
+def _require_mix_of(plan: MasteringPlan, mix: Profile) -> None:
+    """Refuse another mix than the plan was made for, where it says which."""
+    if plan.mix.sha256 is not None and mix.source.sha256 != plan.mix.sha256:
+        raise AudioError(
+            f"{mix.source.file}: expected the mix that the plan was made for (sha256 "
+            f"{plan.mix.sha256[:12]}...), found another file ({str(mix.source.sha256)[:12]}...); derive a "
+            "new plan, or name the file with --mix to render it all the same"
+        )
 
 
 def _weighted(references: References) -> Iterator[tuple[PathLike | Profile, float]]:
@@ -340,6 +347,7 @@ def close_loop(
 
     Where `slope_lu_per_db` is given, the plan's level is solved already, and a dB of gain brings that much.
     """
+    _require_mix_of(plan, mix)
     kept = KeptBlocks()
     if slope_lu_per_db is None:
         plan, slope_lu_per_db = _solve(source, plan, progress, kept)

@@ -21,8 +21,11 @@ from refmaster.settings.model import Model, validate_document
 from refmaster.settings.output import BitDepth, DitherSeed, SampleRateHz
 
 MAX_GAIN_DB = 60.0
+# From the loudest mix that is read (+60 dBFS), through an equalizer at its bounds, to the lowest target.
+MAX_LEVEL_GAIN_DB = 200.0
 
 Gain = Annotated[float, Field(ge=-MAX_GAIN_DB, le=MAX_GAIN_DB)]
+LevelGain = Annotated[float, Field(ge=-MAX_LEVEL_GAIN_DB, le=MAX_LEVEL_GAIN_DB)]
 Hertz = Annotated[float, Field(gt=0.0, le=384000.0)]
 CurvePoint = tuple[Hertz, Gain]
 BandEstimate = tuple[Hertz, float, float]
@@ -112,7 +115,7 @@ class Level(Model):
     """The gain into the limiter."""
 
     why: str
-    gain_db: Gain = Field(description="dB")
+    gain_db: LevelGain = Field(description="dB")
 
 
 class LimiterStage(Model):

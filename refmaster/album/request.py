@@ -17,6 +17,7 @@ from refmaster._types import Mask
 from refmaster.album.effects import engineer_names
 from refmaster.engines.registry import engine_named
 from refmaster.errors import SettingsError
+from refmaster.io.names import check_text
 from refmaster.io.suffixes import is_recording
 from refmaster.settings.document import Document, KeyPath, Problem, problems_error, read_document
 from refmaster.settings.match import MatchSettings, Percent
@@ -185,6 +186,7 @@ def load_album(path: str | Path, **overrides: Any) -> Album:
     path = Path(path)
     album = _album_of_folder(path) if path.is_dir() else _album_of_file(path, overrides)
     album = _with_overrides(album, overrides)
+    check_text(reference for reference, _ in album.references)
     if not engine_named(album.settings.match.engine).matches_albums:
         raise SettingsError(f"engine: {NO_ENGINES}")
     return album
@@ -216,6 +218,7 @@ def _album_of_folder(folder: Path) -> Album:
     files = sorted((f for f in folder.iterdir() if is_recording(f)), key=lambda f: _natural(f.name))
     if not files:
         raise SettingsError(f"{folder}: expected mixes (.wav, .flac, ...) in this folder, found none")
+    check_text(files)
     tracks = tuple(AlbumTrack(file=f.name) for f in files)
     settings = AlbumSettings(version=1, title=folder.resolve().name or None, tracks=tracks)
     return Album(name=str(folder), settings=settings, paths=tuple(files), references=())

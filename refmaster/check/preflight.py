@@ -13,7 +13,6 @@ from refmaster.errors import AudioError
 from refmaster.io.source import AudioSource
 from refmaster.profile.bands import cutoff_hz
 from refmaster.profile.model import Profile
-from refmaster.settings.output import MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ
 
 SHORT_TERM_S = 3.0
 SHORT_REFERENCE_S = 20.0
@@ -58,18 +57,13 @@ def require_supported(mix: AudioSource) -> None:
     Raises
     ------
     AudioError
-        More than two channels, or a sample rate outside the range of a master's.
+        More than two channels.
     """
     found = mix.format
     if found.channels > 2:
         raise AudioError(
             f"{mix.name}: expected a mono or stereo mix, found {found.channels} channels; fold it down "
             "to stereo first"
-        )
-    if not MIN_SAMPLE_RATE_HZ <= found.sample_rate_hz <= MAX_SAMPLE_RATE_HZ:
-        raise AudioError(
-            f"{mix.name}: expected a sample rate from {MIN_SAMPLE_RATE_HZ} to {MAX_SAMPLE_RATE_HZ} Hz, "
-            f"found {found.sample_rate_hz}; convert the mix first"
         )
 
 

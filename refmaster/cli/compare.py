@@ -59,6 +59,6 @@ def run(
             screen.print_table(header, comparison_rows(found), text_columns=2)
             for master in found.masters:
                 if master.kept is not None:
-                    print(f"kept {master.kept}")
+                    screen.say(f"kept {master.kept}")
         screen.print_findings(worth_telling(found), quiet=quiet)
     screen.conclude(kept_promises=found.kept_promises)

@@ -36,11 +36,15 @@ def run(
     """Learn one prior."""
     from refmaster.cli import screen
     from refmaster.io.atomic import check_destination, write_text
+    from refmaster.io.names import check_text
+    from refmaster.io.recordings import recordings_in
     from refmaster.matching.catalogue import learn_files
     from refmaster.matching.learn import ENOUGH_TRACKS
     from refmaster.settings.emit import emit_model
 
-    check_destination(output, overwrite=overwrite, inputs=paths)
+    inputs = [*recordings_in(paths), *([] if albums is None else [albums])]
+    check_destination(output, overwrite=overwrite, inputs=inputs)
+    check_text(inputs)
     with screen.progress_bar(not (quiet or as_json)) as progress:
         prior, notes = learn_files(paths, albums=albums, progress=progress)
     header = (
@@ -55,5 +59,5 @@ def run(
         screen.print_json({"output": str(output), "tracks": count, "albums": groups, "notes": notes})
     elif not quiet:
         for note in notes:
-            print(f"note: {note}")
-        print(f"written {output}: {count} tracks, {groups} albums")
+            screen.say(f"note: {note}")
+        screen.say(f"written {output}: {count} tracks, {groups} albums")

@@ -53,11 +53,13 @@ def run(
         raise SettingsError(f"--save: expected one FILE to save the profile of, found {len(files)}")
     from refmaster.cli import screen
     from refmaster.io.atomic import check_destination
+    from refmaster.io.names import check_text
     from refmaster.profile.model import save_profile
     from refmaster.profile.obtain import profile_of
 
     if save is not None:
         check_destination(save, overwrite=overwrite, inputs=files)
+        check_text(files)
     with screen.progress_bar(not (quiet or as_json)) as progress:
         profiles = [profile_of(path, progress, stage="measuring") for path in files]
     opinions = [_opinion(*pair) for pair in zip(files, profiles, strict=True)] if second_opinion else []
@@ -72,7 +74,7 @@ def run(
         screen.print_profiles(profiles, _opinion_rows(opinions))
         for profile, opinion in zip(profiles, opinions, strict=bool(opinions)):
             if opinion.skipped:
-                print(f"note: {profile.name} was not measured by pyloudnorm: {opinion.skipped}")
+                screen.say(f"note: {profile.name} was not measured by pyloudnorm: {opinion.skipped}")
 
 
 def _opinion(path: Path, profile: Profile) -> SecondOpinion:

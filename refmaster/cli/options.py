@@ -238,6 +238,12 @@ def parse_references(references: list[str]) -> list[tuple[Path, float]]:
     return parsed
 
 
+def inputs_of(mix: Path, references: list[tuple[Path, float]], settings: MatchSettings) -> list[Path]:
+    """Return the files that a match reads."""
+    prior = [] if settings.prior is None else [Path(settings.prior)]
+    return [mix, *(path for path, _ in references), *prior]
+
+
 def _number(text: str) -> float | None:
     try:
         return float(text)

@@ -35,13 +35,15 @@ def run(
     """Derive one plan."""
     from refmaster import mastering
     from refmaster.cli import screen
-    from refmaster.io.atomic import check_destination
+    from refmaster.io.atomic import check_destinations
+    from refmaster.io.names import check_text
     from refmaster.plan import save_plan
 
-    check_destination(output, overwrite=overwrite, inputs=[mix])
+    references = options.parse_references(reference)
+    inputs = options.inputs_of(mix, references, settings)
+    check_destinations([output], overwrite=overwrite, inputs=inputs)
+    check_text(inputs, output.parent)
     with screen.progress_bar(printing.progress) as progress:
-        result = mastering.plan_file(
-            mix, options.parse_references(reference), settings, progress=progress, **render_options
-        )
+        result = mastering.plan_file(mix, references, settings, progress=progress, **render_options)
     save_plan(result.plan, output, overwrite=overwrite)
     screen.conclude_master(result, printing)

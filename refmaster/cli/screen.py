@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 
 from refmaster.errors import ExitCode
+from refmaster.io.names import shown, shown_line
 
 if TYPE_CHECKING:
     from refmaster._types import Progress
@@ -22,6 +23,11 @@ PIPED_WIDTH = 120
 MARKS = {"info": "note", "warning": "warning", "broken_promise": "NOT MET"}
 
 
+def say(line: str, *, error: bool = False) -> None:
+    """Print a line, with escapes for what a terminal might act on: names and tags may hold anything."""
+    print(shown_line(line), file=sys.stderr if error else sys.stdout, flush=True)
+
+
 @contextmanager
 def progress_bar(wanted: bool) -> Iterator[Progress | None]:
     """Yield a progress callback that draws on a terminal; None where there is none or it is not wanted."""
@@ -32,12 +38,16 @@ def progress_bar(wanted: bool) -> Iterator[Progress | None]:
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as ProgressBar
 
-    columns = (TextColumn("{task.description:<24}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    columns = (
+        TextColumn("{task.description:<24}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+    )
     with ProgressBar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading", total=None)
 
         def update(stage: str, done: int, total: int | None) -> None:
-            bar.update(task, description=stage, completed=done, total=total)
+            bar.update(task, description=shown_line(stage), completed=done, total=total)
 
         yield update
 
@@ -51,9 +61,9 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, text_co
     console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False, markup=False)
     table = Table(box=SIMPLE, pad_edge=False)
     for i, name in enumerate(header):
-        table.add_column(name, justify="left" if i < text_columns else "right", overflow="fold")
+        table.add_column(shown_line(name), justify="left" if i < text_columns else "right", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(shown_line, row))
     console.print(table)
 
 
@@ -63,14 +73,14 @@ def print_findings(findings: Sequence[Finding], *, quiet: bool) -> None:
     for finding in sorted(findings, key=lambda f: order[f.severity]):
         if quiet and finding.severity != "broken_promise":
             continue
-        print(f"{MARKS[finding.severity]}: {finding}", file=sys.stderr if quiet else sys.stdout)
+        say(f"{MARKS[finding.severity]}: {finding}", error=quiet)
 
 
 def print_json(value: Any) -> None:
     """Print one JSON object; a number that JSON does not know is a fault."""
     import json
 
-    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    print(shown(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)))
 
 
 def conclude_master(result: MasterResult, printing: Printing) -> NoReturn:
@@ -96,9 +106,9 @@ def conclude(*, kept_promises: bool) -> NoReturn:
 def print_decisions(result: MasterResult, *, verbose: bool) -> None:
     """Print what was decided: level and limiting always, the spectrum's regions when asked."""
     plan = result.plan
-    print(f"level   {plan.level.gain_db:+.2f} dB: {plan.level.why}")
-    print(f"limiter {_limiting(result)}")
-    print(f"tone    {plan.tone.why}")
+    say(f"level   {plan.level.gain_db:+.2f} dB: {plan.level.why}")
+    say(f"limiter {_limiting(result)}")
+    say(f"tone    {plan.tone.why}")
     if verbose:
         rows = [
             [
@@ -111,11 +121,11 @@ def print_decisions(result: MasterResult, *, verbose: bool) -> None:
             for r in plan.tone.regions
         ]
         print_table(["region", "Hz", "why", "difference dB", "applied dB"], rows, text_columns=3)
-        print(f"balance {plan.balance.left_over_right_db:+.2f} dB: {plan.balance.why}")
-        print(f"renders {result.renders}")
+        say(f"balance {plan.balance.left_over_right_db:+.2f} dB: {plan.balance.why}")
+        say(f"renders {result.renders}")
     if result.output is not None:
         source = result.master.source
-        print(f"written {result.output} ({source.container} {source.subtype}, {source.sample_rate_hz} Hz)")
+        say(f"written {result.output} ({source.container} {source.subtype}, {source.sample_rate_hz} Hz)")
 
 
 def _limiting(result: MasterResult) -> str:
@@ -146,7 +156,7 @@ def print_profiles(profiles: Sequence[Profile], more_rows: Sequence[Sequence[str
         print_table(header, [[p.name, *(r[2 + i] for r in rows)] for i, p in enumerate(profiles)])
     for profile in profiles:
         if not profile.levels.loudness_range_stable:
-            print(
+            say(
                 f"note: {profile.name} lasts {profile.source.duration_s:.1f} s; under 60 s the loudness "
                 "range may still move"
             )

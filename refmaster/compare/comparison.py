@@ -14,7 +14,8 @@ from refmaster.check.findings import Finding, kept_promises, warning
 from refmaster.check.preflight import require_supported, require_usable
 from refmaster.compare.process import RenderJob, RenderReport, render_in_own_process
 from refmaster.engines.registry import engine_named
-from refmaster.io.atomic import atomic_destination, check_destination
+from refmaster.io.atomic import atomic_destination, check_destinations
+from refmaster.io.names import check_text
 from refmaster.io.open import open_audio
 from refmaster.matching.tone import tonal_distance_db
 from refmaster.profile.bands import energy_mask, judged, smooth_power_db
@@ -110,7 +111,9 @@ def compare_engines(
     engine_named("matchering").check([reference])
     mix_source, reference_source = open_audio(mix), open_audio(reference)
     require_supported(mix_source)
-    kept = _destinations(Path(mix), keep, overwrite=overwrite, inputs=[Path(mix), Path(reference)])
+    inputs = [Path(path) for path in (mix, reference, settings.prior) if path is not None]
+    check_text(inputs)
+    kept = _destinations(Path(mix), keep, overwrite=overwrite, inputs=inputs)
     mix_profile, (reference_profile,) = profiles_side_by_side(mix_source, [reference_source], progress)
     require_usable(mix_profile, "mix")
     require_usable(reference_profile, "reference")
@@ -123,6 +126,8 @@ def compare_engines(
             output = Path(folder) / "master.wav"
             job = RenderJob(mix=str(mix), reference=str(reference), output=str(output), settings=own_settings)
             report = render_in_own_process(job)
+            mix_source.check_unchanged()  # the other process opened them anew
+            reference_source.check_unchanged()
             if report.error is None:
                 master = measure(
                     open_audio(output), progress=progress, stage=f"measuring: {name}", identify=False
@@ -158,8 +163,7 @@ def _destinations(
     if keep is None:
         return [None] * len(KEPT_NAMES)
     paths = [Path(keep) / f"{mix.stem}-{name}.wav" for name in KEPT_NAMES]
-    for path in paths:
-        check_destination(path, overwrite=overwrite, inputs=inputs)
+    check_destinations(paths, overwrite=overwrite, inputs=inputs)
     return [*paths]
 
 

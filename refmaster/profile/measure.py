@@ -63,7 +63,7 @@ def measure(
     Raises
     ------
     AudioError
-        The source cannot be read to its end, or a sample is not finite.
+        The source cannot be read to its end, was changed meanwhile, or has a sample beyond measuring.
     """
     rate, channels = source.format.sample_rate_hz, source.format.channels
     loudness = LoudnessMeter(rate, channels)
@@ -88,12 +88,14 @@ def measure(
         if digest is not None:
             digest.advance()
         frames += len(block)
+    sha256 = None if digest is None else digest.sha256()
+    source.check_unchanged()  # the hash is of the file that was measured
     heard, image = loudness.result(), stereo.result()
     tone = spectrum.result()
     return Profile(
         version=1,
         made_by=made_by(),
-        source=_source_facts(source, frames, digest),
+        source=_source_facts(source, frames, sha256),
         levels=_levels(heard, peak.result(), image),
         stereo=StereoFacts(
             correlation=_rounded(image.correlation),
@@ -117,11 +119,11 @@ def _digest(source: AudioSource) -> FileDigest | None:
     return None if source.path is None else FileDigest(source.path)
 
 
-def _source_facts(source: AudioSource, frames: int, digest: FileDigest | None) -> SourceFacts:
+def _source_facts(source: AudioSource, frames: int, sha256: str | None) -> SourceFacts:
     found = source.format
     return SourceFacts(
         file=source.name,
-        sha256=None if digest is None else digest.sha256(),
+        sha256=sha256,
         container=found.container,
         subtype=found.subtype,
         lossy=found.lossy,

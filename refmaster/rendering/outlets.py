@@ -126,6 +126,7 @@ class FileOutlet(Outlet):
             written = self._destination.path
             notes = copy_metadata(source.path, written, loudness=loudness, name=str(self.path))
             self.findings += [info("metadata", note) for note in notes]
+        source.check_unchanged()  # the master and its tags are of one file
         self._destination.commit()
 
 
