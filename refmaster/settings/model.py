@@ -15,7 +15,14 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from refmaster.errors import SettingsError
-from refmaster.settings.document import Document, KeyPath, Problem, format_key_path, problems_error
+from refmaster.settings.document import (
+    MAX_PROBLEMS,
+    Document,
+    KeyPath,
+    Problem,
+    format_key_path,
+    problems_error,
+)
 
 
 class Model(BaseModel):
@@ -46,8 +53,23 @@ def validate_document(model: type[M], document: Document) -> M:
         # JSON is the input mode in which strict models still take lists for tuples and text for paths.
         return model.model_validate_json(json.dumps(document.data))
     except ValidationError as error:
-        problems = [document_problem(model, document, item) for item in error.errors(include_url=False)]
+        items = listed_errors(document, error)
+        problems = [document_problem(model, document, item) for item in items]
         raise problems_error(document.name, list(dict.fromkeys(problems))) from error
+
+
+def listed_errors(document: Document, error: ValidationError) -> list[Any]:
+    """Return the errors of a validation.
+
+    Raises
+    ------
+    SettingsError
+        They are too many to list.
+    """
+    if error.error_count() > MAX_PROBLEMS:
+        message = f"{error.error_count():,} problems: is this the right file?"
+        raise problems_error(document.name, [document.problem((), message)]) from error
+    return error.errors(include_url=False)
 
 
 def document_problem(
