@@ -35,7 +35,7 @@ class Problems:
     """All that is wrong."""
 
     def __init__(self) -> None:
-        self._found: dict[str, list[Problem]] = {}
+        self._found: dict[str, dict[Problem, None]] = {}
         self._rows: list[str] = []
 
     def __bool__(self) -> bool:
@@ -47,8 +47,7 @@ class Problems:
 
     def extend(self, name: str, problems: Iterable[Problem]) -> None:
         """Add problems of a file; one that is known already (through an alias, say) stays one."""
-        held = self._found.setdefault(name, [])
-        held.extend(p for p in problems if p not in held)
+        self._found.setdefault(name, {}).update(dict.fromkeys(problems))
 
     def add_row(self, row: str) -> None:
         """Add a line that is complete in itself."""
@@ -58,7 +57,7 @@ class Problems:
         """Return one line for each problem."""
         rows = list(self._rows)
         for name, problems in self._found.items():
-            rows.extend(str(problems_error(name, problems)).splitlines())
+            rows.extend(str(problems_error(name, list(problems))).splitlines())
         return rows
 
     def check(self) -> None:
