@@ -19,7 +19,7 @@ from refmaster.engines.registry import engine_named
 from refmaster.errors import SettingsError
 from refmaster.io.suffixes import is_recording
 from refmaster.settings.document import Document, KeyPath, Problem, problems_error, read_document
-from refmaster.settings.match import MatchSettings, Percent
+from refmaster.settings.match import MatchSettings, Percent, Weight, checked_weight
 from refmaster.settings.model import Model, settings_from, validate_document
 from refmaster.settings.output import OutputSettings
 from refmaster.settings.targets import delivery_target
@@ -55,7 +55,7 @@ class AlbumReference(Model):
     """A recording, or a saved profile, that the album as a whole is brought toward."""
 
     file: str = Field(min_length=1)
-    weight: float = Field(default=1.0, gt=0.0, description="relative")
+    weight: Weight = Field(default=1.0, description="relative")
 
 
 class EngineerSettings(Model):
@@ -241,7 +241,8 @@ def _with_overrides(album: Album, overrides: dict[str, Any]) -> Album:
     references = overrides.get("references")
     if references:  # instead of those of the file
         changed["references"] = ()
-        album = replace(album, references=tuple(references))
+        weighted = tuple((path, checked_weight(weight)) for path, weight in references)
+        album = replace(album, references=weighted)
     return replace(album, settings=settings.model_copy(update=changed))
 
 

@@ -9,7 +9,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refmaster.album.request import AlbumReference
+from refmaster.batch.schema import WeightedReference
+from refmaster.cli.options import parse_references
 from refmaster.errors import SettingsError
+from refmaster.mastering import plan_file
+from refmaster.plan import ReferenceRecord
 from refmaster.settings import document as bounds
 from refmaster.settings.document import parse_document, read_document
 from refmaster.settings.model import Model, validate_document
@@ -197,6 +202,27 @@ def test_problems_without_end_are_counted():
     with pytest.raises(SettingsError) as caught:
         parse_document("a: \n" * 20_000, name="a.yaml")
     assert len(str(caught.value).splitlines()) == 101
+
+
+WEIGHTS = ["inf", "1e999", "nan", "1e308", "1e-308", "0", "-1"]
+
+
+@pytest.mark.parametrize("weight", WEIGHTS)
+@pytest.mark.parametrize("model", [AlbumReference, WeightedReference, ReferenceRecord])
+def test_a_weight_in_yaml_is_a_positive_number_within_reason(model, weight):
+    weight = f".{weight}" if weight in ("inf", "nan") else weight
+    document = parse_document(f"weight: {weight}", name="a.yaml")
+    with pytest.raises(SettingsError, match=r"a\.yaml:1:9: weight: expected "):
+        validate_document(model, document)
+
+
+@pytest.mark.parametrize("weight", WEIGHTS)
+def test_a_weight_on_the_command_line_is_a_positive_number_within_reason(
+    weight, example_mix, example_reference
+):
+    references = parse_references([f"{example_reference}:{weight}", str(example_reference)])
+    with pytest.raises(SettingsError, match="a reference's weight must be above 0 and finite, "):
+        plan_file(example_mix, references)
 
 
 pieces = st.sampled_from(
