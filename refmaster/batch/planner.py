@@ -1,4 +1,4 @@
-"""What kinds of jobs plan their tasks with: files, references, settings and names, inherited as they stand.
+"""Planners give the kinds of jobs files, references, settings and names, with what is inherited.
 
 Nothing is measured and nothing heavy imported here; whatever is wrong is noted and planning goes on.
 """

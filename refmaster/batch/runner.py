@@ -20,7 +20,7 @@ _POLL_S = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """How to run a batch."""
+    """Options of a run."""
 
     jobs: int | None = None  # processes; None: one for each core
     timeout_s: float | None = None  # most seconds for a job that has no timeout of its own

@@ -28,7 +28,7 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskResult:
-    """How a task ended."""
+    """The result of a task."""
 
     code: ExitCode  # as the command line would have ended on it, or how it ended without its own doing
     message: str = ""  # why, where the code is not 0

@@ -75,7 +75,7 @@ def test_a_relative_jobs_file_is_named_as_it_was_given(
         ('[{mix: mixes, output: "same.wav"}]', "writes"),
         ("[{mix: mixes}, {mix: mixes/one.wav, output: ONE.wav}]", "case or accents"),
         ('[{mix: mixes, output: "../mixes/{stem}.wav"}]', "inside the output folder"),
-        ('[{mix: mixes, output: "/tmp/{stem}.wav"}]', "inside the output folder"),
+        ('[{mix: mixes, output: "/elsewhere/{stem}.wav"}]', "inside the output folder"),
         ('[{mix: mixes, output: "{target}.wav"}]', "{target} is empty"),
         ('[{mix: mixes, output: "{artist}.wav"}]', "{artist} is empty"),
         ('[{mix: mixes, output: "{title"}]', "malformed"),

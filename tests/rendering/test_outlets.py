@@ -1,4 +1,4 @@
-"""Where a render goes: the file gets the tags of the mix's file, whatever the source is called."""
+"""Outlets: a master gets the tags of the file its mix is read from, whatever the source is called."""
 
 from __future__ import annotations
 
