@@ -29,7 +29,7 @@ KeyPath = tuple[str | int, ...]
 # Bounds by kind. A prior learned from 10,000 songs has 1.5 MB, a profile of 3 hours 2.1 MB and 0.25 million
 # values, a file of 100,000 jobs 21 MB and 0.9 million values.
 MAX_BYTES, MAX_VALUES = 4 * 1024**2, 250_000
-PROFILE_MAX_BYTES, PROFILE_MAX_VALUES = 16 * 1024**2, 1_000_000
+PROFILE_MAX_BYTES, PROFILE_MAX_VALUES = 16 * 1024**2, 600_000
 JOBS_MAX_BYTES, JOBS_MAX_VALUES = 32 * 1024**2, 1_500_000
 # Of every kind: levels of nesting, keys of one mapping, characters of a text, digits of a number.
 MAX_DEPTH = 32
