@@ -7,7 +7,7 @@ import re
 import struct
 from collections.abc import Callable
 
-from tests.campaign import seeds
+from . import seeds
 
 Mutation = Callable[[bytearray, random.Random, bytes], bytes]
 

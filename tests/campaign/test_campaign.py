@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.campaign import mutate_audio, mutate_documents, seeds
-from tests.campaign.parent import Answer, Child
+from . import mutate_audio, mutate_documents, seeds
+from .parent import Answer, Child
 
 pytestmark = pytest.mark.slow
 
