@@ -13,6 +13,7 @@ from typing import Any
 from refmaster.batch import storage
 from refmaster.errors import SettingsError
 from refmaster.settings.document import Document, KeyPath, Problem, problems_error
+from refmaster.settings.model import checked_names
 
 _VARIABLE = re.compile(r"\$(?:\$|\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 
@@ -76,7 +77,7 @@ def advice(name: str, known: Iterable[str], listed: str = "known") -> str:
 def absolute(text: str, place: Place, key: KeyPath, problems: Problems) -> str:
     """Return a path made absolute (relative to its file), with variables replaced; URLs keep their form.
 
-    Where a variable is not set, that is noted and an empty string returned.
+    Where a variable is not set, or a name too long, that is noted and an empty string returned.
     """
     missing = []
 
@@ -94,6 +95,11 @@ def absolute(text: str, place: Place, key: KeyPath, problems: Problems) -> str:
     if missing or storage.is_url(path):
         return "" if missing else path
     path = os.path.expanduser(path)  # noqa: PTH111 - text, as it was written
+    try:
+        checked_names(path)
+    except ValueError as error:
+        problems.add(place, key, str(error))
+        return ""
     return os.path.normpath(Path(place.document.name).absolute().parent / path)
 
 

@@ -27,10 +27,12 @@ from refmaster.errors import SettingsError
 KeyPath = tuple[str | int, ...]
 
 # Bounds by kind. A prior learned from 10,000 songs has 1.5 MB, a profile of 3 hours 2.1 MB and 0.25 million
-# values, a file of 100,000 jobs 21 MB and 0.9 million values.
-MAX_BYTES, MAX_VALUES = 4 * 1024**2, 250_000
-PROFILE_MAX_BYTES, PROFILE_MAX_VALUES = 16 * 1024**2, 600_000
-JOBS_MAX_BYTES, JOBS_MAX_VALUES = 32 * 1024**2, 1_500_000
+# values, a file of 100,000 jobs 21 MB and 1.5 million. A list or mapping counts as four values: it takes as
+# much memory, and more where pydantic copies it into each of its errors.
+MAX_BYTES, MAX_VALUES = 4 * 1024**2, 500_000
+PROFILE_MAX_BYTES, PROFILE_MAX_VALUES = 16 * 1024**2, 1_000_000
+JOBS_MAX_BYTES, JOBS_MAX_VALUES = 32 * 1024**2, 2_000_000
+_COLLECTION_VALUES = 4
 # Of every kind: levels of nesting, keys of one mapping, characters of a text, digits of a number.
 MAX_DEPTH = 32
 MAX_KEYS = 100_000
@@ -227,7 +229,7 @@ class _Reader:
         line, column = mark.line + 1, mark.column + 1
         if kind is yaml.AliasEvent:
             return self._of_alias(event, depth)
-        self._count(event, depth)
+        self._count(event, depth, 1 if kind is yaml.ScalarEvent else _COLLECTION_VALUES)
         anchor = event.anchor
         if anchor is not None:
             if anchor in self._anchors:
@@ -304,7 +306,7 @@ class _Reader:
         return self._copied(data, event, depth), place
 
     def _copied(self, data: Any, event: Any, depth: int) -> Any:
-        self._count(event, depth)
+        self._count(event, depth, _COLLECTION_VALUES if isinstance(data, dict | list) else 1)
         if isinstance(data, dict):
             return {key: self._copied(value, event, depth + 1) for key, value in data.items()}
         if isinstance(data, list):
@@ -350,8 +352,8 @@ class _Reader:
         if event.tag not in (None, "!", _TAG + kind):
             self._note(event, f"the tag {_shown(event.tag)} is not supported")
 
-    def _count(self, event: Any, depth: int) -> None:
-        self._values += 1
+    def _count(self, event: Any, depth: int, values: int) -> None:
+        self._values += values
         if self._values > self._max_values:
             alias = type(event) is yaml.AliasEvent
             what = "aliases that unfold without end" if alias else "this is no settings file"

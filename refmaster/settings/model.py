@@ -10,9 +10,9 @@ import difflib
 import json
 import types
 import typing
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from refmaster.errors import SettingsError
 from refmaster.settings.document import (
@@ -32,6 +32,21 @@ class Model(BaseModel):
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_default=True
     )
 
+
+LONGEST_NAME_BYTES = 255
+"""Longest name of a file or folder; file systems answer a longer one with an error of their own."""
+
+
+def checked_names(path: str) -> str:
+    """Return a path whose names a file system takes; ValueError otherwise."""
+    longest = max(len(name.encode("utf-8", "surrogatepass")) for name in path.split("/"))
+    if longest > LONGEST_NAME_BYTES:
+        raise ValueError(f"expected names of at most {LONGEST_NAME_BYTES} bytes, found one of {longest:,}")
+    return path
+
+
+PathText = Annotated[str, AfterValidator(checked_names)]
+"""The path of a file, as text."""
 
 M = TypeVar("M", bound=BaseModel)
 

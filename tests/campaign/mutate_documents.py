@@ -64,6 +64,16 @@ def _places(data: Any) -> Iterator[tuple[Any, Any]]:
         yield from _places(value)
 
 
+def gentle(text: str, rng: random.Random, _: list[str]) -> str:
+    """Change one to ten numbers of a document by a little, so that most of it is taken."""
+    data = yaml.safe_load(text)
+    numbers = [(parent, key) for parent, key in _places(data) if type(parent[key]) in (int, float)]
+    for parent, key in rng.choices(numbers, k=rng.choice([1, 3, 10])):
+        changed = parent[key] * rng.choice([0, -1, 0.1, 0.9, 1.1, 3, 10]) + rng.choice([0, 0, 0, 1, -1])
+        parent[key] = type(parent[key])(changed)
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+
+
 def textual(text: str, rng: random.Random, others: list[str]) -> str:
     """Change one to five places of a document's text."""
     for _ in range(rng.choice([1, 1, 2, 5])):
@@ -101,7 +111,7 @@ def soup(_: str, rng: random.Random, __: list[str]) -> str:
 
 
 MUTATIONS: tuple[Callable[[str, random.Random, list[str]], str | bytes], ...] = (
-    structural, structural, structural, structural, textual, textual, noise, soup,
+    structural, structural, structural, gentle, gentle, gentle, gentle, textual, textual, noise, soup,
 )  # fmt: skip
 
 
@@ -175,9 +185,9 @@ _OF_JOBS: dict[str, Callable[[], str]] = {
 }
 _OF_PROFILES: dict[str, Callable[[], str]] = {
     "a profile of texts": lambda: (
-        "version: 1\nseries: {hop_s: 0.1, momentary_lufs: [" + "x, " * 590_000 + "]}"
+        "version: 1\nseries: {hop_s: 0.1, momentary_lufs: [" + "x, " * 990_000 + "]}"
     ),
-    "a profile of empty rows": lambda: "version: 1\nevidence: {segment_mid_db: [" + "[], " * 590_000 + "]}",
+    "a profile of empty rows": lambda: "version: 1\nevidence: {segment_mid_db: [" + "[], " * 240_000 + "]}",
 }
 SPECIAL: list[tuple[str, str, Callable[[], str]]] = [
     *((kind, name, text) for name, text in _OF_ANY_KIND.items() for kind in ("plan", "profile", "jobs")),

@@ -9,7 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refmaster.album.request import AlbumReference
+from refmaster.album.plan import TrackStage
+from refmaster.album.request import AlbumReference, AlbumTrack
 from refmaster.batch.schema import WeightedReference
 from refmaster.cli.options import parse_references
 from refmaster.errors import SettingsError
@@ -152,9 +153,10 @@ def test_a_document_of_keys_without_end_is_refused_early(tmp_path):
 
 
 def test_more_values_than_a_kind_has_are_refused():
-    assert refusal("[" + "1," * 250_000 + "]").endswith("more than 250,000 values: this is no settings file")
-    assert refusal("a: [1, 2]\nb: 1", max_values=4).startswith("a.yaml:2:4: b: more than 4 values")
-    assert parse_document("a: [1, 2]\nb: 1", name="a.yaml", max_values=5).data
+    assert refusal("[" + "1," * 500_000 + "]").endswith("more than 500,000 values: this is no settings file")
+    assert refusal("[" + "[]," * 125_000 + "]").endswith("more than 500,000 values: this is no settings file")
+    assert refusal("a: [1, 2]\nb: 1", max_values=10).startswith("a.yaml:2:4: b: more than 10 values")
+    assert parse_document("a: [1, 2]\nb: 1", name="a.yaml", max_values=11).data
 
 
 def test_a_device_without_end_is_refused():
@@ -202,6 +204,16 @@ def test_problems_without_end_are_counted():
     with pytest.raises(SettingsError) as caught:
         parse_document("a: \n" * 20_000, name="a.yaml")
     assert len(str(caught.value).splitlines()) == 101
+
+
+@pytest.mark.parametrize(
+    ("model", "key"), [(AlbumTrack, "file"), (AlbumReference, "file"), (TrackStage, "output")]
+)
+def test_a_name_too_long_for_a_file_is_refused_with_its_place(model, key):
+    document = parse_document(f"{key}: folder/{'é' * 150}", name="a.yaml")
+    message = f"a.yaml:1:{len(key) + 3}: {key}: expected names of at most 255 bytes, found one of 300"
+    with pytest.raises(SettingsError, match=message):
+        validate_document(model, document)
 
 
 WEIGHTS = ["inf", "1e999", "nan", "1e308", "1e-308", "0", "-1"]
