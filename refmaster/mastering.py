@@ -21,7 +21,7 @@ from refmaster.check.preflight import inspect_mix, inspect_reference, require_su
 from refmaster.check.promises import judge_master, judge_moves, judge_references
 from refmaster.dsp.limiter import LimiterActivity
 from refmaster.engines.registry import engine_named
-from refmaster.errors import AudioError, InputError
+from refmaster.errors import AudioError
 from refmaster.io.formats import output_format_for
 from refmaster.io.open import open_audio
 from refmaster.io.source import ArraySource, AudioSource, counted
@@ -34,7 +34,7 @@ from refmaster.profile.obtain import Recording, profiles_side_by_side
 from refmaster.rendering.level import drive_analyzed, level_solved
 from refmaster.rendering.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOutlet
 from refmaster.rendering.renderer import KeptBlocks, Renderer
-from refmaster.settings.match import MatchSettings
+from refmaster.settings.match import MatchSettings, checked_weight
 from refmaster.settings.model import settings_from
 from refmaster.settings.output import OutputSettings
 
@@ -280,9 +280,7 @@ def _weighted(references: References) -> Iterator[tuple[PathLike | Profile, floa
     if isinstance(references, str | Path | Profile):
         yield references, 1.0
     elif isinstance(references, tuple) and len(references) == 2 and isinstance(references[1], int | float):
-        if not references[1] > 0.0:
-            raise InputError(f"a reference's weight must be above 0, found {references[1]:g}")
-        yield references[0], float(references[1])
+        yield references[0], checked_weight(references[1])
     else:
         for reference in references:
             yield from _weighted(reference)

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from refmaster.settings.document import read_document
 from refmaster.settings.emit import emit_model
 from refmaster.settings.limiter import HoldMs, LimiterCeilingDbtp, LookaheadMs, ReleaseMs, SustainMs
-from refmaster.settings.match import MatchSettings, Phase
+from refmaster.settings.match import MatchSettings, Phase, Weight
 from refmaster.settings.model import Model, validate_document
 from refmaster.settings.output import BitDepth, DitherSeed, SampleRateHz
 
@@ -47,7 +47,7 @@ class ReferenceRecord(Model):
 
     file: str
     sha256: str | None
-    weight: float = Field(gt=0.0, description="relative")
+    weight: Weight = Field(description="relative")
     fit: float | None = Field(
         default=None, description="log likelihood that the mix is like it, under the best; null: the only one"
     )

@@ -39,7 +39,7 @@ from refmaster.settings.document import Document, read_document
 from refmaster.settings.emit import emit_model
 from refmaster.settings.limiter import LimiterCeilingDbtp
 from refmaster.settings.match import MatchSettings
-from refmaster.settings.model import Model, validate_document
+from refmaster.settings.model import Model, PathText, validate_document
 from refmaster.version import made_by
 
 POOLED_TOLERANCE_LU = 0.1
@@ -85,7 +85,7 @@ class TrackStage(Model):
 
     title: str
     engineer: str | None
-    output: str = Field(description="the master's name in the output folder")
+    output: PathText = Field(description="the master's name in the output folder")
     mix: MixRecord
     why: str
     keep: tuple[Aspect, ...] = Field(description="parts of the mix that stay: tone, level, width")

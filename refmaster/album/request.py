@@ -20,8 +20,8 @@ from refmaster.errors import SettingsError
 from refmaster.io.names import check_text
 from refmaster.io.suffixes import is_recording
 from refmaster.settings.document import Document, KeyPath, Problem, problems_error, read_document
-from refmaster.settings.match import MatchSettings, Percent
-from refmaster.settings.model import Model, settings_from, validate_document
+from refmaster.settings.match import MatchSettings, Percent, Weight, checked_weight
+from refmaster.settings.model import Model, PathText, settings_from, validate_document
 from refmaster.settings.output import OutputSettings
 from refmaster.settings.targets import delivery_target
 
@@ -43,7 +43,7 @@ NO_ENGINES = "an album is matched as a whole, which only refmaster's own engine 
 class AlbumTrack(Model):
     """One track, in the album's order."""
 
-    file: str = Field(min_length=1, description="the mix; relative paths are relative to this file")
+    file: PathText = Field(min_length=1, description="the mix; relative paths are relative to this file")
     title: str | None = Field(default=None, min_length=1, description="null: the file's name")
     engineer: str | None = Field(default=None, min_length=1, description="who mixed it; null: not known")
     anchor: bool = Field(default=False, description="the album follows this track's engineer")
@@ -55,8 +55,8 @@ class AlbumTrack(Model):
 class AlbumReference(Model):
     """A recording, or a saved profile, that the album as a whole is brought toward."""
 
-    file: str = Field(min_length=1)
-    weight: float = Field(default=1.0, gt=0.0, description="relative")
+    file: PathText = Field(min_length=1)
+    weight: Weight = Field(default=1.0, description="relative")
 
 
 class EngineerSettings(Model):
@@ -244,7 +244,8 @@ def _with_overrides(album: Album, overrides: dict[str, Any]) -> Album:
     references = overrides.get("references")
     if references:  # instead of those of the file
         changed["references"] = ()
-        album = replace(album, references=tuple(references))
+        weighted = tuple((path, checked_weight(weight)) for path, weight in references)
+        album = replace(album, references=weighted)
     return replace(album, settings=settings.model_copy(update=changed))
 
 

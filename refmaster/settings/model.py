@@ -10,12 +10,19 @@ import difflib
 import json
 import types
 import typing
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from refmaster.errors import SettingsError
-from refmaster.settings.document import Document, KeyPath, Problem, format_key_path, problems_error
+from refmaster.settings.document import (
+    MAX_PROBLEMS,
+    Document,
+    KeyPath,
+    Problem,
+    format_key_path,
+    problems_error,
+)
 
 
 class Model(BaseModel):
@@ -25,6 +32,21 @@ class Model(BaseModel):
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_default=True
     )
 
+
+LONGEST_NAME_BYTES = 255
+"""Longest name of a file or folder; file systems answer a longer one with an error of their own."""
+
+
+def checked_names(path: str) -> str:
+    """Return a path whose names a file system takes; ValueError otherwise."""
+    longest = max(len(name.encode("utf-8", "surrogatepass")) for name in path.split("/"))
+    if longest > LONGEST_NAME_BYTES:
+        raise ValueError(f"expected names of at most {LONGEST_NAME_BYTES} bytes, found one of {longest:,}")
+    return path
+
+
+PathText = Annotated[str, AfterValidator(checked_names)]
+"""The path of a file, as text."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -46,8 +68,23 @@ def validate_document(model: type[M], document: Document) -> M:
         # JSON is the input mode in which strict models still take lists for tuples and text for paths.
         return model.model_validate_json(json.dumps(document.data))
     except ValidationError as error:
-        problems = [document_problem(model, document, item) for item in error.errors(include_url=False)]
+        items = listed_errors(document, error)
+        problems = [document_problem(model, document, item) for item in items]
         raise problems_error(document.name, list(dict.fromkeys(problems))) from error
+
+
+def listed_errors(document: Document, error: ValidationError) -> list[Any]:
+    """Return the errors of a validation.
+
+    Raises
+    ------
+    SettingsError
+        They are too many to list.
+    """
+    if error.error_count() > MAX_PROBLEMS:
+        message = f"{error.error_count():,} problems: is this the right file?"
+        raise problems_error(document.name, [document.problem((), message)]) from error
+    return error.errors(include_url=False)
 
 
 def document_problem(
