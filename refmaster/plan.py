@@ -70,7 +70,7 @@ class Tone(Model):
     """The equalizer."""
 
     why: str
-    width_why: str = Field(default="", description="of side against mid")
+    width_why: str = ""
     phase: Phase
     mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the mid (or mono); empty: no change")
     side: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the side; empty: no change")
