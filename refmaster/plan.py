@@ -65,7 +65,7 @@ class Region(Model):
     difference_db: float = Field(description="dB, reference minus mix, level removed")
     likely_mastering_db: float | None = Field(default=None, description="dB, what of it is likely mastering")
     uncertainty_db: float | None = Field(default=None, description="dB, standard deviation of that")
-    applied_db: float = Field(description="dB, mean gain of the mid curve")
+    applied_db: float = Field(description="dB, mean gain of the mid curve, level removed")
     why: str
 
 
@@ -73,6 +73,7 @@ class Tone(Model):
     """The equalizer."""
 
     why: str
+    width_why: str = ""
     phase: Phase
     mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the mid (or mono); empty: no change")
     side: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the side; empty: no change")

@@ -85,14 +85,19 @@ def print_json(value: Any) -> None:
 
 def conclude_master(result: MasterResult, printing: Printing) -> NoReturn:
     """Print one master as JSON, or as table, findings and (verbose) decisions, and end the verb."""
-    from refmaster.report.result import result_json, result_rows
+    from refmaster.report.result import REFERENCE_HEADER, reference_rows, result_json, result_rows
 
     if printing.as_json:
         print_json(result_json(result))
     else:
         if not printing.quiet:
             header = ["", "", "mix", *[f"reference {r.name}" for r in result.references[:1]], "master"]
+            several = len(result.references) > 1
+            if several:
+                header[3] = "aimed at"
             print_table(header, result_rows(result), text_columns=2)
+            if several:
+                print_table(REFERENCE_HEADER, reference_rows(result))
             print_decisions(result, verbose=printing.verbose)
         print_findings(result.findings, quiet=printing.quiet)
     conclude(kept_promises=result.kept_promises)
@@ -105,10 +110,15 @@ def conclude(*, kept_promises: bool) -> NoReturn:
 
 def print_decisions(result: MasterResult, *, verbose: bool) -> None:
     """Print what was decided: level and limiting always, the spectrum's regions when asked."""
+    from refmaster.report.result import tone_left
+
     plan = result.plan
     say(f"level   {plan.level.gain_db:+.2f} dB: {plan.level.why}")
     say(f"limiter {_limiting(result)}")
     say(f"tone    {plan.tone.why}")
+    for name, text in (("", tone_left(result)), ("width", plan.tone.width_why)):
+        if text:
+            say(f"{name:<7} {text}")
     if verbose:
         rows = [
             [
