@@ -9,6 +9,7 @@ stated length as a pipe, cut to the frames found here.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import mmap
 import os
@@ -17,7 +18,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import soundfile as sf
 
@@ -26,6 +27,7 @@ from refmaster.errors import AudioError
 _KBPS_MPEG1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _KBPS_MPEG2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+_LAYER_III = 1
 _HEADER = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb][\x10-\xef]")
 """The begin of a Layer III frame: sync word, a known version, a stated bit rate."""
 _TAGS = (b"TAG", b"APE", b"ID3")
@@ -119,34 +121,37 @@ def _first_in_a_row(data: mmap.mmap, begin: int, end: int) -> int | None:
 
 
 def _are_in_a_row(data: mmap.mmap, at: int) -> bool:
-    kind = _kind(data, at)
+    kind = None
     for number in range(_IN_A_ROW):
         if at >= len(data):
             return number > 1 or at == len(data)
-        length = _frame_bytes(data, at)
-        if not length or _kind(data, at) != kind:
+        header = _parsed(data[at : at + 4])
+        if header is None or header.kind != (kind or header.kind):
             return number > 0 and data[at : at + 3] in _TAGS
-        at += length
+        kind = header.kind
+        at += header.frame_bytes
     return True
 
 
 def _counted(data: mmap.mmap, start: int, name: str) -> tuple[int, int]:
     """Return how many frames hang together, and the byte behind the last."""
-    kind, mono = _kind(data, start), _is_mono(data, start)
+    first = header = _parsed(data[start : start + 4])
     count, end, at = 0, start, start
-    while (length := _frame_bytes(data, at)) and _kind(data, at) == kind:
-        if at + length > len(data):
+    while first is not None and header is not None and header.kind == first.kind:
+        if at + header.frame_bytes > len(data):
             raise AudioError(
-                f"{name}: truncated: the last MP3 frame needs {length} bytes, {len(data) - at} are left; "
-                "export or copy the file again"
+                f"{name}: truncated: the last MP3 frame needs {header.frame_bytes} bytes, {len(data) - at} "
+                "are left; export or copy the file again"
             )
-        if _is_mono(data, at) != mono:
+        if header.mono != first.mono:
+            turn = "mono to stereo" if first.mono else "stereo to mono"
             raise AudioError(
-                f"{name}: the MP3 turns from {'mono to stereo' if mono else 'stereo to mono'} at frame "
-                f"{count + 1}: it is damaged or was joined from several files; export it again"
+                f"{name}: the MP3 turns from {turn} at frame {count + 1}: it is damaged or was joined from "
+                "several files; export it again"
             )
-        count, end = count + 1, at + length
+        count, end = count + 1, at + header.frame_bytes
         at = _after_id3(data, end)  # files that were joined have tags in between
+        header = _parsed(data[at : at + 4])
     return count, end
 
 
@@ -159,33 +164,33 @@ def _after_id3(data: mmap.mmap, at: int) -> int:
 
 def _stated_count(data: mmap.mmap, start: int) -> int | None:
     """Return how many frames a Xing or Info header in the first frame states, itself left out."""
-    mpeg1 = data[start + 1] & 0x18 == 0x18
-    side_info = (17 if _is_mono(data, start) else 32) if mpeg1 else (9 if _is_mono(data, start) else 17)
+    mpeg1, mono = data[start + 1] & 0x18 == 0x18, data[start + 3] & 0xC0 == 0xC0
+    side_info = (17 if mono else 32) if mpeg1 else (9 if mono else 17)
     tag = start + 4 + side_info
     if data[tag : tag + 4] not in (b"Xing", b"Info") or not data[tag + 7] & 1:
         return None
     return int.from_bytes(data[tag + 8 : tag + 12], "big")
 
 
-def _is_mono(data: mmap.mmap, at: int) -> bool:
-    return data[at + 3] & 0xC0 == 0xC0
+class _Header(NamedTuple):
+    frame_bytes: int
+    kind: tuple[int, int]
+    """The parts that stay the same: version with layer, and sample rate."""
+    mono: bool
 
 
-def _kind(data: mmap.mmap, at: int) -> tuple[int, int]:
-    """Return the parts of a frame's header that stay the same: version with layer, and sample rate."""
-    return data[at + 1] & 0xFE, data[at + 2] & 0x0C
-
-
-def _frame_bytes(data: mmap.mmap, at: int) -> int:
-    """Return the length of the Layer III frame whose header is at a byte, 0 if there is none."""
-    if at + 4 > len(data) or data[at] != 0xFF or data[at + 1] & 0xE0 != 0xE0:
-        return 0
-    # layer 1 is Layer III
-    version, layer = data[at + 1] >> 3 & 3, data[at + 1] >> 1 & 3
-    kbps_index, rate_index, padding = data[at + 2] >> 4, data[at + 2] >> 2 & 3, data[at + 2] >> 1 & 1
-    if layer != 1 or version == 1 or rate_index == 3 or kbps_index in (0, 15):
-        return 0
+@functools.lru_cache(1024)
+def _parsed(head: bytes) -> _Header | None:
+    """Return what the four bytes of a Layer III frame's header say, None if they are none."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return None
+    version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
+    kbps_index, rate_index, padding = head[2] >> 4, head[2] >> 2 & 3, head[2] >> 1 & 1
+    if layer != _LAYER_III or version == 1 or rate_index == 3 or kbps_index in (0, 15):
+        return None
     rate = _RATES_HZ[version][rate_index]
     if version == 3:
-        return 144000 * _KBPS_MPEG1[kbps_index] // rate + padding
-    return 72000 * _KBPS_MPEG2[kbps_index] // rate + padding
+        length = 144000 * _KBPS_MPEG1[kbps_index] // rate + padding
+    else:
+        length = 72000 * _KBPS_MPEG2[kbps_index] // rate + padding
+    return _Header(length, (head[1] & 0xFE, rate_index), head[3] & 0xC0 == 0xC0)
