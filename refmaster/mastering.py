@@ -37,6 +37,7 @@ from refmaster.rendering.renderer import KeptBlocks, Renderer
 from refmaster.settings.match import MatchSettings, checked_weight
 from refmaster.settings.model import settings_from
 from refmaster.settings.output import OutputSettings
+from refmaster.settings.summary import Summarized, measured
 
 # Each attempt costs a whole render; the first is right in most cases, the second in nearly all.
 MAX_ATTEMPTS = 4
@@ -46,8 +47,8 @@ ReferenceLike = PathLike | Profile | tuple[PathLike | Profile, float]
 References = ReferenceLike | Sequence[ReferenceLike]
 
 
-@dataclass(frozen=True, kw_only=True)
-class MasterResult:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class MasterResult(Summarized):
     """A master: what was asked and what was achieved.
 
     Attributes
@@ -79,6 +80,26 @@ class MasterResult:
     def kept_promises(self) -> bool:
         """Whether no finding is a broken promise."""
         return kept_promises(self.findings)
+
+    def summary(self) -> list[tuple[str, str]]:
+        """Return what was made of what, how loud it is, and whether the promises were kept."""
+
+        def levels(profile: Profile) -> str:
+            found = profile.levels
+            lufs, dbtp = found.integrated_lufs, found.true_peak_dbtp
+            return f"{profile.name}, {measured(lufs, 'LUFS')}, {measured(dbtp, 'dBTP', decimals=2)}"
+
+        broken = [str(f) for f in self.findings if f.severity == "broken_promise"]
+        return [
+            ("mix", levels(self.mix)),
+            ("references", "; ".join(levels(reference) for reference in self.references) or "none"),
+            ("master", levels(self.master)),
+            ("output", str(self.output or "no file was kept")),
+            ("tone", self.plan.tone.why),
+            ("level", f"{self.plan.level.gain_db:+.2f} dB: {self.plan.level.why}"),
+            ("promises", f"broken: {'; '.join(broken)}" if broken else "kept"),
+            ("findings", str(len(self.findings))),
+        ]
 
 
 def master_file(
@@ -129,7 +150,7 @@ def master_file(
     AudioError, SettingsError, OutputError
         Bad input or destination; nothing is left behind.
     """
-    weighted = list(_weighted(references))
+    weighted = list(weighted_references(references))
     inputs = [Path(mix), *(Path(r) for r, _ in weighted if isinstance(r, str | Path))]
     inputs += [Path(settings.prior)] if settings is not None and settings.prior is not None else []
     outlet = FileOutlet(output, overwrite=overwrite, inputs=inputs)
@@ -157,7 +178,7 @@ def plan_file(
     source = _open_mix(mix)
     asked = _output_settings(bit_depth, sample_rate_hz, dither_seed)
     measured = mix if use_cache else source
-    weighted = list(_weighted(references))
+    weighted = list(weighted_references(references))
     prepared = _prepare(source, measured, weighted, settings, asked, progress, use_cache=use_cache)
     with SpoolOutlet() as outlet:
         return close_loop(*prepared, outlet, progress)
@@ -243,7 +264,7 @@ def render_file(
     path = Path(mix) if mix is not None else folder / plan.mix.file
     outlet = FileOutlet(output, overwrite=overwrite, inputs=[path, *inputs])
     source = open_audio(path)
-    mix_profile = measure(source, progress=progress)
+    mix_profile = measure(source, progress=progress, stage="measuring the mix")
     if mix is None:
         _require_mix_of(plan, mix_profile)
     with outlet:
@@ -271,11 +292,11 @@ def _require_mix_of(plan: MasteringPlan, mix: Profile) -> None:
         raise AudioError(
             f"{mix.source.file}: expected the mix that the plan was made for (sha256 "
             f"{plan.mix.sha256[:12]}...), found another file ({str(mix.source.sha256)[:12]}...); derive a "
-            "new plan, or name the file with --mix to render it all the same"
+            "new plan, or name the file as mix= to render it all the same"
         )
 
 
-def _weighted(references: References) -> Iterator[tuple[PathLike | Profile, float]]:
+def weighted_references(references: References) -> Iterator[tuple[PathLike | Profile, float]]:
     """Yield each reference with its weight, 1 where none is given."""
     if isinstance(references, str | Path | Profile):
         yield references, 1.0
@@ -283,7 +304,7 @@ def _weighted(references: References) -> Iterator[tuple[PathLike | Profile, floa
         yield references[0], checked_weight(references[1])
     else:
         for reference in references:
-            yield from _weighted(reference)
+            yield from weighted_references(reference)
 
 
 def _output_settings(bit_depth: str | None, sample_rate_hz: int | None, dither_seed: int) -> OutputSettings:

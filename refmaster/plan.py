@@ -19,6 +19,7 @@ from refmaster.settings.limiter import HoldMs, LimiterCeilingDbtp, LookaheadMs, 
 from refmaster.settings.match import MatchSettings, Phase, Weight
 from refmaster.settings.model import Model, validate_document
 from refmaster.settings.output import BitDepth, DitherSeed, SampleRateHz
+from refmaster.settings.summary import Summarized, measured
 
 MAX_GAIN_DB = 60.0
 # From the loudest mix that is read (+60 dBFS), through an equalizer at its bounds, to the lowest target.
@@ -151,7 +152,7 @@ class Promise(Model):
     )
 
 
-class MasteringPlan(Model):
+class MasteringPlan(Summarized, Model):
     """Everything a render does."""
 
     version: int = Field(ge=1, le=1)
@@ -165,6 +166,25 @@ class MasteringPlan(Model):
     limiter: LimiterStage
     output: Output
     promise: Promise
+
+    def summary(self) -> list[tuple[str, str]]:
+        """Return what was asked and what each stage does, in words."""
+        output, promise = self.output, self.promise
+        limiter = f"{self.limiter.ceiling_dbtp:g} dBTP" if self.limiter.enabled else "off"
+        return [
+            ("mix", self.mix.file),
+            ("references", ", ".join(f"{r.file} (weight {r.weight:g})" for r in self.references) or "none"),
+            ("strength", str(self.requested.strength)),
+            ("tone", self.tone.why),
+            ("balance", f"{self.balance.left_over_right_db:+.2f} dB"),
+            ("level", f"{self.level.gain_db:+.2f} dB: {self.level.why}"),
+            ("limiter", limiter),
+            ("output", f"{output.sample_rate_hz} Hz, bit depth: {output.bit_depth or 'as the mix'}"),
+            (
+                "promise",
+                f"{measured(promise.integrated_lufs, 'LUFS')}, at most {promise.true_peak_dbtp:g} dBTP",
+            ),
+        ]
 
     @property
     def is_identity(self) -> bool:

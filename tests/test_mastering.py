@@ -242,7 +242,7 @@ class TestBadInput:
 
     def test_existing_output_needs_leave(self, noise, tmp_path):
         (tmp_path / "old.wav").write_bytes(b"old")
-        with pytest.raises(OutputError, match="--overwrite"):
+        with pytest.raises(OutputError, match="overwrite=True"):
             master_file(noise("mix.wav", 4), noise("good.wav", 4), tmp_path / "old.wav")
         assert (tmp_path / "old.wav").read_bytes() == b"old"
 

@@ -18,7 +18,7 @@ from refmaster.batch import storage
 from refmaster.batch.kinds import DEFAULT_KIND, KINDS
 from refmaster.batch.planner import LoadedJobs
 from refmaster.batch.problems import Place, Problems, absolute, advice, numbered
-from refmaster.batch.schema import Defaults, Job, Paths, Target
+from refmaster.batch.schema import Defaults, Job, Paths
 from refmaster.errors import SettingsError
 from refmaster.settings.document import (
     JOBS_MAX_BYTES,
@@ -27,7 +27,9 @@ from refmaster.settings.document import (
     Problem,
     read_document,
 )
+from refmaster.settings.kinds import require_kind
 from refmaster.settings.model import Model, document_problem, listed_errors, validate_document
+from refmaster.settings.targets import LevelTarget
 
 
 class JobsFile(Model):
@@ -43,7 +45,7 @@ class JobsFile(Model):
     references: dict[str, str] = Field(
         default_factory=dict, description="recordings or saved profiles by name; each is measured once"
     )
-    targets: dict[str, Target] = Field(default_factory=dict, description="levels to reach, by name")
+    targets: dict[str, LevelTarget] = Field(default_factory=dict, description="levels to reach, by name")
     jobs: tuple[Job, ...] = Field(default=(), description="what to do, in order")
 
 
@@ -140,6 +142,7 @@ def _validated(document: Document, problems: Problems) -> tuple[JobsFile, list[i
     model = jobs_file_model()
     if not isinstance(document.data, dict):
         validate_document(model, document)  # says what it expects instead
+    require_kind(document.name, document.data, model.model_fields)
     data = {key: dict(value) if isinstance(value, dict) else value for key, value in document.data.items()}
     numbers = list(range(len(data["jobs"]))) if isinstance(data.get("jobs"), list) else []
     try:

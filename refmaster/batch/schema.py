@@ -6,8 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from refmaster.settings.limiter import DEFAULT_CEILING_DBTP, CeilingDbtp
-from refmaster.settings.match import MatchSettings, TargetLufs, Weight
+from refmaster.settings.match import MatchSettings, Weight
 from refmaster.settings.model import Model
 from refmaster.settings.output import OutputSettings
 
@@ -23,15 +22,6 @@ class WeightedReference(Model):
 
 
 References = str | WeightedReference | tuple[str | WeightedReference, ...]
-
-
-class Target(Model):
-    """A level to reach."""
-
-    integrated_lufs: TargetLufs | None = Field(
-        default=None, description="LUFS; null: the reference's loudness"
-    )
-    true_peak_dbtp: CeilingDbtp = Field(default=DEFAULT_CEILING_DBTP, description="dBTP; masters stay below")
 
 
 class CommonKeys(Model):

@@ -110,13 +110,13 @@ def _report(result: AlbumResult, *, as_json: bool, quiet: bool, verbose: bool) -
         if rows:
             screen.print_table(report.ENGINEER_HEADER, rows)
         for line in report.loudness_lines(result):
-            screen.say(line)
+            screen.print_text(line)
         for line in result.changed:
-            screen.say(f"moved   {line}")
+            screen.print_text(f"moved   {line}")
         kept = sum(track.kept for track in result.tracks)
         if kept:
-            screen.say(f"kept    {kept} of {len(result.tracks)} masters were finished already")
-        screen.say(f"written {result.folder}" + ("" if result.tracks[0].after else " (plans only)"))
+            screen.print_text(f"kept    {kept} of {len(result.tracks)} masters were finished already")
+        screen.print_text(f"written {result.folder}" + ("" if result.tracks[0].after else " (plans only)"))
     for number, track in enumerate(result.tracks, 1):
         shown = [f for f in track.findings if verbose or f.severity != "info"]
         name = f'track {number} ("{result.plan.tracks[number - 1].title}"): '

@@ -59,7 +59,7 @@ class BatchScreen:
         if self._live is not None:
             self._live.console.print(shown_line(text), markup=False)
         else:
-            screen.say(text)
+            screen.print_text(shown_line(text))
 
     def decided(self, decisions: Sequence[tuple[Task, Decision]]) -> None:
         """Say what is run and why, and how many are kept."""
@@ -107,10 +107,10 @@ class BatchScreen:
             result = row.result
             if result.code != ExitCode.DONE:
                 state, key, place = STATES[result.code], row.task.key, row.task.place
-                screen.say(f"{state}: {key}: {result.message} ({place})", error=True)
+                screen.print_text(shown_line(f"{state}: {key}: {result.message} ({place})"), error=True)
         if not self._quiet:
             tally = ", ".join(f"{number} {state}" for state, number in counts(summary.rows).items())
-            screen.say(f"{len(summary.rows)} jobs: {tally or 'none'}")
+            screen.print_text(f"{len(summary.rows)} jobs: {tally or 'none'}")
 
     def _line(self, task: Task, result: TaskResult) -> str:
         head = f"[{self._ended}/{self._total}] {STATES[result.code]}  {task.key}"

@@ -300,7 +300,7 @@ def output_error(path: Path, error: OSError) -> OutputError:
 
 
 def _exists(path: Path) -> str:
-    return f"{path}: exists already; use --overwrite to replace it or choose another name"
+    return f"{path}: exists already; use overwrite=True to replace it or choose another name"
 
 
 def _prefix(target: Path) -> str:

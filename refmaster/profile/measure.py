@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from refmaster._types import Array, Block, Progress
 from refmaster.dsp.interpolation import LONG_FILTER_NAME
+from refmaster.errors import AudioError
+from refmaster.io.open import open_audio
 from refmaster.io.source import AudioSource, counted
 from refmaster.meters.loudness import LoudnessMeter, LoudnessResult
 from refmaster.meters.spectrum import SpectrumMeter, SpectrumResult, band_power
@@ -37,22 +40,23 @@ DECIMALS = 3
 
 
 def measure(
-    source: AudioSource,
+    recording: str | Path | AudioSource,
     *,
     progress: Progress | None = None,
-    stage: str = "measuring the mix",
+    stage: str | None = None,
     identify: bool = True,
 ) -> Profile:
     """Measure a recording.
 
     Parameters
     ----------
-    source : AudioSource
-        Read once, in blocks; memory does not grow with its length.
+    recording : str, Path or AudioSource
+        A path, an open recording, or an array with its rate as an `ArraySource`. It is read once, in blocks;
+        memory does not grow with its length.
     progress : callable, optional
         Called as ``progress(stage, frames_done, frames_in_all)``.
-    stage : str
-        What the progress calls this.
+    stage : str, optional
+        What the progress calls this; ``measuring`` and the recording's name by default.
     identify : bool
         Also take the file's SHA-256 (arrays have none).
 
@@ -65,6 +69,8 @@ def measure(
     AudioError
         The source cannot be read to its end, was changed meanwhile, or has a sample beyond measuring.
     """
+    source = _opened(recording)
+    stage = stage or f"measuring {source.name}"
     rate, channels = source.format.sample_rate_hz, source.format.channels
     loudness = LoudnessMeter(rate, channels)
     peak = TruePeakMeter(rate, channels)
@@ -111,6 +117,17 @@ def measure(
             short_term_lufs=_series(heard.short_term_lufs, 2),
         ),
     )
+
+
+def _opened(recording: str | Path | AudioSource) -> AudioSource:
+    if isinstance(recording, str | Path):
+        return open_audio(recording)
+    if not hasattr(recording, "blocks"):
+        raise AudioError(
+            f"expected the path of a recording, found {type(recording).__name__}; give an array as "
+            "refmaster.ArraySource(samples, sample_rate_hz)"
+        )
+    return recording
 
 
 def _digest(source: AudioSource) -> FileDigest | None:

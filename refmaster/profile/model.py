@@ -23,6 +23,7 @@ from refmaster.settings.document import PROFILE_MAX_BYTES, PROFILE_MAX_VALUES, r
 from refmaster.settings.emit import emit_model
 from refmaster.settings.model import Model, validate_document
 from refmaster.settings.output import MAX_SAMPLE_RATE_HZ, SampleRateHz
+from refmaster.settings.summary import Summarized, measured
 
 FLOOR_DB = -200.0
 SILENT_BELOW_DB = -110.0
@@ -144,7 +145,7 @@ class TimeSeries(Model):
     short_term_lufs: Series = Field(description="LUFS; -200 is silence")
 
 
-class Profile(Model):
+class Profile(Summarized, Model):
     """The measurements of one recording."""
 
     version: int = Field(ge=1, le=1)
@@ -171,6 +172,35 @@ class Profile(Model):
     def name(self) -> str:
         """The file's name without its folder."""
         return Path(self.source.file).name
+
+    def summary(self) -> list[tuple[str, str]]:
+        """Return file, loudness, peaks and stereo image in words."""
+        source, levels, stereo = self.source, self.levels, self.stereo
+        return [
+            ("file", source.file),
+            (
+                "format",
+                f"{source.container} {source.subtype}, {source.sample_rate_hz} Hz, channels: "
+                f"{source.channels}, {source.duration_s:.2f} s",
+            ),
+            (
+                "loudness",
+                f"{measured(levels.integrated_lufs, 'LUFS')} integrated, "
+                f"{measured(levels.max_short_term_lufs, 'LUFS')} short-term at most, range "
+                f"{measured(levels.loudness_range_lu, 'LU')}",
+            ),
+            (
+                "peaks",
+                f"{measured(levels.true_peak_dbtp, 'dBTP', decimals=2)}, "
+                f"{measured(levels.sample_peak_dbfs, 'dBFS', decimals=2)}, PLR "
+                f"{measured(levels.plr_db, 'dB')}",
+            ),
+            (
+                "stereo",
+                f"side to mid {measured(stereo.side_to_mid_db, 'dB')}, left over right "
+                f"{measured(stereo.balance_db, 'dB', decimals=2)}",
+            ),
+        ]
 
     def single_values(self) -> dict[str, Any]:
         """Return the single values of a profile as JSON data: no spectra, no series."""

@@ -26,14 +26,6 @@ LEVELS: dict[str, tuple[str, str, Callable[[Profile], float | None]]] = {
     "Correlation": ("", "{:.2f}", lambda p: p.stereo.correlation),
     "Left over right": ("dB", "{:.2f}", lambda p: p.stereo.balance_db),
 }
-SHORT_LEVELS = (
-    "Integrated loudness",
-    "Maximum short-term",
-    "Loudness range",
-    "True peak",
-    "PLR",
-    "Side to mid",
-)
 REFERENCE_LEVELS = ("Integrated loudness", "True peak", "Side to mid", "Left over right")
 REFERENCE_HEADER = (
     "reference",

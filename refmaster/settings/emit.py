@@ -42,6 +42,8 @@ def _fields(model: BaseModel, indent: int, *, comments: bool = True) -> list[str
     """Return the lines of a model's fields; sections at the top of the file have a blank line before them."""
     lines: list[str] = []
     for name, info in type(model).model_fields.items():
+        if info.exclude:
+            continue
         value = getattr(model, name)
         comment = f"  # {info.description}" if info.description and comments else ""
         below = _below(value, indent + 1)

@@ -7,15 +7,24 @@ low); below, the K-weighting filter becomes unstable. Memory grows with the rate
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from refmaster.settings.model import Model
 
 MIN_SAMPLE_RATE_HZ, MAX_SAMPLE_RATE_HZ = 4000, 768000
 
-BitDepth = Literal["16", "24", "32f", "64f"]
+
+def _as_text(value: Any) -> Any:
+    """Return a whole number as text: YAML takes 16 and 24 for numbers, and both ways of writing are meant."""
+    return str(value) if type(value) is int else value
+
+
+BitDepth = Annotated[
+    Literal["16", "24", "32f", "64f"],
+    BeforeValidator(_as_text, json_schema_input_type=Literal["16", "24", "32f", "64f", 16, 24]),
+]
 SampleRateHz = Annotated[int, Field(ge=MIN_SAMPLE_RATE_HZ, le=MAX_SAMPLE_RATE_HZ)]
 DitherSeed = Annotated[int, Field(ge=0)]
 

@@ -55,7 +55,7 @@ jobs:
                for row in rows)  # fmt: skip
     assert any("jobs[5].output: unknown field {titel}; did you mean {title}?" in row for row in rows)
     assert any(row.startswith("jobs.yaml:17:26: jobs[6].settings.strength: ") for row in rows)
-    assert 'jobs.yaml:3:35: targets.loud.integrated_lufs: expected a valid number, found "-9"' in rows
+    assert 'jobs.yaml:3:35: targets.loud.integrated_lufs: expected a number, found "-9"' in rows
     assert not any("no such file: /x.wav" in row for row in rows)
     assert not project.masters.exists()
 

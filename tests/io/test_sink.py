@@ -381,7 +381,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path, each_way:
     with atomic_destination(path, overwrite=False) as making:
         making.path.write_text("mine")
         path.write_text("theirs")
-        with pytest.raises(OutputError, match="--overwrite"):
+        with pytest.raises(OutputError, match="overwrite=True"):
             making.commit()
     assert path.read_text() == "theirs"
     assert names(tmp_path) == ["out.wav"]
@@ -517,7 +517,7 @@ def test_a_short_file_is_found_when_it_is_closed(tmp_path: Path, monkeypatch: py
 def test_write_text(tmp_path: Path, each_way: str) -> None:
     write_text(tmp_path / "a.yaml", "größe: 1\n", overwrite=False)
     assert (tmp_path / "a.yaml").read_bytes() == "größe: 1\n".encode()
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         write_text(tmp_path / "a.yaml", "b", overwrite=False)
 
 
