@@ -7,7 +7,7 @@ rendered again before anything is moved into place. `render_file` renders a plan
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -214,6 +214,7 @@ def render_file(
     mix: PathLike | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
+    before_commit: Callable[[Path], None] | None = None,
 ) -> MasterResult:
     """Render a plan: the same bytes each time, checked against the plan's own promises.
 
@@ -229,6 +230,8 @@ def render_file(
         Replace an existing file.
     progress : callable, optional
         As for `master_file`.
+    before_commit : callable, optional
+        As for `refmaster.rendering.outlets.FileOutlet`.
 
     Raises
     ------
@@ -240,7 +243,7 @@ def render_file(
         folder = Path(plan).parent
         plan = load_plan(plan)
     path = Path(mix) if mix is not None else folder / plan.mix.file
-    outlet = FileOutlet(output, overwrite=overwrite, inputs=[path])
+    outlet = FileOutlet(output, overwrite=overwrite, inputs=[path], before_commit=before_commit)
     source = open_audio(path)
     mix_profile = measure(source, progress=progress)
     if mix is None and plan.mix.sha256 is not None and mix_profile.source.sha256 != plan.mix.sha256:

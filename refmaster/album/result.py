@@ -62,6 +62,8 @@ class AlbumResult:
         The engineers' habits as predicted; None where an album plan was rendered.
     changed : tuple of str
         Differences from the album plan that was in the folder before.
+    unchanged : bool
+        The same was asked as by the last run, and all that it wrote stands: nothing was done.
     """
 
     plan: AlbumPlan
@@ -70,6 +72,7 @@ class AlbumResult:
     findings: tuple[Finding, ...]
     moves: EngineerMoves | None = None
     changed: tuple[str, ...] = ()
+    unchanged: bool = False
 
     @property
     def kept_promises(self) -> bool:

@@ -111,12 +111,8 @@ def _report(result: AlbumResult, *, as_json: bool, quiet: bool, verbose: bool) -
             screen.print_table(report.ENGINEER_HEADER, rows)
         for line in report.loudness_lines(result):
             print(line)
-        for line in result.changed:
-            print(f"moved   {line}")
-        kept = sum(track.kept for track in result.tracks)
-        if kept:
-            print(f"kept    {kept} of {len(result.tracks)} masters were finished already")
-        print(f"written {result.folder}" + ("" if result.tracks[0].after else " (plans only)"))
+        for line in report.work_lines(result):
+            print(line)
     for number, track in enumerate(result.tracks, 1):
         shown = [f for f in track.findings if verbose or f.severity != "info"]
         name = f'track {number} ("{result.plan.tracks[number - 1].title}"): '

@@ -7,7 +7,7 @@ It is kept only by `keep`; leaving its context without that leaves nothing behin
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +61,8 @@ class FileOutlet:
         Replace an existing file.
     inputs : sequence of Path
         Files that must not be written over.
+    before_commit : callable, optional
+        Called with the path of the complete file before that gets its name.
 
     Raises
     ------
@@ -68,11 +70,19 @@ class FileOutlet:
         The destination cannot be written, exists, or is one of the inputs.
     """
 
-    def __init__(self, path: str | Path, *, overwrite: bool, inputs: Sequence[Path]) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        overwrite: bool,
+        inputs: Sequence[Path],
+        before_commit: Callable[[Path], None] | None = None,
+    ) -> None:
         self.path = Path(path)
         self.findings: list[Finding] = []
         self._overwrite = overwrite
         self._inputs = list(inputs)
+        self._before_commit = before_commit
         self._stack = ExitStack()
         check_destination(self.path, overwrite=overwrite, inputs=self._inputs)
 
@@ -118,6 +128,8 @@ class FileOutlet:
             written = self._destination.path
             notes = copy_metadata(source.path, written, loudness=loudness, name=str(self.path))
             self.findings += [info("metadata", note) for note in notes]
+        if self._before_commit is not None:
+            self._before_commit(self._destination.path)
         self._destination.commit()
 
 

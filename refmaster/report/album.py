@@ -177,6 +177,22 @@ def loudness_lines(result: AlbumResult) -> list[str]:
     return lines
 
 
+def work_lines(result: AlbumResult) -> list[str]:
+    """Return what this run moved, kept and wrote, in words."""
+    count = len(result.tracks)
+    rendered = result.tracks[0].after is not None
+    if result.unchanged:
+        stands = f"all {count} masters" if rendered else "the plans (there are no masters yet)"
+        return [f"kept    {stands} in {result.folder}: nothing has changed since they were made"]
+    lines = [f"moved   {line}" for line in result.changed]
+    kept = sum(track.kept for track in result.tracks)
+    if kept:
+        lines.append(f"kept    {kept} of {count} masters, made by the same plans in an earlier run")
+    if kept < count:
+        lines.append(f"written {result.folder}" + ("" if rendered else " (plans only)"))
+    return lines
+
+
 def _before_after(
     result: AlbumResult, describe: Callable[[Sequence[TrackFeatures]], T]
 ) -> tuple[T, T | None]:
