@@ -23,6 +23,7 @@ from refmaster.dsp.limiter import LimiterActivity
 from refmaster.engines.registry import engine_named
 from refmaster.errors import AudioError, InputError
 from refmaster.io.formats import output_format_for
+from refmaster.io.metadata.loudness import require_loudness_tags
 from refmaster.io.open import open_audio
 from refmaster.io.source import ArraySource, AudioSource
 from refmaster.matching.correct import corrected_level, corrected_peak, corrected_tone
@@ -90,6 +91,7 @@ def master_file(
     bit_depth: str | None = None,
     sample_rate_hz: int | None = None,
     dither_seed: int = 0,
+    loudness_tags: str | None = None,
     overwrite: bool = False,
     use_cache: bool = False,
     progress: Progress | None = None,
@@ -112,6 +114,8 @@ def master_file(
         The mix's by default.
     dither_seed : int
         The same seed gives the same bytes.
+    loudness_tags : {"replaygain", "r128"}, optional
+        Gains for players, written as tags.
     overwrite : bool
         Replace an existing file.
     use_cache : bool
@@ -133,8 +137,10 @@ def master_file(
     inputs = [Path(mix), *(Path(r) for r, _ in weighted if isinstance(r, str | Path))]
     outlet = FileOutlet(output, overwrite=overwrite, inputs=inputs)
     source = _open_mix(mix)
-    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed)
-    output_format_for(output, source.format, **asked.model_dump())
+    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags)
+    output_format_for(output, source.format, **asked.model_dump(exclude={"loudness_tags"}))
+    if asked.loudness_tags is not None:
+        require_loudness_tags(output, asked.loudness_tags)
     measured = mix if use_cache else source
     prepared = _prepare(source, measured, weighted, settings, asked, progress, use_cache=use_cache)
     with outlet:
@@ -149,12 +155,13 @@ def plan_file(
     bit_depth: str | None = None,
     sample_rate_hz: int | None = None,
     dither_seed: int = 0,
+    loudness_tags: str | None = None,
     use_cache: bool = False,
     progress: Progress | None = None,
 ) -> MasterResult:
     """Derive the plan that `master_file` would render; the trial render is measured and thrown away."""
     source = _open_mix(mix)
-    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed)
+    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags)
     measured = mix if use_cache else source
     weighted = list(_weighted(references))
     prepared = _prepare(source, measured, weighted, settings, asked, progress, use_cache=use_cache)
@@ -284,9 +291,21 @@ def _weighted(references: References) -> Iterator[tuple[PathLike | Profile, floa
             yield from _weighted(reference)
 
 
-def _output_settings(bit_depth: str | None, sample_rate_hz: int | None, dither_seed: int) -> OutputSettings:
-    values = {"bit_depth": bit_depth, "sample_rate_hz": sample_rate_hz, "dither_seed": dither_seed}
-    names = {"bit_depth": "bit depth", "sample_rate_hz": "sample rate", "dither_seed": "seed"}
+def _output_settings(
+    bit_depth: str | None, sample_rate_hz: int | None, dither_seed: int, loudness_tags: str | None
+) -> OutputSettings:
+    values = {
+        "bit_depth": bit_depth,
+        "sample_rate_hz": sample_rate_hz,
+        "dither_seed": dither_seed,
+        "loudness_tags": loudness_tags,
+    }
+    names = {
+        "bit_depth": "bit depth",
+        "sample_rate_hz": "sample rate",
+        "dither_seed": "seed",
+        "loudness_tags": "loudness tags",
+    }
     return settings_from(OutputSettings, values, names=names)
 
 

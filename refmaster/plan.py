@@ -18,7 +18,7 @@ from refmaster.settings.emit import emit_model
 from refmaster.settings.limiter import HoldMs, LimiterCeilingDbtp, LookaheadMs, ReleaseMs, SustainMs
 from refmaster.settings.match import MatchSettings, Phase
 from refmaster.settings.model import Model, validate_document
-from refmaster.settings.output import BitDepth, DitherSeed, SampleRateHz
+from refmaster.settings.output import BitDepth, DitherSeed, LoudnessTags, SampleRateHz
 
 MAX_GAIN_DB = 60.0
 
@@ -134,6 +134,7 @@ class Output(Model):
     bit_depth: BitDepth | None = Field(description="null: as the mix")
     dither: bool = Field(description="TPDF where a word length is reduced")
     dither_seed: DitherSeed
+    loudness_tags: LoudnessTags | None = Field(default=None, description="gains for players; null: none")
 
 
 class Promise(Model):
@@ -161,6 +162,7 @@ class MasteringPlan(Model):
     limiter: LimiterStage
     output: Output
     promise: Promise
+    tags: dict[str, str] = Field(default={}, description="written in place of the mix's own")
 
     @property
     def is_identity(self) -> bool:

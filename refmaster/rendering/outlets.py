@@ -99,6 +99,7 @@ class FileOutlet:
 
     def write(self, blocks: Iterator[Block], source: AudioSource, plan: MasteringPlan) -> AudioSource:
         """Write the file beside its place; see `Outlet.write`."""
+        self._plan = plan
         output_format = format_of(self.path, source, plan)
         frames = _frames_to_come(source, output_format)
         clipped = write_blocks(self._destination.path, output_format, blocks, frames, name=str(self.path))
@@ -113,24 +114,38 @@ class FileOutlet:
 
     def keep(self, source: AudioSource, master: Profile) -> None:
         """Copy tags and chunks from the mix and move the file into place."""
-        from refmaster.io.metadata.broadcast import BextLoudness
-        from refmaster.io.metadata.copy import copy_metadata
-
-        levels = master.levels
-        loudness = BextLoudness(
-            integrated_lufs=levels.integrated_lufs,
-            loudness_range_lu=levels.loudness_range_lu,
-            max_true_peak_dbtp=levels.true_peak_dbtp,
-            max_momentary_lufs=levels.max_momentary_lufs,
-            max_short_term_lufs=levels.max_short_term_lufs,
-        )
         if source.path is not None:
-            written = self._destination.path
-            notes = copy_metadata(source.path, written, loudness=loudness, name=str(self.path))
+            notes = tag(self._destination.path, source.path, self._plan, master, name=str(self.path))
             self.findings += [info("metadata", note) for note in notes]
         if self._before_commit is not None:
             self._before_commit(self._destination.path)
         self._destination.commit()
+
+
+def tag(written: Path, mix: Path, plan: MasteringPlan, master: Profile, *, name: str) -> list[str]:
+    """Write the mix's tags and chunks, and the plan's, to a master; return a note on each loss."""
+    from refmaster.io.metadata.broadcast import BextLoudness
+    from refmaster.io.metadata.copy import copy_metadata
+
+    levels = master.levels
+    loudness = BextLoudness(
+        integrated_lufs=levels.integrated_lufs,
+        loudness_range_lu=levels.loudness_range_lu,
+        max_true_peak_dbtp=levels.true_peak_dbtp,
+        max_momentary_lufs=levels.max_momentary_lufs,
+        max_short_term_lufs=levels.max_short_term_lufs,
+    )
+    return copy_metadata(mix, written, said=said_tags(plan, master), loudness=loudness, name=name)
+
+
+def said_tags(plan: MasteringPlan, master: Profile) -> dict[str, str]:
+    """Return the tags that a plan writes in place of the mix's own."""
+    from refmaster.io.metadata.loudness import loudness_fields
+
+    kind, levels = plan.output.loudness_tags, master.levels
+    if kind is None:
+        return plan.tags
+    return plan.tags | loudness_fields(kind, levels.integrated_lufs, levels.sample_peak_dbfs)
 
 
 class SpoolOutlet:
