@@ -43,6 +43,7 @@ class MasterRecord(Model):
         description="the plan as rendered, corrected where the written file missed it"
     )
     sha256: str | None = Field(description="of the master; null while it is being made")
+    tags: dict[str, str] = Field(default={}, description="written in place of the mix's own")
 
 
 class RunRecord(Model):
@@ -149,11 +150,13 @@ class AlbumFolder:
             raise OutputError(problem)
         self._announce({output: sha256})
 
-    def finish_master(self, output: str, plan: MasteringPlan) -> None:
+    def finish_master(self, output: str, plan: MasteringPlan, tags: dict[str, str]) -> None:
         """Record that a master is complete, made by `plan`: the next run keeps it."""
         sha256 = content_sha256(self.path / output)
         record = self._record.masters[output]
-        self._record.masters[output] = record.model_copy(update={"plan": plan, "sha256": sha256})
+        self._record.masters[output] = record.model_copy(
+            update={"plan": plan, "sha256": sha256, "tags": tags}
+        )
         self._record.files[output] = (sha256,)
         self._save()
 

@@ -22,6 +22,7 @@ from refmaster.album.pooled import album_lufs
 from refmaster.album.previous import request_digest
 from refmaster.album.request import Album, load_album
 from refmaster.album.result import AlbumResult, TrackResult, plan_changes
+from refmaster.album.tags import tagged
 from refmaster.check.preflight import inspect_mix
 from refmaster.check.promises import judge_master, judge_moves, judge_references
 from refmaster.errors import AudioError, OutputError
@@ -31,7 +32,7 @@ from refmaster.mastering import MasterResult, close_loop, render_file
 from refmaster.plan import MasteringPlan
 from refmaster.profile.cache import cached_profile, content_sha256, keep_profile
 from refmaster.rendering.drive import SATURATED_SLOPE
-from refmaster.rendering.outlets import FileOutlet
+from refmaster.rendering.outlets import FileOutlet, said_tags
 from refmaster.settings.document import problems_error
 
 # The written album is corrected once where it misses its loudness by more than this.
@@ -88,11 +89,13 @@ def master_album(
     place.prepare()
     before = place.earlier_plan()
     plan = _with_finished(planned.plan, place)
+    if before is not None and before.output == plan.output:  # until the masters are rendered
+        plan = plan.model_copy(update={"tags": before.tags})
     place.write_plans(plan)
     if dry_run:
         tracks = _unrendered(plan, features, place)
     else:
-        plan, tracks = _rendered(planned, features, place, progress)
+        plan, tracks = tagged(*_rendered(planned, features, place, progress), place)
         place.write_plans(plan)
     findings = judge_album(plan, tracks)
     if planned.common is not None:
@@ -150,7 +153,7 @@ def render_album_plan(
         asked = plan_digest(single, track.output)
         done = place.master(track.output)
         if done is not None and plan_digest(done.plan, track.output) == asked:
-            tracks.append(_kept(before, done.plan, output))
+            tracks.append(_kept(before, single, output))
             continue
         place.begin_master(track.output, asked, single)
         result = render_file(
@@ -161,6 +164,8 @@ def render_album_plan(
             before_commit=_announcing(place, track.output),
         )
         tracks.append(_finished(before, result, place, track.output))
+    plan, tracks = tagged(plan, tracks, place)
+    place.write_plans(plan, source=source)
     return AlbumResult(
         plan=plan,
         tracks=judge_tracks(plan, tracks),
@@ -287,7 +292,7 @@ def _announcing(place: AlbumFolder, name: str) -> Callable[[Path], None]:
 
 def _finished(before: TrackFeatures, result: MasterResult, place: AlbumFolder, name: str) -> TrackResult:
     output = place.path / name
-    place.finish_master(name, result.plan)
+    place.finish_master(name, result.plan, said_tags(result.plan, result.master))
     keep_profile(output, result.master)
     after = track_features(result.master)
     return TrackResult(before=before, after=after, plan=result.plan, output=output, findings=result.findings)

@@ -38,6 +38,7 @@ from refmaster.album.plan import (
 )
 from refmaster.album.pooled import album_lufs, pooled_profile
 from refmaster.album.request import Album
+from refmaster.album.tags import track_tags
 from refmaster.io.open import open_audio
 from refmaster.matching.curves import tone_points
 from refmaster.matching.derive import WeightedProfile, derive_plan, target_lufs
@@ -236,6 +237,7 @@ def _track_stage(
         side=own if source.channels == 2 else (),
         gain_db=0.0,
         promise=TrackPromise(integrated_lufs=None),
+        tags=track_tags(album, number),
     )
 
 

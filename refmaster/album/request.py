@@ -16,7 +16,8 @@ from pydantic import Field, field_validator
 from refmaster._types import Mask
 from refmaster.album.effects import engineer_names
 from refmaster.engines.registry import engine_named
-from refmaster.errors import SettingsError
+from refmaster.errors import OutputError, SettingsError
+from refmaster.io.metadata.loudness import require_loudness_tags
 from refmaster.io.suffixes import is_recording
 from refmaster.settings.document import Document, KeyPath, Problem, problems_error, read_document
 from refmaster.settings.match import MatchSettings, Percent
@@ -44,6 +45,7 @@ class AlbumTrack(Model):
 
     file: str = Field(min_length=1, description="the mix; relative paths are relative to this file")
     title: str | None = Field(default=None, min_length=1, description="null: the file's name")
+    artist: str | None = Field(default=None, min_length=1, description="null: the mix's, or the album's")
     engineer: str | None = Field(default=None, min_length=1, description="who mixed it; null: not known")
     anchor: bool = Field(default=False, description="the album follows this track's engineer")
     keep: tuple[Aspect, ...] = Field(default=(), description="parts of the mix that stay: tone, level, width")
@@ -89,6 +91,7 @@ class AlbumSettings(Model):
 
     version: int = Field(ge=1, le=1)
     title: str | None = Field(default=None, min_length=1)
+    artist: str | None = Field(default=None, min_length=1, description="of the album as a whole")
     tracks: tuple[AlbumTrack, ...]
     references: tuple[AlbumReference, ...] = Field(default=(), description="for the album as a whole")
     target: str | None = Field(default=None, description="a delivery target, such as spotify: sets match")
@@ -193,7 +196,7 @@ def load_album(path: str | Path, **overrides: Any) -> Album:
 def _album_of_file(path: Path, overrides: dict[str, Any]) -> Album:
     document = read_document(path)
     settings = validate_document(AlbumSettings, document)
-    problems = [*_anchor_problems(settings, document)]
+    problems = [*_anchor_problems(settings, document), *_tag_problems(settings, document)]
     problems += _idle_keys(settings, document, more_references=bool(overrides.get("references")))
     if not overrides.get("engine") and not engine_named(settings.match.engine).matches_albums:
         problems.append(document.problem(("match", "engine"), NO_ENGINES))
@@ -262,6 +265,17 @@ def _anchor_problems(settings: AlbumSettings, document: Document) -> list[Proble
         message = f"the album has one anchor, and track {anchors[0] + 1} is it already"
         problems.append(document.problem(place, message))
     return problems
+
+
+def _tag_problems(settings: AlbumSettings, document: Document) -> list[Problem]:
+    kind = settings.output.loudness_tags
+    if kind is None:
+        return []
+    try:
+        require_loudness_tags(f"*.{settings.output.format}", kind)
+    except OutputError as error:
+        return [document.problem(("output", "loudness_tags"), str(error))]
+    return []
 
 
 def _idle_keys(settings: AlbumSettings, document: Document, *, more_references: bool) -> list[Problem]:

@@ -199,3 +199,14 @@ def test_of_two_processes_one_measures(song: Path, tmp_path: Path) -> None:
     answers.close()
     assert found[0][1] == found[1][1]
     assert sum(count for count, _ in found) == 1
+
+
+def test_a_profile_that_is_kept_stands_for_measuring(
+    song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REFMASTER_CACHE", str(tmp_path / "kept"))
+    measured = counted(monkeypatch)
+    made = measure(open_audio(song, name="in the making"), identify=False)
+    cache.keep_profile(song, made)
+    assert cache.cached_profile(song) == measure(open_audio(song))
+    assert measured == []
