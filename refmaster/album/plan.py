@@ -20,6 +20,7 @@ from refmaster.album.request import AlbumOutput, Aspect, LevelAnchor
 from refmaster.matching.curves import curve_at, tone_points
 from refmaster.plan import (
     Balance,
+    BandEstimate,
     CurvePoint,
     Gain,
     Level,
@@ -71,6 +72,10 @@ class EngineerStage(Model):
     mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the tone")
     width_db: Width = Field(description="dB, side against mid")
     level_db: Gain = Field(description="dB")
+    habit: tuple[BandEstimate, ...] = Field(
+        default=(), description="[Hz, dB, standard deviation] found in the tone; for reading"
+    )
+    habit_level_db: float | None = Field(default=None, description="dB, found in the level; for reading")
 
 
 class TrackPromise(Model):

@@ -195,6 +195,11 @@ def _engineer_stages(album: Album, moves: EngineerMoves) -> list[EngineerStage]:
                 mid=_points(moves.tone_db[tracks[0]]),
                 width_db=round(float(moves.width_db[tracks[0]]), 2) + 0.0,
                 level_db=round(float(moves.level_db[tracks[0]]), 2) + 0.0,
+                habit=tuple(
+                    (round(float(f), 1), round(float(h), 2) + 0.0, round(float(s), 2))
+                    for f, h, s in zip(TONE_HZ, tone.offsets_db[place], tone.std_db[place], strict=True)
+                ),
+                habit_level_db=round(float(level.offsets_db[place, 0]), 2) + 0.0,
             )
         )
     return stages

@@ -6,12 +6,13 @@ Tracks stand in the album's order. Paths of album.yaml are relative to it.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, StringConstraints, field_validator
 
 from refmaster._types import Mask
 from refmaster.album.effects import engineer_names
@@ -25,6 +26,7 @@ from refmaster.settings.model import Model, settings_from, validate_document
 from refmaster.settings.output import OutputSettings
 from refmaster.settings.targets import delivery_target
 
+EngineerName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Aspect = Literal["tone", "level", "width"]
 LevelAnchor = Literal["loud_sections", "max_short_term", "integrated"]
 
@@ -46,7 +48,7 @@ class AlbumTrack(Model):
     file: str = Field(min_length=1, description="the mix; relative paths are relative to this file")
     title: str | None = Field(default=None, min_length=1, description="null: the file's name")
     artist: str | None = Field(default=None, min_length=1, description="null: the mix's, or the album's")
-    engineer: str | None = Field(default=None, min_length=1, description="who mixed it; null: not known")
+    engineer: EngineerName | None = Field(default=None, description="who mixed it; null: not known")
     anchor: bool = Field(default=False, description="the album follows this track's engineer")
     keep: tuple[Aspect, ...] = Field(default=(), description="parts of the mix that stay: tone, level, width")
     level_db: float = Field(default=0.0, ge=-24.0, le=24.0, description="dB; louder in the album on purpose")
@@ -64,7 +66,7 @@ class EngineerSettings(Model):
     """Bounds and strength of the engineers' corrections."""
 
     strength: Percent = Field(default=100.0, description="percent of each engineer's predicted offset")
-    anchor: str | None = Field(default=None, min_length=1, description="engineer to follow; null: the mean")
+    anchor: EngineerName | None = Field(default=None, description="engineer to follow; null: the mean")
     max_tone_db: float = Field(default=3.0, ge=0.0, le=12.0, description="dB; most that tone is moved")
     max_level_db: float = Field(default=6.0, ge=0.0, le=24.0, description="dB; most that level is moved")
     width: bool = Field(default=False, description="move width as well, though songs differ far more in it")
@@ -196,7 +198,8 @@ def load_album(path: str | Path, **overrides: Any) -> Album:
 def _album_of_file(path: Path, overrides: dict[str, Any]) -> Album:
     document = read_document(path)
     settings = validate_document(AlbumSettings, document)
-    problems = [*_anchor_problems(settings, document), *_tag_problems(settings, document)]
+    problems = [*_name_problems(document), *_tag_problems(settings, document)]
+    problems += _anchor_problems(settings, document) if not problems else []
     problems += _idle_keys(settings, document, more_references=bool(overrides.get("references")))
     if not overrides.get("engine") and not engine_named(settings.match.engine).matches_albums:
         problems.append(document.problem(("match", "engine"), NO_ENGINES))
@@ -246,6 +249,26 @@ def _with_overrides(album: Album, overrides: dict[str, Any]) -> Album:
         changed["references"] = ()
         album = replace(album, references=tuple(references))
     return replace(album, settings=settings.model_copy(update=changed))
+
+
+def _name_problems(document: Document) -> list[Problem]:
+    """Return a problem for each engineer's name that differs from an earlier one by case or spaces only."""
+    tracks = document.data["tracks"]
+    places: list[KeyPath] = [("tracks", i, "engineer") for i, t in enumerate(tracks) if t.get("engineer")]
+    names = [tracks[i]["engineer"] for _, i, _ in places]
+    anchor = (document.data.get("engineers") or {}).get("anchor")
+    if anchor is not None:
+        places.append(("engineers", "anchor"))
+        names.append(anchor)
+    first: dict[str, tuple[str, int]] = {}
+    problems = []
+    for place, name in zip(places, names, strict=True):
+        alike = " ".join(unicodedata.normalize("NFC", name).split()).casefold()
+        known, known_line = first.setdefault(alike, (name, document.problem(place, "").line))
+        if name != known:
+            message = f'"{name}" and, in line {known_line}, "{known}": one engineer or two? write them alike'
+            problems.append(document.problem(place, message))
+    return problems
 
 
 def _anchor_problems(settings: AlbumSettings, document: Document) -> list[Problem]:

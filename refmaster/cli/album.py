@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -100,19 +104,25 @@ def _refuse_for_a_plan(overrides: dict[str, Any], *, dry_run: bool) -> None:
 def _report(result: AlbumResult, *, as_json: bool, quiet: bool, verbose: bool) -> None:
     from refmaster.cli import screen
     from refmaster.report import album as report
+    from refmaster.report import album_words as words
 
     if as_json:
         screen.print_json(report.album_json(result))
         return
     if not quiet:
-        screen.print_table(report.TRACK_HEADER, report.track_rows(result), text_columns=3)
-        rows = report.engineer_rows(result)
-        if rows:
-            screen.print_table(report.ENGINEER_HEADER, rows)
-        for line in report.loudness_lines(result):
-            print(line)
-        for line in report.work_lines(result):
-            print(line)
+        for line in words.track_lines(result):
+            _say(line, indent=3)
+        print()
+        common = words.common_line(result)
+        for line in [*([common] if common else []), *words.engineer_lines(result)]:
+            _say(line, indent=3)
+        if verbose:
+            for stage in result.plan.engineers:
+                print("", *words.curve_lines(stage), sep="\n")
+        if common or result.plan.engineers:
+            print()
+        for line in [*report.loudness_lines(result), *report.work_lines(result)]:
+            _say(line, indent=8)
     for number, track in enumerate(result.tracks, 1):
         shown = [f for f in track.findings if verbose or f.severity != "info"]
         name = f'track {number} ("{result.plan.tracks[number - 1].title}"): '
@@ -120,3 +130,13 @@ def _report(result: AlbumResult, *, as_json: bool, quiet: bool, verbose: bool) -
             [f.model_copy(update={"message": name + f.message}) for f in shown], quiet=quiet
         )
     screen.print_findings(result.findings, quiet=quiet)
+
+
+def _say(line: str, *, indent: int) -> None:
+    """Print a line, wrapped between words on a terminal."""
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        joined = re.sub(r"(\d) (k?Hz|dB|LUFS|dBTP)\b", "\\1\u00a0\\2", line)  # a number keeps its unit
+        filled = textwrap.fill(joined, width, subsequent_indent=" " * indent, break_on_hyphens=False)
+        line = filled.replace("\u00a0", " ")
+    print(line)

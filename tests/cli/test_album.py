@@ -55,7 +55,8 @@ def test_a_dry_run_shows_the_moves(command, mixes, tmp_path):
     code, out, err = command("album", tmp_path / "album.yaml", "-o", tmp_path / "out", "--dry-run")
     assert (code, err) == (0, "")
     assert "plans only" in out
-    assert "engineer" in out
+    assert "\na, 2 songs: " in out
+    assert "\nb, 1 song: " in out
     assert not list((tmp_path / "out").glob("*.wav"))
     assert (tmp_path / "out" / "album-plan.yaml").is_file()
 
