@@ -7,7 +7,7 @@ rendered again before anything is moved into place. `render_file` renders a plan
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,16 +15,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from refmaster._types import Block, Progress
+from refmaster._types import Progress
 from refmaster.check.findings import Finding, kept_promises
 from refmaster.check.preflight import inspect_mix, inspect_reference, require_supported, require_usable
 from refmaster.check.promises import judge_master, judge_moves, judge_references
 from refmaster.dsp.limiter import LimiterActivity
 from refmaster.engines.registry import engine_named
-from refmaster.errors import AudioError, InputError
+from refmaster.errors import AudioError
 from refmaster.io.formats import output_format_for
+from refmaster.io.metadata.loudness import require_loudness_tags
 from refmaster.io.open import open_audio
-from refmaster.io.source import ArraySource, AudioSource
+from refmaster.io.source import ArraySource, AudioSource, counted
 from refmaster.matching.correct import corrected_level, corrected_peak, corrected_tone
 from refmaster.matching.derive import WeightedProfile, derive_plan
 from refmaster.plan import MasteringPlan, load_plan
@@ -34,7 +35,7 @@ from refmaster.profile.obtain import Recording, profiles_side_by_side
 from refmaster.rendering.level import drive_analyzed, level_solved
 from refmaster.rendering.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOutlet
 from refmaster.rendering.renderer import KeptBlocks, Renderer
-from refmaster.settings.match import MatchSettings
+from refmaster.settings.match import MatchSettings, checked_weight
 from refmaster.settings.model import settings_from
 from refmaster.settings.output import OutputSettings
 from refmaster.settings.summary import Summarized, measured
@@ -111,6 +112,7 @@ def master_file(
     bit_depth: str | None = None,
     sample_rate_hz: int | None = None,
     dither_seed: int = 0,
+    loudness_tags: str | None = None,
     overwrite: bool = False,
     use_cache: bool = False,
     progress: Progress | None = None,
@@ -133,6 +135,8 @@ def master_file(
         The mix's by default.
     dither_seed : int
         The same seed gives the same bytes.
+    loudness_tags : {"replaygain", "r128"}, optional
+        Gains for players, written as tags.
     overwrite : bool
         Replace an existing file.
     use_cache : bool
@@ -152,10 +156,13 @@ def master_file(
     """
     weighted = list(weighted_references(references))
     inputs = [Path(mix), *(Path(r) for r, _ in weighted if isinstance(r, str | Path))]
+    inputs += [Path(settings.prior)] if settings is not None and settings.prior is not None else []
     outlet = FileOutlet(output, overwrite=overwrite, inputs=inputs)
     source = _open_mix(mix)
-    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed)
-    output_format_for(output, source.format, **asked.model_dump())
+    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags)
+    output_format_for(output, source.format, **asked.model_dump(exclude={"loudness_tags"}))
+    if asked.loudness_tags is not None:
+        require_loudness_tags(output, asked.loudness_tags)
     measured = mix if use_cache else source
     prepared = _prepare(source, measured, weighted, settings, asked, progress, use_cache=use_cache)
     with outlet:
@@ -170,12 +177,13 @@ def plan_file(
     bit_depth: str | None = None,
     sample_rate_hz: int | None = None,
     dither_seed: int = 0,
+    loudness_tags: str | None = None,
     use_cache: bool = False,
     progress: Progress | None = None,
 ) -> MasterResult:
     """Derive the plan that `master_file` would render; the trial render is measured and thrown away."""
     source = _open_mix(mix)
-    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed)
+    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags)
     measured = mix if use_cache else source
     weighted = list(weighted_references(references))
     prepared = _prepare(source, measured, weighted, settings, asked, progress, use_cache=use_cache)
@@ -235,6 +243,7 @@ def render_file(
     mix: PathLike | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
+    before_commit: Callable[[Path], None] | None = None,
 ) -> MasterResult:
     """Render a plan: the same bytes each time, checked against the plan's own promises.
 
@@ -250,26 +259,24 @@ def render_file(
         Replace an existing file.
     progress : callable, optional
         As for `master_file`.
+    before_commit : callable, optional
+        As for `refmaster.rendering.outlets.FileOutlet`.
 
     Raises
     ------
     AudioError
         The mix is not the file that the plan was made for.
     """
-    folder = Path()
+    folder, inputs = Path(), []
     if not isinstance(plan, MasteringPlan):
-        folder = Path(plan).parent
+        folder, inputs = Path(plan).parent, [Path(plan)]
         plan = load_plan(plan)
     path = Path(mix) if mix is not None else folder / plan.mix.file
-    outlet = FileOutlet(output, overwrite=overwrite, inputs=[path])
+    outlet = FileOutlet(output, overwrite=overwrite, inputs=[path, *inputs], before_commit=before_commit)
     source = open_audio(path)
     mix_profile = measure(source, progress=progress, stage="measuring the mix")
-    if mix is None and plan.mix.sha256 is not None and mix_profile.source.sha256 != plan.mix.sha256:
-        raise AudioError(
-            f"{path}: expected the mix that the plan was made for (sha256 {plan.mix.sha256[:12]}...), found "
-            f"another file ({str(mix_profile.source.sha256)[:12]}...); derive a new plan, or name the file "
-            "as mix= to render it all the same"
-        )
+    if mix is None:
+        _require_mix_of(plan, mix_profile)
     with outlet:
         master, activity = _render_once(source, plan, outlet, progress)
         findings = [
@@ -289,22 +296,42 @@ def render_file(
     )
 
 
+def _require_mix_of(plan: MasteringPlan, mix: Profile) -> None:
+    """Refuse another mix than the plan was made for, where it says which."""
+    if plan.mix.sha256 is not None and mix.source.sha256 != plan.mix.sha256:
+        raise AudioError(
+            f"{mix.source.file}: expected the mix that the plan was made for (sha256 "
+            f"{plan.mix.sha256[:12]}...), found another file ({str(mix.source.sha256)[:12]}...); derive a "
+            "new plan, or name the file as mix= to render it all the same"
+        )
+
+
 def weighted_references(references: References) -> Iterator[tuple[PathLike | Profile, float]]:
     """Yield each reference with its weight, 1 where none is given."""
     if isinstance(references, str | Path | Profile):
         yield references, 1.0
     elif isinstance(references, tuple) and len(references) == 2 and isinstance(references[1], int | float):
-        if not references[1] > 0.0:
-            raise InputError(f"a reference's weight must be above 0, found {references[1]:g}")
-        yield references[0], float(references[1])
+        yield references[0], checked_weight(references[1])
     else:
         for reference in references:
             yield from weighted_references(reference)
 
 
-def _output_settings(bit_depth: str | None, sample_rate_hz: int | None, dither_seed: int) -> OutputSettings:
-    values = {"bit_depth": bit_depth, "sample_rate_hz": sample_rate_hz, "dither_seed": dither_seed}
-    names = {"bit_depth": "bit depth", "sample_rate_hz": "sample rate", "dither_seed": "seed"}
+def _output_settings(
+    bit_depth: str | None, sample_rate_hz: int | None, dither_seed: int, loudness_tags: str | None
+) -> OutputSettings:
+    values = {
+        "bit_depth": bit_depth,
+        "sample_rate_hz": sample_rate_hz,
+        "dither_seed": dither_seed,
+        "loudness_tags": loudness_tags,
+    }
+    names = {
+        "bit_depth": "bit depth",
+        "sample_rate_hz": "sample rate",
+        "dither_seed": "seed",
+        "loudness_tags": "loudness tags",
+    }
     return settings_from(OutputSettings, values, names=names)
 
 
@@ -361,6 +388,7 @@ def close_loop(
 
     Where `slope_lu_per_db` is given, the plan's level is solved already, and a dB of gain brings that much.
     """
+    _require_mix_of(plan, mix)
     kept = KeptBlocks()
     if slope_lu_per_db is None:
         plan, slope_lu_per_db = _solve(source, plan, progress, kept)
@@ -415,7 +443,7 @@ def _render_once(
 ) -> tuple[Profile, LimiterActivity | None]:
     renderer = Renderer(plan, source, kept)
     total = source.format.frames
-    written = outlet.write(_counted(renderer.blocks(), "rendering", total, progress), source, plan)
+    written = outlet.write(counted(renderer.blocks(), "rendering", total, progress), source, plan)
     return measure(
         written, progress=progress, stage="measuring the master", identify=False
     ), renderer.activity
@@ -423,14 +451,3 @@ def _render_once(
 
 def _frames(plan: MasteringPlan, mix: Profile) -> int:
     return round(mix.source.frames * plan.output.sample_rate_hz / mix.source.sample_rate_hz)
-
-
-def _counted(
-    blocks: Iterator[Block], stage: str, total: int | None, progress: Progress | None
-) -> Iterator[Block]:
-    done = 0
-    for block in blocks:
-        yield block
-        done += len(block)
-        if progress is not None:
-            progress(stage, done, total)

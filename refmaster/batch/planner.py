@@ -20,6 +20,7 @@ from refmaster.batch.problems import Place, Problems, absolute, advice, numbered
 from refmaster.batch.schema import Defaults, Job, WeightedReference
 from refmaster.batch.task import Task
 from refmaster.errors import InputError, SettingsError
+from refmaster.io.names import check_text, is_text
 from refmaster.io.suffixes import CONTAINERS, is_recording, is_yaml
 from refmaster.settings.document import KeyPath
 from refmaster.settings.match import MatchSettings
@@ -141,6 +142,7 @@ class JobPlanner(Generic[JobT]):
             return f"no such file: {location}"
         names = [name for name in names if is_recording(name) and not self._is_output(name)]
         found = names if storage.is_url(location) else [name for name in names if Path(name).is_file()]
+        check_text(name for name in found if not is_text(name))
         return found or f"matches no recording: {location}"
 
     def _is_output(self, location: str) -> bool:

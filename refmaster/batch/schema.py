@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from refmaster.settings.match import MatchSettings
+from refmaster.settings.match import MatchSettings, Weight
 from refmaster.settings.model import Model
 from refmaster.settings.output import OutputSettings
 
@@ -18,7 +18,7 @@ class WeightedReference(Model):
     """A reference with a weight among several."""
 
     name: str = Field(description="a name of `references`, or a path or URL")
-    weight: float = Field(default=1.0, gt=0.0, description="relative to the other references of the job")
+    weight: Weight = Field(default=1.0, description="relative to the other references of the job")
 
 
 References = str | WeightedReference | tuple[str | WeightedReference, ...]

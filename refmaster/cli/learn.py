@@ -37,12 +37,16 @@ def run(
     from refmaster.cli import screen
     from refmaster.cli.folders import folders_made
     from refmaster.io.atomic import check_destination, write_text
+    from refmaster.io.names import check_text
+    from refmaster.io.recordings import recordings_in
     from refmaster.matching.catalogue import learn_files
     from refmaster.matching.learn import ENOUGH_TRACKS
     from refmaster.settings.emit import emit_model
 
+    inputs = [*recordings_in(paths), *([] if albums is None else [albums])]
     with folders_made(output.parent):
-        check_destination(output, overwrite=overwrite, inputs=paths)
+        check_destination(output, overwrite=overwrite, inputs=inputs)
+        check_text(inputs)
         with screen.progress_bar(not (quiet or as_json)) as progress:
             prior, notes = learn_files(paths, albums=albums, progress=progress)
         header = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -13,7 +14,8 @@ import typer
 from refmaster import __version__
 from refmaster.cli import album, batch, compare, learn, master, measure, plan, render, targets, watch
 from refmaster.cli.help import GroupedCommand
-from refmaster.errors import ExitCode, RefmasterError
+from refmaster.errors import AudioError, ExitCode, RefmasterError
+from refmaster.io.names import shown, shown_line
 
 # A backspace keeps click from joining the lines of the paragraph that follows it.
 EPILOG = """
@@ -76,6 +78,8 @@ def run() -> NoReturn:
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     signal.signal(signal.SIGTERM, _terminate)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a screen that cannot show a character gets an escape
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = app(standalone_mode=False)
     except RefmasterError as error:
@@ -92,7 +96,9 @@ def run() -> NoReturn:
 def _bad_input(error: RefmasterError) -> int:
     from refmaster.cli.complaints import message_of
 
-    _complain(type(error).__name__, message_of(error))
+    message = message_of(error)
+    # Other errors may name several problems, a line each.
+    _complain(type(error).__name__, shown_line(message) if isinstance(error, AudioError) else message)
     return ExitCode.BAD_INPUT
 
 
@@ -104,7 +110,7 @@ def _usage_or_fault(error: Exception) -> int:
         return ExitCode.BAD_INPUT
     import traceback
 
-    traceback.print_exception(error, file=sys.stderr)
+    print(shown("".join(traceback.format_exception(error))), file=sys.stderr, end="")
     _complain(
         "Fault", "this is a fault of refmaster, not of your input; please report it with the lines above"
     )

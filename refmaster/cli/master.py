@@ -42,16 +42,21 @@ def run(
     from refmaster import mastering
     from refmaster.cli import screen
     from refmaster.cli.folders import folders_made
-    from refmaster.io.atomic import check_destination
+    from refmaster.io.atomic import check_destinations
+    from refmaster.io.names import check_text
     from refmaster.plan import save_plan as write_plan
 
+    references = options.parse_references(reference)
+    outputs = [output] if save_plan is None else [output, save_plan]
+    inputs = options.inputs_of(mix, references, settings)
     with folders_made(output.parent, save_plan and save_plan.parent):
+        check_destinations(outputs, overwrite=overwrite, inputs=inputs)
         if save_plan is not None:
-            check_destination(save_plan, overwrite=overwrite, inputs=[mix, output])
+            check_text(inputs, save_plan.parent)
         with screen.progress_bar(printing.progress) as progress:
             result = mastering.master_file(
                 mix,
-                options.parse_references(reference),
+                references,
                 output,
                 settings,
                 overwrite=overwrite,

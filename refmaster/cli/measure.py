@@ -103,12 +103,14 @@ def _measured(
     """Return a file's profile, and the second opinion if that is asked for; save the profile."""
     from refmaster.cli.folders import folders_made
     from refmaster.io.atomic import check_destination
+    from refmaster.io.names import check_text
     from refmaster.profile.model import save_profile
     from refmaster.profile.obtain import profile_of
 
     with folders_made(save and save.parent):
         if save is not None:
             check_destination(save, overwrite=overwrite, inputs=[path])
+            check_text([path])
         profile = profile_of(path, progress, stage=f"measuring {path.name}")
         if save is not None:
             save_profile(profile, save, overwrite=overwrite)

@@ -153,6 +153,9 @@ RENDER_OPTIONS: dict[str, Any] = {
     "bit_depth": _value(str, "--bit-depth", FILE, "16, 24, 32f or 64f.  [the mix's]", choices=BIT_DEPTHS),
     "sample_rate_hz": _value(int, "--sample-rate", FILE, "Of the master, Hz.  [the mix's]"),
     "dither_seed": _value(int, "--seed", FILE, "Seed of the dither.  [0]"),
+    "loudness_tags": _value(
+        str, "--loudness-tags", FILE, "Gains for players, written as tags: replaygain or r128.  [none]"
+    ),
     "no_cache": _value(bool, "--no-cache", MATCHING, "Measure mix and references anew, keep no profiles."),
 }
 PRINT_OPTIONS: dict[str, Any] = {"as_json": Json, "quiet": Quiet, "verbose": Verbose}
@@ -315,6 +318,12 @@ def parse_references(references: list[str]) -> list[tuple[Path, float]]:
         weight = _number(tail) if colon and head and not Path(text).exists() else None
         parsed.append((Path(text), 1.0) if weight is None else (Path(head), weight))
     return parsed
+
+
+def inputs_of(mix: Path, references: list[tuple[Path, float]], settings: MatchSettings) -> list[Path]:
+    """Return the files that a match reads."""
+    prior = [] if settings.prior is None else [Path(settings.prior)]
+    return [mix, *(path for path, _ in references), *prior]
 
 
 def _number(text: str) -> float | None:

@@ -36,14 +36,16 @@ def run(
     from refmaster import mastering
     from refmaster.cli import screen
     from refmaster.cli.folders import folders_made
-    from refmaster.io.atomic import check_destination
+    from refmaster.io.atomic import check_destinations
+    from refmaster.io.names import check_text
     from refmaster.plan import save_plan
 
+    references = options.parse_references(reference)
+    inputs = options.inputs_of(mix, references, settings)
     with folders_made(output.parent):
-        check_destination(output, overwrite=overwrite, inputs=[mix])
+        check_destinations([output], overwrite=overwrite, inputs=inputs)
+        check_text(inputs, output.parent)
         with screen.progress_bar(printing.progress) as progress:
-            result = mastering.plan_file(
-                mix, options.parse_references(reference), settings, progress=progress, **render_options
-            )
+            result = mastering.plan_file(mix, references, settings, progress=progress, **render_options)
         save_plan(result.plan, output, overwrite=overwrite)
     screen.conclude_master(result, printing)

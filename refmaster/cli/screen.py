@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 import typer
 
 from refmaster.errors import ExitCode
+from refmaster.io.names import shown, shown_line
 
 if TYPE_CHECKING:
     from refmaster._types import Progress
@@ -34,12 +35,16 @@ def progress_bar(wanted: bool) -> Iterator[Progress | None]:
 
     from refmaster.cli.table import elided
 
-    columns = (TextColumn("{task.description:<24}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    columns = (
+        TextColumn("{task.description:<24}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+    )
     with ProgressBar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading", total=None)
 
         def update(stage: str, done: int, total: int | None) -> None:
-            bar.update(task, description=elided(stage, STAGE_CELLS), completed=done, total=total)
+            bar.update(task, description=elided(shown_line(stage), STAGE_CELLS), completed=done, total=total)
 
         yield update
 
@@ -49,19 +54,24 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, text_co
     from refmaster.cli.table import table_lines
 
     width = _terminal_width(sys.stdout) or PIPED_WIDTH
-    print("", *table_lines(header, rows, text_columns=text_columns, width=width), "", sep="\n")
+    safe_header, *safe_rows = [[type(cell)(shown(cell)) for cell in row] for row in (header, *rows)]
+    lines = table_lines(safe_header, safe_rows, text_columns=text_columns, width=width)
+    print("", *lines, "", sep="\n")
 
 
 def print_text(text: str, *, indent: int = 0, error: bool = False) -> None:
-    """Print a paragraph: wrapped between words on a terminal, whole where a script reads it."""
+    """Print a paragraph: wrapped between words on a terminal, whole where a script reads it.
+
+    What a terminal might act on is escaped: names and tags may hold anything.
+    """
     stream = sys.stderr if error else sys.stdout
     width = _terminal_width(stream)
-    lines = text.split("\n")
+    lines = shown(text).split("\n")
     if width is not None and any(len(line) > width for line in lines):
         from refmaster.cli.table import wrapped
 
         lines = [part for line in lines for part in wrapped(line, width, indent=indent)]
-    print("\n".join(lines), file=stream)
+    print("\n".join(lines), file=stream, flush=True)
 
 
 def _terminal_width(stream: TextIO) -> int | None:
@@ -79,7 +89,7 @@ def print_findings(findings: Sequence[Finding], *, quiet: bool) -> None:
     for finding in sorted(findings, key=lambda f: order[f.severity]):
         if quiet and finding.severity != "broken_promise":
             continue
-        print_text(f"{MARKS[finding.severity]}: {finding}", indent=2, error=quiet)
+        print_text(shown_line(f"{MARKS[finding.severity]}: {finding}"), indent=2, error=quiet)
 
 
 def complain(message: str) -> None:
@@ -91,20 +101,24 @@ def print_json(value: Any) -> None:
     """Print one JSON object; a number that JSON does not know is a fault."""
     import json
 
-    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    print(shown(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)))
 
 
 def conclude_master(result: MasterResult, printing: Printing) -> NoReturn:
     """Print one master as JSON, or as table, findings and (verbose) decisions, and end the verb."""
     from refmaster.cli.table import Name
-    from refmaster.report.result import result_json, result_rows
+    from refmaster.report.result import REFERENCE_HEADER, reference_rows, result_json, result_rows
 
     if printing.as_json:
         print_json(result_json(result))
     else:
         if not printing.quiet:
-            header = ["", "", "mix", *[Name(f"reference\n{r.name}") for r in result.references[:1]], "master"]
+            several = len(result.references) > 1
+            references = [Name(f"reference\n{shown_line(r.name)}") for r in result.references[:1]]
+            header = ["", "", "mix", *(["aimed at"] if several else references), "master"]
             print_table(header, result_rows(result), text_columns=2)
+            if several:
+                print_table(REFERENCE_HEADER, reference_rows(result))
             print_decisions(result, verbose=printing.verbose)
             for layer in printing.layers if printing.verbose else ():
                 print_text(f"settings {layer}", indent=9)
@@ -119,10 +133,15 @@ def conclude(*, kept_promises: bool) -> NoReturn:
 
 def print_decisions(result: MasterResult, *, verbose: bool) -> None:
     """Print what was decided: level and limiting always, the spectrum's regions when asked."""
+    from refmaster.report.result import tone_left
+
     plan = result.plan
     print_text(f"level   {plan.level.gain_db:+.2f} dB: {plan.level.why}", indent=8)
     print_text(f"limiter {_limiting(result)}", indent=8)
     print_text(f"tone    {plan.tone.why}", indent=8)
+    for name, text in (("", tone_left(result)), ("width", plan.tone.width_why)):
+        if text:
+            print_text(f"{name:<7} {text}", indent=8)
     if verbose:
         rows = [
             [
@@ -140,7 +159,7 @@ def print_decisions(result: MasterResult, *, verbose: bool) -> None:
     if result.output is not None:
         source = result.master.source
         kind = f"{source.container} {source.subtype}, {source.sample_rate_hz} Hz"
-        print_text(f"written {result.output} ({kind})", indent=8)
+        print_text(f"written {shown_line(str(result.output))} ({kind})", indent=8)
 
 
 def _limiting(result: MasterResult) -> str:

@@ -16,7 +16,8 @@ from refmaster.check.preflight import require_supported, require_usable
 from refmaster.comparison.process import RenderJob, RenderReport, render_in_own_process
 from refmaster.engines.registry import engine_named
 from refmaster.errors import SettingsError
-from refmaster.io.atomic import atomic_destination, check_destination
+from refmaster.io.atomic import atomic_destination, check_destinations
+from refmaster.io.names import check_text
 from refmaster.io.open import open_audio
 from refmaster.mastering import References, weighted_references
 from refmaster.matching.tone import tonal_distance_db
@@ -137,7 +138,9 @@ def compare(
     heard = _heaviest_recording(weighted)
     mix_source = open_audio(mix)
     require_supported(mix_source)
-    kept = _destinations(Path(mix), keep, overwrite=overwrite, inputs=[Path(mix), *paths])
+    inputs = [Path(path) for path in (mix, *paths, settings.prior) if path is not None]
+    check_text(inputs)
+    kept = _destinations(Path(mix), keep, overwrite=overwrite, inputs=inputs)
     mix_profile, profiles = profiles_side_by_side(mix_source, paths, progress)
     require_usable(mix_profile, "mix")
     for profile in profiles:
@@ -157,6 +160,7 @@ def compare(
                 settings=own_settings,
             )
             report = render_in_own_process(job)
+            mix_source.check_unchanged()  # the other process opened it anew
             if own_settings is None and len(weighted) > 1:
                 report = _told_which(report, heard, len(weighted))
             if report.error is None:
@@ -222,8 +226,7 @@ def _destinations(
     if keep is None:
         return [None] * len(KEPT_NAMES)
     paths = [Path(keep) / f"{mix.stem}-{name}.wav" for name in KEPT_NAMES]
-    for path in paths:
-        check_destination(path, overwrite=overwrite, inputs=inputs)
+    check_destinations(paths, overwrite=overwrite, inputs=inputs)
     return [*paths]
 
 

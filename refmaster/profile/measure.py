@@ -13,7 +13,7 @@ from refmaster._types import Array, Block, Progress
 from refmaster.dsp.interpolation import LONG_FILTER_NAME
 from refmaster.errors import AudioError
 from refmaster.io.open import open_audio
-from refmaster.io.source import AudioSource
+from refmaster.io.source import AudioSource, counted
 from refmaster.meters.loudness import LoudnessMeter, LoudnessResult
 from refmaster.meters.spectrum import SpectrumMeter, SpectrumResult, band_power
 from refmaster.meters.stereo import StereoMeter, StereoResult
@@ -67,7 +67,7 @@ def measure(
     Raises
     ------
     AudioError
-        The source cannot be read to its end, or a sample is not finite.
+        The source cannot be read to its end, was changed meanwhile, or has a sample beyond measuring.
     """
     source = _opened(recording)
     stage = stage or f"measuring {source.name}"
@@ -89,19 +89,19 @@ def measure(
             yield planar
 
     frames = 0
-    for block in prefetched(half_measured()):
+    for block in counted(prefetched(half_measured()), stage, source.format.frames, progress):
         spectrum.update(block)
         if digest is not None:
             digest.advance()
         frames += len(block)
-        if progress is not None:
-            progress(stage, frames, source.format.frames)
+    sha256 = None if digest is None else digest.sha256()
+    source.check_unchanged()  # the hash is of the file that was measured
     heard, image = loudness.result(), stereo.result()
     tone = spectrum.result()
     return Profile(
         version=1,
         made_by=made_by(),
-        source=_source_facts(source, frames, digest),
+        source=_source_facts(source, frames, sha256),
         levels=_levels(heard, peak.result(), image),
         stereo=StereoFacts(
             correlation=_rounded(image.correlation),
@@ -136,11 +136,11 @@ def _digest(source: AudioSource) -> FileDigest | None:
     return None if source.path is None else FileDigest(source.path)
 
 
-def _source_facts(source: AudioSource, frames: int, digest: FileDigest | None) -> SourceFacts:
+def _source_facts(source: AudioSource, frames: int, sha256: str | None) -> SourceFacts:
     found = source.format
     return SourceFacts(
         file=source.name,
-        sha256=None if digest is None else digest.sha256(),
+        sha256=sha256,
         container=found.container,
         subtype=found.subtype,
         lossy=found.lossy,

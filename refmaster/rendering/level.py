@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from refmaster._types import Array32, Progress
-from refmaster.io.source import AudioSource
+from refmaster.io.source import AudioSource, counted
 from refmaster.plan import Level, MasteringPlan
 from refmaster.rendering.drive import DriveAnalyzer, DriveSolution
 from refmaster.rendering.renderer import KeptBlocks, Renderer, limiter_settings
@@ -39,12 +39,8 @@ def drive_analyzed(
     peaks: list[Array32] = []
     keeps_peaks = kept is not None and kept.has_room_for(total * channels)
     analyzer = DriveAnalyzer(rate, channels, on_peaks=peaks.append if keeps_peaks else None)
-    done = 0
-    for block in prefetched(renderer.equalized_blocks()):
+    for block in counted(prefetched(renderer.equalized_blocks()), stage, total, progress):
         analyzer.update(block)
-        done += len(block)
-        if progress is not None:
-            progress(stage, done, total)
     analyzer.finish()
     if kept is not None and keeps_peaks:
         kept.keep_peaks(renderer.stages, peaks)

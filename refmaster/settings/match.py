@@ -34,6 +34,11 @@ _HONOURED: dict[str, frozenset[str]] = {
     "matchering": frozenset({"engine", "loudness", "target_lufs", "ceiling_dbtp", "max_reduction_db"})
 }
 
+MIN_WEIGHT, MAX_WEIGHT = 1e-6, 1e6
+
+Weight = Annotated[float, Field(ge=MIN_WEIGHT, le=MAX_WEIGHT)]
+"""The weight of a reference among several; only the ratios count."""
+
 Percent = Annotated[float, Field(ge=0.0, le=100.0)]
 GainBoundDb = Annotated[float, Field(ge=0.0, le=40.0)]
 Phase = Literal["linear", "minimum"]
@@ -184,6 +189,21 @@ def ignored_by(engine: str, names: Iterable[str]) -> list[str]:
     """Return which of the settings named an engine does not honour."""
     honoured = _HONOURED.get(engine)
     return [] if honoured is None else [name for name in names if name not in honoured]
+
+
+def checked_weight(weight: float) -> float:
+    """Return the weight of a reference, given beside it in a call or on the command line.
+
+    Raises
+    ------
+    SettingsError
+        It is out of range, infinite or no number.
+    """
+    if MIN_WEIGHT <= weight <= MAX_WEIGHT:
+        return float(weight)
+    raise SettingsError(
+        f"a reference's weight must be above 0 and finite, {MIN_WEIGHT:g} to {MAX_WEIGHT:g}; found {weight:g}"
+    )
 
 
 def _bound(chosen: float | None, default: float) -> float:

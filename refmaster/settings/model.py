@@ -13,12 +13,19 @@ import types
 import typing
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from refmaster.errors import SettingsError
-from refmaster.settings.document import Document, KeyPath, Problem, format_key_path, problems_error
+from refmaster.settings.document import (
+    MAX_PROBLEMS,
+    Document,
+    KeyPath,
+    Problem,
+    format_key_path,
+    problems_error,
+)
 from refmaster.settings.kinds import require_kind
 from refmaster.settings.words import found_text, sentence
 
@@ -43,6 +50,21 @@ class Model(BaseModel):
     )
 
 
+LONGEST_NAME_BYTES = 255
+"""Longest name of a file or folder; file systems answer a longer one with an error of their own."""
+
+
+def checked_names(path: str) -> str:
+    """Return a path whose names a file system takes; ValueError otherwise."""
+    longest = max(len(name.encode("utf-8", "surrogatepass")) for name in path.split("/"))
+    if longest > LONGEST_NAME_BYTES:
+        raise ValueError(f"expected names of at most {LONGEST_NAME_BYTES} bytes, found one of {longest:,}")
+    return path
+
+
+PathText = Annotated[str, AfterValidator(checked_names)]
+"""The path of a file, as text."""
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -64,9 +86,23 @@ def validate_document(model: type[M], document: Document) -> M:
         # JSON is the input mode in which strict models still take lists for tuples and text for paths.
         return model.model_validate_json(json.dumps(document.data))
     except ValidationError as error:
-        places = _by_place(document.data, error)
+        places = _by_place(document.data, listed_errors(document, error))
         problems = [_problem(model, document, items, path) for path, items in places]
         raise problems_error(document.name, problems) from error
+
+
+def listed_errors(document: Document, error: ValidationError) -> list[Any]:
+    """Return the errors of a validation.
+
+    Raises
+    ------
+    SettingsError
+        They are too many to list.
+    """
+    if error.error_count() > MAX_PROBLEMS:
+        message = f"{error.error_count():,} problems: is this the right file?"
+        raise problems_error(document.name, [document.problem((), message)]) from error
+    return error.errors(include_url=False)
 
 
 def document_problem(
@@ -110,16 +146,16 @@ def _settings_error(
 ) -> SettingsError:
     """Return the error of keyword values, a row for each value that is wrong."""
     rows = []
-    for path, items in _by_place(values, error):
+    for path, items in _by_place(values, error.errors(include_url=False)):
         name = names.get(str(path[0]) if path else "", format_key_path(path))
         rows.append((f"{name}: " if name else "") + _message(model, items, path))
     return SettingsError("\n".join(rows))
 
 
-def _by_place(data: Any, error: ValidationError) -> list[tuple[KeyPath, list[Any]]]:
+def _by_place(data: Any, errors: list[Any]) -> list[tuple[KeyPath, list[Any]]]:
     """Return the errors of each value and each key of the data; alternatives for a value stand together."""
     places: dict[tuple[KeyPath, str | None], list[Any]] = {}
-    for item in error.errors(include_url=False):
+    for item in errors:
         about_key = item["type"] if item["type"] in _OF_KEYS else None
         places.setdefault((_data_path(data, item["loc"]), about_key), []).append(item)
     return [(path, items) for (path, _), items in places.items()]

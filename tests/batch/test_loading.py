@@ -108,6 +108,16 @@ def test_one_mistake_is_one_problem(project: Project) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "key", ["output", "state", "include", "references: {r", "jobs: [{mix", "jobs: [{kind: album, album"]
+)
+def test_a_name_too_long_for_a_file_is_a_problem_with_its_place(project: Project, key: str) -> None:
+    end = "}" * key.count("{") + "]" * key.count("[")
+    rows = problems(project, f"version: 1\n{key}: {'x' * 300}{end}\n")
+    assert rows[0].startswith("jobs.yaml:2:")
+    assert rows[0].endswith("expected names of at most 255 bytes, found one of 300")
+
+
 def test_an_output_folder_that_is_a_file(project: Project) -> None:
     rows = problems(project, "version: 1\noutput: reference.wav/x\njobs: [{mix: mixes}]\n")
     assert rows == ["jobs.yaml: output: reference.wav is no folder"]
