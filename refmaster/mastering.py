@@ -7,7 +7,7 @@ rendered again before anything is moved into place. `render_file` renders a plan
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +23,7 @@ from refmaster.dsp.limiter import LimiterActivity
 from refmaster.engines.registry import engine_named
 from refmaster.errors import AudioError
 from refmaster.io.formats import output_format_for
+from refmaster.io.metadata.loudness import require_loudness_tags
 from refmaster.io.open import open_audio
 from refmaster.io.source import ArraySource, AudioSource, counted
 from refmaster.matching.correct import corrected_level, corrected_peak, corrected_tone
@@ -111,6 +112,7 @@ def master_file(
     bit_depth: str | None = None,
     sample_rate_hz: int | None = None,
     dither_seed: int = 0,
+    loudness_tags: str | None = None,
     overwrite: bool = False,
     use_cache: bool = False,
     progress: Progress | None = None,
@@ -133,6 +135,8 @@ def master_file(
         The mix's by default.
     dither_seed : int
         The same seed gives the same bytes.
+    loudness_tags : {"replaygain", "r128"}, optional
+        Gains for players, written as tags.
     overwrite : bool
         Replace an existing file.
     use_cache : bool
@@ -155,8 +159,10 @@ def master_file(
     inputs += [Path(settings.prior)] if settings is not None and settings.prior is not None else []
     outlet = FileOutlet(output, overwrite=overwrite, inputs=inputs)
     source = _open_mix(mix)
-    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed)
-    output_format_for(output, source.format, **asked.model_dump())
+    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags)
+    output_format_for(output, source.format, **asked.model_dump(exclude={"loudness_tags"}))
+    if asked.loudness_tags is not None:
+        require_loudness_tags(output, asked.loudness_tags)
     measured = mix if use_cache else source
     prepared = _prepare(source, measured, weighted, settings, asked, progress, use_cache=use_cache)
     with outlet:
@@ -171,12 +177,13 @@ def plan_file(
     bit_depth: str | None = None,
     sample_rate_hz: int | None = None,
     dither_seed: int = 0,
+    loudness_tags: str | None = None,
     use_cache: bool = False,
     progress: Progress | None = None,
 ) -> MasterResult:
     """Derive the plan that `master_file` would render; the trial render is measured and thrown away."""
     source = _open_mix(mix)
-    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed)
+    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags)
     measured = mix if use_cache else source
     weighted = list(weighted_references(references))
     prepared = _prepare(source, measured, weighted, settings, asked, progress, use_cache=use_cache)
@@ -236,6 +243,7 @@ def render_file(
     mix: PathLike | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
+    before_commit: Callable[[Path], None] | None = None,
 ) -> MasterResult:
     """Render a plan: the same bytes each time, checked against the plan's own promises.
 
@@ -251,6 +259,8 @@ def render_file(
         Replace an existing file.
     progress : callable, optional
         As for `master_file`.
+    before_commit : callable, optional
+        As for `refmaster.rendering.outlets.FileOutlet`.
 
     Raises
     ------
@@ -262,7 +272,7 @@ def render_file(
         folder, inputs = Path(plan).parent, [Path(plan)]
         plan = load_plan(plan)
     path = Path(mix) if mix is not None else folder / plan.mix.file
-    outlet = FileOutlet(output, overwrite=overwrite, inputs=[path, *inputs])
+    outlet = FileOutlet(output, overwrite=overwrite, inputs=[path, *inputs], before_commit=before_commit)
     source = open_audio(path)
     mix_profile = measure(source, progress=progress, stage="measuring the mix")
     if mix is None:
@@ -307,9 +317,21 @@ def weighted_references(references: References) -> Iterator[tuple[PathLike | Pro
             yield from weighted_references(reference)
 
 
-def _output_settings(bit_depth: str | None, sample_rate_hz: int | None, dither_seed: int) -> OutputSettings:
-    values = {"bit_depth": bit_depth, "sample_rate_hz": sample_rate_hz, "dither_seed": dither_seed}
-    names = {"bit_depth": "bit depth", "sample_rate_hz": "sample rate", "dither_seed": "seed"}
+def _output_settings(
+    bit_depth: str | None, sample_rate_hz: int | None, dither_seed: int, loudness_tags: str | None
+) -> OutputSettings:
+    values = {
+        "bit_depth": bit_depth,
+        "sample_rate_hz": sample_rate_hz,
+        "dither_seed": dither_seed,
+        "loudness_tags": loudness_tags,
+    }
+    names = {
+        "bit_depth": "bit depth",
+        "sample_rate_hz": "sample rate",
+        "dither_seed": "seed",
+        "loudness_tags": "loudness tags",
+    }
     return settings_from(OutputSettings, values, names=names)
 
 

@@ -18,7 +18,7 @@ from refmaster.settings.emit import emit_model
 from refmaster.settings.limiter import HoldMs, LimiterCeilingDbtp, LookaheadMs, ReleaseMs, SustainMs
 from refmaster.settings.match import MatchSettings, Phase, Weight
 from refmaster.settings.model import Model, validate_document
-from refmaster.settings.output import BitDepth, DitherSeed, SampleRateHz
+from refmaster.settings.output import BitDepth, DitherSeed, LoudnessTags, SampleRateHz
 from refmaster.settings.summary import Summarized, measured
 
 MAX_GAIN_DB = 60.0
@@ -139,6 +139,7 @@ class Output(Model):
     bit_depth: BitDepth | None = Field(description="null: as the mix")
     dither: bool = Field(description="TPDF where a word length is reduced")
     dither_seed: DitherSeed
+    loudness_tags: LoudnessTags | None = Field(default=None, description="gains for players; null: none")
 
 
 class Promise(Model):
@@ -166,6 +167,7 @@ class MasteringPlan(Summarized, Model):
     limiter: LimiterStage
     output: Output
     promise: Promise
+    tags: dict[str, str] = Field(default={}, description="written in place of the mix's own")
 
     def summary(self) -> list[tuple[str, str]]:
         """Return what was asked and what each stage does, in words."""

@@ -20,6 +20,7 @@ from refmaster.album.request import AlbumOutput, Aspect, LevelAnchor
 from refmaster.matching.curves import curve_at, tone_points
 from refmaster.plan import (
     Balance,
+    BandEstimate,
     CurvePoint,
     Gain,
     Level,
@@ -72,6 +73,10 @@ class EngineerStage(Model):
     mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the tone")
     width_db: Width = Field(description="dB, side against mid")
     level_db: Gain = Field(description="dB")
+    habit: tuple[BandEstimate, ...] = Field(
+        default=(), description="[Hz, dB, standard deviation] found in the tone; for reading"
+    )
+    habit_level_db: float | None = Field(default=None, description="dB, found in the level; for reading")
 
 
 class TrackPromise(Model):
@@ -95,6 +100,7 @@ class TrackStage(Model):
     gain_db: LevelGain = Field(description="dB besides")
     ceiling_dbtp: LimiterCeilingDbtp | None = Field(default=None, description="dBTP; null: as the album")
     promise: TrackPromise
+    tags: dict[str, str] = Field(default={}, description="written in place of the mix's own")
 
 
 class AlbumPromise(Model):
@@ -122,6 +128,9 @@ class AlbumPlan(Model):
     limiter: LimiterStage
     output: AlbumOutput
     promise: AlbumPromise
+    tags: dict[str, str] = Field(
+        default={}, description="of every master: the album's gain, made anew when it is rendered"
+    )
 
     @model_validator(mode="after")
     def _known_engineers(self) -> AlbumPlan:
@@ -159,6 +168,7 @@ def track_plan(album: AlbumPlan, number: int) -> MasteringPlan:
             bit_depth=album.output.bit_depth,
             dither=True,
             dither_seed=album.output.dither_seed,
+            loudness_tags=album.output.loudness_tags,
         ),
         promise=Promise(
             integrated_lufs=track.promise.integrated_lufs,
@@ -166,6 +176,7 @@ def track_plan(album: AlbumPlan, number: int) -> MasteringPlan:
             true_peak_dbtp=album.promise.true_peak_dbtp,
             limited_by=None,
         ),
+        tags=track.tags | album.tags,
     )
 
 
@@ -280,9 +291,11 @@ def load_album_plan(path: str | Path) -> tuple[AlbumPlan, Document]:
 
 
 def plan_digest(plan: MasteringPlan, output: str) -> str:
-    """Return a digest of all that decides a master's bytes: its plan and its name's end."""
+    """Return a digest of all that decides a master's audio: its plan without the tags, its name's end."""
     silent = {"why": ""}
     stages = {s: getattr(plan, s).model_copy(update=silent) for s in ("tone", "balance", "level", "limiter")}
     mix = plan.mix.model_copy(update={"file": ""})
-    bare = plan.model_copy(update={**stages, "mix": mix, "references": (), "made_by": ""})
+    output_stage = plan.output.model_copy(update={"loudness_tags": None})
+    rest = {"mix": mix, "references": (), "made_by": "", "output": output_stage, "tags": {}}
+    bare = plan.model_copy(update={**stages, **rest})
     return hashlib.sha256(f"{Path(output).suffix}\n{format_plan(bare)}".encode()).hexdigest()

@@ -12,13 +12,13 @@ from refmaster._types import Array
 from refmaster.album.features import TONE_HZ, TrackFeatures
 from refmaster.album.moves import EngineerMoves
 from refmaster.album.plan import AlbumPlan, track_curves, track_gain_db
+from refmaster.album.words import tone_words
 from refmaster.check.findings import Finding, kept_promises
 from refmaster.matching.curves import curve_at
 from refmaster.plan import MasteringPlan
 from refmaster.settings.summary import Summarized, measured
 
 NOTABLE_GAIN_DB = 0.05
-NOTABLE_TONE_DB = 0.05
 SUMMARY_TRACKS = 6
 
 
@@ -64,6 +64,8 @@ class AlbumResult(Summarized):
         The engineers' habits as predicted; None where an album plan was rendered.
     changed : tuple of str
         Differences from the album plan that was in the folder before.
+    unchanged : bool
+        The same was asked as by the last run, and all that it wrote stands: nothing was done.
     """
 
     plan: AlbumPlan
@@ -72,6 +74,7 @@ class AlbumResult(Summarized):
     findings: tuple[Finding, ...]
     moves: EngineerMoves | None = None
     changed: tuple[str, ...] = ()
+    unchanged: bool = False
 
     @property
     def kept_promises(self) -> bool:
@@ -136,10 +139,10 @@ def plan_changes(before: AlbumPlan, after: AlbumPlan) -> list[str]:
             continue
         gain = track_gain_db(after, number) - track_gain_db(before, old)
         curves = [curve_at(track_curves(plan, i)[0], TONE_HZ) for plan, i in ((after, number), (before, old))]
-        rms = float(np.sqrt(np.mean((curves[0] - curves[1]) ** 2)))
+        tone = tone_words(curves[0] - curves[1])
         said = ["a new mix"] if before.tracks[old].mix.sha256 != track.mix.sha256 else []
         said += [f"gain {gain:+.2f} dB"] if abs(gain) >= NOTABLE_GAIN_DB else []
-        said += [f"tone {rms:.2f} dB RMS"] if rms >= NOTABLE_TONE_DB else []
+        said += [f"tone {tone}"] if tone else []
         if said:
             lines.append(f"{who}: {', '.join(said)}")
     return [*lines, *(f"{name}: is no longer on the album" for name in known)]

@@ -14,8 +14,8 @@ import typer
 from refmaster import __version__
 from refmaster.cli import album, batch, compare, learn, master, measure, plan, render, targets, watch
 from refmaster.cli.help import GroupedCommand
-from refmaster.errors import ExitCode, RefmasterError
-from refmaster.io.names import shown
+from refmaster.errors import AudioError, ExitCode, RefmasterError
+from refmaster.io.names import shown, shown_line
 
 # A backspace keeps click from joining the lines of the paragraph that follows it.
 EPILOG = """

@@ -153,6 +153,9 @@ RENDER_OPTIONS: dict[str, Any] = {
     "bit_depth": _value(str, "--bit-depth", FILE, "16, 24, 32f or 64f.  [the mix's]", choices=BIT_DEPTHS),
     "sample_rate_hz": _value(int, "--sample-rate", FILE, "Of the master, Hz.  [the mix's]"),
     "dither_seed": _value(int, "--seed", FILE, "Seed of the dither.  [0]"),
+    "loudness_tags": _value(
+        str, "--loudness-tags", FILE, "Gains for players, written as tags: replaygain or r128.  [none]"
+    ),
     "no_cache": _value(bool, "--no-cache", MATCHING, "Measure mix and references anew, keep no profiles."),
 }
 PRINT_OPTIONS: dict[str, Any] = {"as_json": Json, "quiet": Quiet, "verbose": Verbose}

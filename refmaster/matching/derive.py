@@ -42,6 +42,7 @@ def derive_plan(
     sample_rate_hz: int | None = None,
     bit_depth: str | None = None,
     dither_seed: int = 0,
+    loudness_tags: str | None = None,
 ) -> MasteringPlan:
     """Derive a plan whose level stage is still 0 dB.
 
@@ -58,6 +59,8 @@ def derive_plan(
     bit_depth : {"16", "24", "32f", "64f"}, optional
         Of the output; the mix's by default.
     dither_seed : int
+        Recorded for the render.
+    loudness_tags : {"replaygain", "r128"}, optional
         Recorded for the render.
 
     Returns
@@ -108,6 +111,7 @@ def derive_plan(
             bit_depth=bit_depth,  # type: ignore[arg-type]  # validated by the model
             dither=True,
             dither_seed=dither_seed,
+            loudness_tags=loudness_tags,  # type: ignore[arg-type]
         ),
         promise=Promise(
             integrated_lufs=target,

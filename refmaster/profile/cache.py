@@ -72,7 +72,7 @@ def cached_profile(
     """
     path = Path(path)
     state = FileState.of(path, str(path))
-    key = f"{content_sha256(path)}-{measuring_digest()}{path.suffix.lower()}"
+    key = _key(path)
     profile = _memory.pop(key, None) or _from_folder(folder or default_folder(), key, state, progress, stage)
     _memory[key] = profile
     if len(_memory) > _IN_MEMORY:
@@ -80,6 +80,22 @@ def cached_profile(
     if is_yaml(path) or profile.source.file == str(path):
         return profile
     return profile.model_copy(update={"source": profile.source.model_copy(update={"file": str(path)})})
+
+
+def keep_profile(path: Path, profile: Profile) -> None:
+    """Keep the profile of a file that was measured while it was made, so that it is not measured again.
+
+    Raises
+    ------
+    AudioError
+        The file cannot be read.
+    """
+    key = _key(path)
+    facts = profile.source.model_copy(update={"file": str(path), "sha256": content_sha256(path)})
+    entry = default_folder() / f"{key}.json"
+    with contextlib.suppress(OSError):
+        entry.parent.mkdir(parents=True, exist_ok=True)
+    _store(entry, profile.model_copy(update={"source": facts}))
 
 
 def content_sha256(path: Path) -> str:
@@ -113,6 +129,10 @@ def trim(folder: Path, max_bytes: int = MAX_BYTES) -> None:
         with contextlib.suppress(OSError):
             Path(name).unlink()
         total -= size
+
+
+def _key(path: Path) -> str:
+    return f"{content_sha256(path)}-{measuring_digest()}{path.suffix.lower()}"
 
 
 @functools.lru_cache(4096)

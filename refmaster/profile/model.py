@@ -48,7 +48,7 @@ Series = Annotated[tuple[FlooredLevel, ...], FailFast()]
 
 
 class SourceFacts(Model):
-    """What was measured."""
+    """The recording that was measured."""
 
     file: str = Field(description="path as given")
     sha256: str | None = Field(description="of the file; null for an array")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -73,6 +73,8 @@ class FileOutlet(Outlet):
         Replace an existing file.
     inputs : sequence of Path
         Files that must not be written over.
+    before_commit : callable, optional
+        Called with the path of the complete file before that gets its name.
 
     Raises
     ------
@@ -82,11 +84,19 @@ class FileOutlet(Outlet):
 
     path: Path
 
-    def __init__(self, path: str | Path, *, overwrite: bool, inputs: Sequence[Path]) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        overwrite: bool,
+        inputs: Sequence[Path],
+        before_commit: Callable[[Path], None] | None = None,
+    ) -> None:
         super().__init__()
         self.path = Path(path)
         self._overwrite = overwrite
         self._inputs = list(inputs)
+        self._before_commit = before_commit
         check_destination(self.path, overwrite=overwrite, inputs=self._inputs)
 
     def __enter__(self) -> Self:
@@ -97,6 +107,7 @@ class FileOutlet(Outlet):
 
     def write(self, blocks: Iterator[Block], source: AudioSource, plan: MasteringPlan) -> AudioSource:
         """Write the file beside its place; see `Outlet.write`."""
+        self._plan = plan
         output_format = format_of(self.path, source, plan)
         frames = _frames_to_come(source, output_format)
         clipped = write_blocks(self._destination.path, output_format, blocks, frames, name=str(self.path))
@@ -111,23 +122,39 @@ class FileOutlet(Outlet):
 
     def keep(self, source: AudioSource, master: Profile) -> None:
         """Copy tags and chunks from the mix and move the file into place."""
-        from refmaster.io.metadata.broadcast import BextLoudness
-        from refmaster.io.metadata.copy import copy_metadata
-
-        levels = master.levels
-        loudness = BextLoudness(
-            integrated_lufs=levels.integrated_lufs,
-            loudness_range_lu=levels.loudness_range_lu,
-            max_true_peak_dbtp=levels.true_peak_dbtp,
-            max_momentary_lufs=levels.max_momentary_lufs,
-            max_short_term_lufs=levels.max_short_term_lufs,
-        )
         if source.path is not None:
-            written = self._destination.path
-            notes = copy_metadata(source.path, written, loudness=loudness, name=str(self.path))
+            notes = tag(self._destination.path, source.path, self._plan, master, name=str(self.path))
             self.findings += [info("metadata", note) for note in notes]
         source.check_unchanged()  # the master and its tags are of one file
+        if self._before_commit is not None:
+            self._before_commit(self._destination.path)
         self._destination.commit()
+
+
+def tag(written: Path, mix: Path, plan: MasteringPlan, master: Profile, *, name: str) -> list[str]:
+    """Write the mix's tags and chunks, and the plan's, to a master; return a note on each loss."""
+    from refmaster.io.metadata.broadcast import BextLoudness
+    from refmaster.io.metadata.copy import copy_metadata
+
+    levels = master.levels
+    loudness = BextLoudness(
+        integrated_lufs=levels.integrated_lufs,
+        loudness_range_lu=levels.loudness_range_lu,
+        max_true_peak_dbtp=levels.true_peak_dbtp,
+        max_momentary_lufs=levels.max_momentary_lufs,
+        max_short_term_lufs=levels.max_short_term_lufs,
+    )
+    return copy_metadata(mix, written, said=said_tags(plan, master), loudness=loudness, name=name)
+
+
+def said_tags(plan: MasteringPlan, master: Profile) -> dict[str, str]:
+    """Return the tags that a plan writes in place of the mix's own."""
+    from refmaster.io.metadata.loudness import loudness_fields
+
+    kind, levels = plan.output.loudness_tags, master.levels
+    if kind is None:
+        return plan.tags
+    return plan.tags | loudness_fields(kind, levels.integrated_lufs, levels.sample_peak_dbfs)
 
 
 class SpoolOutlet(Outlet):

@@ -27,6 +27,7 @@ BitDepth = Annotated[
 ]
 SampleRateHz = Annotated[int, Field(ge=MIN_SAMPLE_RATE_HZ, le=MAX_SAMPLE_RATE_HZ)]
 DitherSeed = Annotated[int, Field(ge=0)]
+LoudnessTags = Literal["replaygain", "r128"]
 
 
 class OutputSettings(Model):
@@ -35,3 +36,6 @@ class OutputSettings(Model):
     bit_depth: BitDepth | None = Field(default=None, description="16, 24, 32f or 64f; null: the mix's")
     sample_rate_hz: SampleRateHz | None = Field(default=None, description="Hz; null: the mix's")
     dither_seed: DitherSeed = Field(default=0, description="the same seed gives the same bytes")
+    loudness_tags: LoudnessTags | None = Field(
+        default=None, description="gains for players: replaygain, or r128 as Opus has them; null: none"
+    )

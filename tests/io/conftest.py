@@ -1,10 +1,14 @@
-"""Both ways in which a destination is made."""
+"""Both ways in which a destination is made; and `tagged_files`, which stands beside the tests, for import."""
 
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parent))
 
 
 @pytest.fixture(params=["unnamed", "named"])

@@ -216,3 +216,14 @@ def test_a_file_replaced_between_hash_and_measurement_is_not_kept(
     with pytest.raises(AudioError, match="changed or replaced"):
         cache.cached_profile(song, folder=tmp_path / "cache")
     assert not list((tmp_path / "cache").glob("*.json"))
+
+
+def test_a_profile_that_is_kept_stands_for_measuring(
+    song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REFMASTER_CACHE", str(tmp_path / "kept"))
+    measured = counted(monkeypatch)
+    made = measure(open_audio(song, name="in the making"), identify=False)
+    cache.keep_profile(song, made)
+    assert cache.cached_profile(song) == measure(open_audio(song))
+    assert measured == []
