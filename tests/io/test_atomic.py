@@ -149,7 +149,7 @@ def test_destinations_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "there.wav").write_text("old")
     (tmp_path / "soft.wav").symlink_to("there.wav")
     os.link(tmp_path / "there.wav", tmp_path / "hard.wav")
-    refused(tmp_path / "there.wav", "--overwrite")
+    refused(tmp_path / "there.wav", "overwrite=True")
     for name in ("there.wav", "soft.wav", "hard.wav", "../" + tmp_path.name + "/there.wav"):
         refused(tmp_path / name, "is the input", overwrite=True, inputs=[tmp_path / "there.wav"])
     (tmp_path / "folder").symlink_to(tmp_path, target_is_directory=True)

@@ -279,8 +279,8 @@ def test_depth_and_rate_can_be_chosen() -> None:
         ("a.mp3", {}, {"bit_depth": "16"}, "no bit depth"),
         ("a.mp3", {"channels": 6}, {}, "at most 2 channels"),
         ("a.flac", {"channels": 9}, {}, "at most 8 channels"),
-        ("a.mp3", {"sample_rate_hz": 96_000}, {}, "--sample-rate 48000"),
-        ("a.opus", {"sample_rate_hz": 44_100}, {}, "--sample-rate 48000"),
+        ("a.mp3", {"sample_rate_hz": 96_000}, {}, "sample_rate_hz=48000"),
+        ("a.opus", {"sample_rate_hz": 44_100}, {}, "sample_rate_hz=48000"),
         ("a.opus", {}, {"sample_rate_hz": 44_100}, "not at 44100 Hz"),
     ],
 )
