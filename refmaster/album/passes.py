@@ -76,7 +76,8 @@ def master_album(
     album = load_album(source, **overrides)
     if Path(source).is_dir() and Path(folder).exists() and Path(folder).samefile(source):
         raise OutputError(f"{folder}: is the folder of the mixes; give another one for the masters")
-    inputs = (*album.paths, *(path for path, _ in album.references), Path(source))
+    prior_file = [] if album.settings.match.prior is None else [Path(album.settings.match.prior)]
+    inputs = (*album.paths, *(path for path, _ in album.references), *prior_file, Path(source))
     place = AlbumFolder(folder, overwrite=overwrite, inputs=tuple(p for p in inputs if p.is_file()))
     outputs = output_names(album)
     request = request_digest(album, place.path, prior)

@@ -24,6 +24,7 @@ from refmaster.plan import (
     CurvePoint,
     Gain,
     Level,
+    LevelGain,
     LimiterStage,
     MasteringPlan,
     MixRecord,
@@ -39,7 +40,7 @@ from refmaster.settings.document import Document, read_document
 from refmaster.settings.emit import emit_model
 from refmaster.settings.limiter import LimiterCeilingDbtp
 from refmaster.settings.match import MatchSettings
-from refmaster.settings.model import Model, validate_document
+from refmaster.settings.model import Model, PathText, validate_document
 from refmaster.version import made_by
 
 POOLED_TOLERANCE_LU = 0.1
@@ -57,7 +58,7 @@ class CommonStage(Model):
     mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] toward the references; empty: no change")
     side: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the side")
     left_over_right_db: float = Field(ge=-12.0, le=12.0, description="dB")
-    gain_db: Gain = Field(description="dB; one gain, so that the songs' order and distance stay")
+    gain_db: LevelGain = Field(description="dB; one gain, so that the songs' order and distance stay")
 
 
 class EngineerStage(Model):
@@ -89,14 +90,14 @@ class TrackStage(Model):
 
     title: str
     engineer: str | None
-    output: str = Field(description="the master's name in the output folder")
+    output: PathText = Field(description="the master's name in the output folder")
     mix: MixRecord
     why: str
     keep: tuple[Aspect, ...] = Field(description="parts of the mix that stay: tone, level, width")
     share: float = Field(ge=0.0, le=1.0, description="of its engineer's curve, width and level")
     mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] besides")
     side: tuple[CurvePoint, ...] = Field(description="[Hz, dB] besides")
-    gain_db: Gain = Field(description="dB besides")
+    gain_db: LevelGain = Field(description="dB besides")
     ceiling_dbtp: LimiterCeilingDbtp | None = Field(default=None, description="dBTP; null: as the album")
     promise: TrackPromise
     tags: dict[str, str] = Field(default={}, description="written in place of the mix's own")
@@ -139,7 +140,8 @@ class AlbumPlan(Model):
         for number, track in enumerate(self.tracks, 1):
             if track.engineer is not None and track.engineer not in names:
                 raise ValueError(f"track {number}: no engineer {track.engineer!r} in `engineers`")
-        outputs = [track.output for track in self.tracks]
+        # Without their suffixes, which the plans beside the masters do not have.
+        outputs = [Path(track.output).stem.casefold() for track in self.tracks]
         if len(set(outputs)) < len(outputs):
             raise ValueError("two tracks have the same output")
         return self

@@ -19,10 +19,11 @@ from refmaster.album.effects import engineer_names
 from refmaster.engines.registry import engine_named
 from refmaster.errors import OutputError, SettingsError
 from refmaster.io.metadata.loudness import require_loudness_tags
+from refmaster.io.names import check_text
 from refmaster.io.suffixes import is_recording
 from refmaster.settings.document import Document, KeyPath, Problem, problems_error, read_document
-from refmaster.settings.match import MatchSettings, Percent
-from refmaster.settings.model import Model, settings_from, validate_document
+from refmaster.settings.match import MatchSettings, Percent, Weight, checked_weight
+from refmaster.settings.model import Model, PathText, settings_from, validate_document
 from refmaster.settings.output import OutputSettings
 from refmaster.settings.targets import delivery_target
 
@@ -45,7 +46,7 @@ NO_ENGINES = "an album is matched as a whole, which only refmaster's own engine 
 class AlbumTrack(Model):
     """One track, in the album's order."""
 
-    file: str = Field(min_length=1, description="the mix; relative paths are relative to this file")
+    file: PathText = Field(min_length=1, description="the mix; relative paths are relative to this file")
     title: str | None = Field(default=None, min_length=1, description="null: the file's name")
     artist: str | None = Field(default=None, min_length=1, description="null: the mix's, or the album's")
     engineer: EngineerName | None = Field(default=None, description="who mixed it; null: not known")
@@ -58,8 +59,8 @@ class AlbumTrack(Model):
 class AlbumReference(Model):
     """A recording, or a saved profile, that the album as a whole is brought toward."""
 
-    file: str = Field(min_length=1)
-    weight: float = Field(default=1.0, gt=0.0, description="relative")
+    file: PathText = Field(min_length=1)
+    weight: Weight = Field(default=1.0, description="relative")
 
 
 class EngineerSettings(Model):
@@ -190,6 +191,7 @@ def load_album(path: str | Path, **overrides: Any) -> Album:
     path = Path(path)
     album = _album_of_folder(path) if path.is_dir() else _album_of_file(path, overrides)
     album = _with_overrides(album, overrides)
+    check_text(reference for reference, _ in album.references)
     if not engine_named(album.settings.match.engine).matches_albums:
         raise SettingsError(f"engine: {NO_ENGINES}")
     return album
@@ -222,6 +224,7 @@ def _album_of_folder(folder: Path) -> Album:
     files = sorted((f for f in folder.iterdir() if is_recording(f)), key=lambda f: _natural(f.name))
     if not files:
         raise SettingsError(f"{folder}: expected mixes (.wav, .flac, ...) in this folder, found none")
+    check_text(files)
     tracks = tuple(AlbumTrack(file=f.name) for f in files)
     settings = AlbumSettings(version=1, title=folder.resolve().name or None, tracks=tracks)
     return Album(name=str(folder), settings=settings, paths=tuple(files), references=())
@@ -247,7 +250,8 @@ def _with_overrides(album: Album, overrides: dict[str, Any]) -> Album:
     references = overrides.get("references")
     if references:  # instead of those of the file
         changed["references"] = ()
-        album = replace(album, references=tuple(references))
+        weighted = tuple((path, checked_weight(weight)) for path, weight in references)
+        album = replace(album, references=weighted)
     return replace(album, settings=settings.model_copy(update=changed))
 
 

@@ -16,8 +16,10 @@ from refmaster.album.words import tone_words
 from refmaster.check.findings import Finding, kept_promises
 from refmaster.matching.curves import curve_at
 from refmaster.plan import MasteringPlan
+from refmaster.settings.summary import Summarized, measured
 
 NOTABLE_GAIN_DB = 0.05
+SUMMARY_TRACKS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +50,8 @@ class TrackResult:
     retagged: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class AlbumResult:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class AlbumResult(Summarized):
     """An album as asked for and as achieved.
 
     Attributes
@@ -81,6 +83,24 @@ class AlbumResult:
     def kept_promises(self) -> bool:
         """True where no finding is a broken promise."""
         return kept_promises([*self.findings, *(f for track in self.tracks for f in track.findings)])
+
+    def summary(self) -> list[tuple[str, str]]:
+        """Return the album, its first tracks with their masters' loudness, and the promises."""
+        plan, shown = self.plan, self.tracks[:SUMMARY_TRACKS]
+        rows = [
+            ("album", f"{plan.title or 'untitled'}, tracks: {len(self.tracks)}, in {self.folder}"),
+            (
+                "promise",
+                f"{measured(plan.promise.integrated_lufs, 'LUFS')}, at most "
+                f"{plan.promise.true_peak_dbtp:g} dBTP: {'kept' if self.kept_promises else 'broken'}",
+            ),
+        ]
+        for number, (track, stage) in enumerate(zip(shown, plan.tracks, strict=False), 1):
+            found = measured(track.after.integrated_lufs, "LUFS") if track.after else "planned"
+            rows.append((f"track {number}", f"{stage.title}, {stage.engineer or 'no engineer'}: {found}"))
+        if len(self.tracks) > len(shown):
+            rows.append(("and", f"{len(self.tracks) - len(shown)} more"))
+        return rows
 
 
 def tone_gaps_db(found: Sequence[TrackFeatures]) -> tuple[Array, Array]:

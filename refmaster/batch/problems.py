@@ -13,6 +13,7 @@ from typing import Any
 from refmaster.batch import storage
 from refmaster.errors import SettingsError
 from refmaster.settings.document import Document, KeyPath, Problem, problems_error
+from refmaster.settings.model import checked_names
 
 _VARIABLE = re.compile(r"\$(?:\$|\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 
@@ -35,7 +36,7 @@ class Problems:
     """All that is wrong."""
 
     def __init__(self) -> None:
-        self._found: dict[str, list[Problem]] = {}
+        self._found: dict[str, dict[Problem, None]] = {}
         self._rows: list[str] = []
 
     def __bool__(self) -> bool:
@@ -47,8 +48,7 @@ class Problems:
 
     def extend(self, name: str, problems: Iterable[Problem]) -> None:
         """Add problems of a file; one that is known already (through an alias, say) stays one."""
-        held = self._found.setdefault(name, [])
-        held.extend(p for p in problems if p not in held)
+        self._found.setdefault(name, {}).update(dict.fromkeys(problems))
 
     def add_row(self, row: str) -> None:
         """Add a line that is complete in itself."""
@@ -58,7 +58,7 @@ class Problems:
         """Return one line for each problem."""
         rows = list(self._rows)
         for name, problems in self._found.items():
-            rows.extend(str(problems_error(name, problems)).splitlines())
+            rows.extend(str(problems_error(name, list(problems))).splitlines())
         return rows
 
     def check(self) -> None:
@@ -77,7 +77,7 @@ def advice(name: str, known: Iterable[str], listed: str = "known") -> str:
 def absolute(text: str, place: Place, key: KeyPath, problems: Problems) -> str:
     """Return a path made absolute (relative to its file), with variables replaced; URLs keep their form.
 
-    Where a variable is not set, that is noted and an empty string returned.
+    Where a variable is not set, or a name too long, that is noted and an empty string returned.
     """
     missing = []
 
@@ -95,6 +95,11 @@ def absolute(text: str, place: Place, key: KeyPath, problems: Problems) -> str:
     if missing or storage.is_url(path):
         return "" if missing else path
     path = os.path.expanduser(path)  # noqa: PTH111 - text, as it was written
+    try:
+        checked_names(path)
+    except ValueError as error:
+        problems.add(place, key, str(error))
+        return ""
     return os.path.normpath(Path(place.document.name).absolute().parent / path)
 
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import sys
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -111,18 +107,18 @@ def _report(result: AlbumResult, *, as_json: bool, quiet: bool, verbose: bool) -
         return
     if not quiet:
         for line in words.track_lines(result):
-            _say(line, indent=3)
+            screen.print_text(line, indent=3)
         print()
         common = words.common_line(result)
         for line in [*([common] if common else []), *words.engineer_lines(result)]:
-            _say(line, indent=3)
+            screen.print_text(line, indent=3)
         if verbose:
             for stage in result.plan.engineers:
                 print("", *words.curve_lines(stage), sep="\n")
         if common or result.plan.engineers:
             print()
         for line in [*report.loudness_lines(result), *report.work_lines(result)]:
-            _say(line, indent=8)
+            screen.print_text(line, indent=8)
     for number, track in enumerate(result.tracks, 1):
         shown = [f for f in track.findings if verbose or f.severity != "info"]
         name = f'track {number} ("{result.plan.tracks[number - 1].title}"): '
@@ -130,13 +126,3 @@ def _report(result: AlbumResult, *, as_json: bool, quiet: bool, verbose: bool) -
             [f.model_copy(update={"message": name + f.message}) for f in shown], quiet=quiet
         )
     screen.print_findings(result.findings, quiet=quiet)
-
-
-def _say(line: str, *, indent: int) -> None:
-    """Print a line, wrapped between words on a terminal."""
-    if sys.stdout.isatty():
-        width = shutil.get_terminal_size().columns
-        joined = re.sub(r"(\d) (k?Hz|dB|LUFS|dBTP)\b", "\\1\u00a0\\2", line)  # a number keeps its unit
-        filled = textwrap.fill(joined, width, subsequent_indent=" " * indent, break_on_hyphens=False)
-        line = filled.replace("\u00a0", " ")
-    print(line)

@@ -109,19 +109,21 @@ def _run(jobs_file: Path, chosen: RunOptions, *, quiet: bool) -> int:
 
 def _write_starter(path: Path, *, quiet: bool) -> None:
     import refmaster.batch
+    from refmaster.cli.screen import print_text
     from refmaster.io.atomic import write_text
 
     starter = Path(refmaster.batch.__file__).with_name("starter.yaml")
     write_text(path, starter.read_text(encoding="utf-8"), overwrite=False)
     if not quiet:
-        print(f"written {path}; edit it, then: refmaster batch {path} --dry-run")
+        print_text(f"written {path}; edit it, then: refmaster batch {path} --dry-run")
 
 
 def _show_decisions(jobs_file: Path, *, force: bool) -> None:
     from refmaster.batch.session import decide_batch
+    from refmaster.cli.screen import print_text
 
     decisions = decide_batch(jobs_file, force=force)
     for task, decision in decisions:
-        print(f"{'run ' if decision.run else 'keep'}  {task.key}: {decision.why}")
+        print_text(f"{'run ' if decision.run else 'keep'}  {task.key}: {decision.why}")
     wanted = sum(decision.run for _, decision in decisions)
-    print(f"{len(decisions)} jobs: {wanted} to run, {len(decisions) - wanted} kept")
+    print_text(f"{len(decisions)} jobs: {wanted} to run, {len(decisions) - wanted} kept")

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from refmaster.batch.results import STATES, counts
 from refmaster.batch.task import Event, Task, TaskResult
+from refmaster.cli import screen
 from refmaster.errors import ExitCode
+from refmaster.io.names import shown_line
 
 if TYPE_CHECKING:
     from refmaster.batch.decide import Decision
@@ -55,9 +57,9 @@ class BatchScreen:
     def say(self, text: str) -> None:
         """Print a line, above the table where there is one."""
         if self._live is not None:
-            self._live.console.print(text, markup=False)
+            self._live.console.print(shown_line(text), markup=False)
         else:
-            print(text, flush=True)
+            screen.print_text(shown_line(text))
 
     def decided(self, decisions: Sequence[tuple[Task, Decision]]) -> None:
         """Say what is run and why, and how many are kept."""
@@ -83,7 +85,9 @@ class BatchScreen:
             return
         bar = self._bars.get(task.key)
         if bar is None and len(self._bars) < _SHOWN_RUNNING:
-            bar = self._bars[task.key] = self._live.add_task(task.title[:40], total=1.0, stage=event.stage)
+            bar = self._bars[task.key] = self._live.add_task(
+                shown_line(task.title[:40]), total=1.0, stage=event.stage
+            )
         if bar is not None:
             self._live.update(bar, completed=event.share or 0.0, stage=event.stage)
 
@@ -103,10 +107,10 @@ class BatchScreen:
             result = row.result
             if result.code != ExitCode.DONE:
                 state, key, place = STATES[result.code], row.task.key, row.task.place
-                print(f"{state}: {key}: {result.message} ({place})", file=sys.stderr)
+                screen.print_text(shown_line(f"{state}: {key}: {result.message} ({place})"), error=True)
         if not self._quiet:
             tally = ", ".join(f"{number} {state}" for state, number in counts(summary.rows).items())
-            print(f"{len(summary.rows)} jobs: {tally or 'none'}")
+            screen.print_text(f"{len(summary.rows)} jobs: {tally or 'none'}")
 
     def _line(self, task: Task, result: TaskResult) -> str:
         head = f"[{self._ended}/{self._total}] {STATES[result.code]}  {task.key}"

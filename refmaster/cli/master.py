@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
     )(run)
 
 
-@options.grouped
+@options.grouped()
 def run(
     mix: options.Mix,
     reference: options.References,
@@ -41,21 +41,28 @@ def run(
     """Master one mix."""
     from refmaster import mastering
     from refmaster.cli import screen
-    from refmaster.io.atomic import check_destination
+    from refmaster.cli.folders import folders_made
+    from refmaster.io.atomic import check_destinations
+    from refmaster.io.names import check_text
     from refmaster.plan import save_plan as write_plan
 
-    if save_plan is not None:
-        check_destination(save_plan, overwrite=overwrite, inputs=[mix, output])
-    with screen.progress_bar(printing.progress) as progress:
-        result = mastering.master_file(
-            mix,
-            options.parse_references(reference),
-            output,
-            settings,
-            overwrite=overwrite,
-            progress=progress,
-            **render_options,
-        )
-    if save_plan is not None:
-        write_plan(result.plan, save_plan, overwrite=overwrite)
+    references = options.parse_references(reference)
+    outputs = [output] if save_plan is None else [output, save_plan]
+    inputs = options.inputs_of(mix, references, settings)
+    with folders_made(output.parent, save_plan and save_plan.parent):
+        check_destinations(outputs, overwrite=overwrite, inputs=inputs)
+        if save_plan is not None:
+            check_text(inputs, save_plan.parent)
+        with screen.progress_bar(printing.progress) as progress:
+            result = mastering.master_file(
+                mix,
+                references,
+                output,
+                settings,
+                overwrite=overwrite,
+                progress=progress,
+                **render_options,
+            )
+        if save_plan is not None:
+            write_plan(result.plan, save_plan, overwrite=overwrite)
     screen.conclude_master(result, printing)

@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
     )(run)
 
 
-@options.grouped
+@options.grouped()
 def run(
     mix: options.Mix,
     reference: options.References,
@@ -35,13 +35,17 @@ def run(
     """Derive one plan."""
     from refmaster import mastering
     from refmaster.cli import screen
-    from refmaster.io.atomic import check_destination
+    from refmaster.cli.folders import folders_made
+    from refmaster.io.atomic import check_destinations
+    from refmaster.io.names import check_text
     from refmaster.plan import save_plan
 
-    check_destination(output, overwrite=overwrite, inputs=[mix])
-    with screen.progress_bar(printing.progress) as progress:
-        result = mastering.plan_file(
-            mix, options.parse_references(reference), settings, progress=progress, **render_options
-        )
-    save_plan(result.plan, output, overwrite=overwrite)
+    references = options.parse_references(reference)
+    inputs = options.inputs_of(mix, references, settings)
+    with folders_made(output.parent):
+        check_destinations([output], overwrite=overwrite, inputs=inputs)
+        check_text(inputs, output.parent)
+        with screen.progress_bar(printing.progress) as progress:
+            result = mastering.plan_file(mix, references, settings, progress=progress, **render_options)
+        save_plan(result.plan, output, overwrite=overwrite)
     screen.conclude_master(result, printing)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from refmaster._types import Progress
 from refmaster.errors import AudioError
+from refmaster.io.state import FileState
 from refmaster.io.suffixes import is_yaml
 from refmaster.profile.code_digest import measuring_digest
 
@@ -67,11 +68,12 @@ def cached_profile(
     Raises
     ------
     AudioError, SettingsError
-        The file cannot be read.
+        The file cannot be read, or was changed meanwhile.
     """
     path = Path(path)
+    state = FileState.of(path, str(path))
     key = _key(path)
-    profile = _memory.pop(key, None) or _from_folder(folder or default_folder(), key, path, progress, stage)
+    profile = _memory.pop(key, None) or _from_folder(folder or default_folder(), key, state, progress, stage)
     _memory[key] = profile
     if len(_memory) > _IN_MEMORY:
         _memory.popitem(last=False)
@@ -140,14 +142,15 @@ def _sha256(path: Path, _facts: tuple[int, ...]) -> str:
     return sha256_of(path)
 
 
-def _from_folder(folder: Path, key: str, path: Path, progress: Progress | None, stage: str) -> Profile:
+def _from_folder(folder: Path, key: str, state: FileState, progress: Progress | None, stage: str) -> Profile:
     entry = folder / f"{key}.json"
     profile = _load(entry)
     if profile is None:
         with _one_at_a_time(entry):
             profile = _load(entry)
             if profile is None:
-                profile = _measured(path, progress, stage)
+                profile = _measured(state.path, progress, stage)
+                state.check()  # the key's hash is of the file that was measured
                 _store(entry, profile)
     return profile
 
@@ -183,7 +186,7 @@ def _store(entry: Path, profile: Profile) -> None:
     try:
         temporary.write_bytes(profile.model_dump_json().encode())
         temporary.replace(entry)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a file name that JSON cannot hold
         with contextlib.suppress(OSError):
             temporary.unlink()
         return

@@ -58,7 +58,8 @@ def profiles_side_by_side(
         latest = (stage, done, total)
 
     def measure_references(progress: Progress | None) -> list[Profile]:
-        return [profile_of(r, progress, use_cache=use_cache) for r in references]
+        with threads.cores_shared(2):
+            return [profile_of(r, progress, use_cache=use_cache) for r in references]
 
     def measure_mix() -> Profile:
         return profile_of(mix, progress, stage="measuring the mix", use_cache=use_cache)
@@ -68,7 +69,8 @@ def profiles_side_by_side(
     with ThreadPoolExecutor(1, "refmaster-references") as pool:
         beside = pool.submit(measure_references, note)
         try:
-            measured_mix = measure_mix()
+            with threads.cores_shared(2):
+                measured_mix = measure_mix()
             while not wait([beside], PROGRESS_EVERY_S).done:
                 if progress is not None:
                     progress(*latest)

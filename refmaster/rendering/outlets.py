@@ -1,24 +1,25 @@
-"""Where a render goes: a file, a spool that is thrown away, or an array.
+"""Destinations of a render: a file, a spool that is thrown away, or an array.
 
-An outlet can be written several times, each time anew, and what was written can be read back and measured.
-It is kept only by `keep`; leaving its context without that leaves nothing behind.
+An outlet is a context and can be written several times, each time anew; what was written can be read back and
+measured. It is kept only by `keep`; leaving the context without that leaves nothing behind.
 """
 
 from __future__ import annotations
 
 import tempfile
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from refmaster._types import Block
 from refmaster.check.findings import Finding, info, warning
+from refmaster.dsp.blocks import interleaved
 from refmaster.io.atomic import atomic_destination, check_destination
 from refmaster.io.formats import OutputFormat, output_format_for
 from refmaster.io.open import open_audio
@@ -28,29 +29,40 @@ from refmaster.plan import MasteringPlan
 from refmaster.profile.model import Profile
 
 
-class Outlet(Protocol):
-    """Where a render goes."""
+class Outlet(AbstractContextManager["Outlet"]):
+    """A destination of a render.
 
-    @property
-    def path(self) -> Path | None:
-        """The file that `keep` leaves, if any."""
-        ...
+    Attributes
+    ----------
+    path : Path or None
+        The file that `keep` leaves, if any.
+    findings : list of Finding
+        Notes on what could not be kept of the mix (tags, say).
+    """
 
-    @property
-    def findings(self) -> Sequence[Finding]:
-        """What could not be kept of the mix (tags, say)."""
-        ...
+    path: Path | None = None
 
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    @abstractmethod
     def write(self, blocks: Iterator[Block], source: AudioSource, plan: MasteringPlan, /) -> AudioSource:
         """Write all blocks, replacing what was written before, and return it as a source."""
-        ...
 
     def keep(self, source: AudioSource, master: Profile, /) -> None:
-        """Keep what was written last."""
-        ...
+        """Keep what was written last, where the outlet is one that keeps anything."""
 
 
-class FileOutlet:
+class FileOutlet(Outlet):
     """A file, written beside its place and moved there by `keep`.
 
     Parameters
@@ -70,6 +82,8 @@ class FileOutlet:
         The destination cannot be written, exists, or is one of the inputs.
     """
 
+    path: Path
+
     def __init__(
         self,
         path: str | Path,
@@ -78,12 +92,11 @@ class FileOutlet:
         inputs: Sequence[Path],
         before_commit: Callable[[Path], None] | None = None,
     ) -> None:
+        super().__init__()
         self.path = Path(path)
-        self.findings: list[Finding] = []
         self._overwrite = overwrite
         self._inputs = list(inputs)
         self._before_commit = before_commit
-        self._stack = ExitStack()
         check_destination(self.path, overwrite=overwrite, inputs=self._inputs)
 
     def __enter__(self) -> Self:
@@ -91,11 +104,6 @@ class FileOutlet:
             atomic_destination(self.path, overwrite=self._overwrite, inputs=self._inputs)
         )
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.__exit__(kind, error, trace)
 
     def write(self, blocks: Iterator[Block], source: AudioSource, plan: MasteringPlan) -> AudioSource:
         """Write the file beside its place; see `Outlet.write`."""
@@ -117,6 +125,7 @@ class FileOutlet:
         if source.path is not None:
             notes = tag(self._destination.path, source.path, self._plan, master, name=str(self.path))
             self.findings += [info("metadata", note) for note in notes]
+        source.check_unchanged()  # the master and its tags are of one file
         if self._before_commit is not None:
             self._before_commit(self._destination.path)
         self._destination.commit()
@@ -148,55 +157,31 @@ def said_tags(plan: MasteringPlan, master: Profile) -> dict[str, str]:
     return plan.tags | loudness_fields(kind, levels.integrated_lufs, levels.sample_peak_dbfs)
 
 
-class SpoolOutlet:
+class SpoolOutlet(Outlet):
     """A 24-bit file in the temporary folder, for a trial render that is measured and thrown away."""
 
-    path = None
-    findings: Sequence[Finding] = ()
-
     def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory(prefix="refmaster-")
+        folder = tempfile.TemporaryDirectory(prefix="refmaster-")
+        self._folder = Path(self._stack.enter_context(folder))
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._folder.cleanup()
 
     def write(self, blocks: Iterator[Block], source: AudioSource, plan: MasteringPlan) -> AudioSource:
         """Write the trial; see `Outlet.write`."""
-        spool = Path(self._folder.name) / "trial.rf64"
+        spool = self._folder / "trial.rf64"
         output_format = format_of(spool, source, plan)
         write_blocks(
             spool, output_format, blocks, _frames_to_come(source, output_format), name="trial render"
         )
         return open_audio(spool)
 
-    def keep(self, _source: AudioSource, _master: Profile) -> None:
-        """Keep nothing."""
 
-
-class ArrayOutlet:
+class ArrayOutlet(Outlet):
     """An array in memory, in the precision of the source."""
 
-    path = None
-    findings: Sequence[Finding] = ()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
-
     def write(self, blocks: Iterator[Block], _source: AudioSource, plan: MasteringPlan) -> AudioSource:
-        """Collect the blocks; see `Outlet.write`."""
-        self.samples: NDArray[np.floating] = np.concatenate(list(blocks))
+        """Collect the blocks in ``samples``; see `Outlet.write`."""
+        self.samples: Block = interleaved(np.concatenate(list(blocks)))
         return ArraySource(self.samples, plan.output.sample_rate_hz, name="master")
-
-    def keep(self, _source: AudioSource, _master: Profile) -> None:
-        """Nothing to do: `samples` holds the master."""
 
 
 def format_of(path: Path, source: AudioSource, plan: MasteringPlan) -> OutputFormat:
@@ -227,5 +212,5 @@ def write_blocks(
     """Write blocks (`frames` in all, where that is known) and return how many samples were clipped."""
     with AudioSink(path, output_format, frames=frames, name=name) as sink:
         for block in blocks:
-            sink.write(block)
+            sink.write(interleaved(block))
     return sink.clipped_samples

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from refmaster.dsp.dither import Quantiser
 from refmaster.errors import AudioError, OutputError
 from refmaster.io import wave
-from refmaster.io.atomic import atomic_destination, write_text
+from refmaster.io.atomic import atomic_destination, check_destinations, write_text
 from refmaster.io.digest import sha256_of
 from refmaster.io.formats import OutputFormat, output_format_for
 from refmaster.io.open import open_audio
@@ -381,7 +381,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path, each_way:
     with atomic_destination(path, overwrite=False) as making:
         making.path.write_text("mine")
         path.write_text("theirs")
-        with pytest.raises(OutputError, match="--overwrite"):
+        with pytest.raises(OutputError, match="overwrite=True"):
             making.commit()
     assert path.read_text() == "theirs"
     assert names(tmp_path) == ["out.wav"]
@@ -418,6 +418,28 @@ def refused(path: Path | str, words: str, **options: Any) -> None:
         pytest.fail("the destination was accepted")
 
 
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_no_output_is_another_output(tmp_path: Path, *, overwrite: bool) -> None:
+    (tmp_path / "folder").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "dangling.wav").symlink_to("new.wav")
+    new, accented = tmp_path / "new.wav", tmp_path / "caf\u00e9.wav"
+    check_destinations([new, tmp_path / "other.wav", accented], overwrite=overwrite)
+    for name in ("new.wav", "./new.wav", "folder/new.wav", "dangling.wav", "New.WAV"):
+        with pytest.raises(OutputError, match="is the output .* as well"):
+            check_destinations([new, tmp_path / name], overwrite=overwrite)
+    with pytest.raises(OutputError, match="as well"):
+        check_destinations([accented, tmp_path / "cafe\u0301.wav"], overwrite=overwrite)
+
+
+def test_two_links_of_one_file_are_one_output(tmp_path: Path) -> None:
+    (tmp_path / "old.wav").write_text("old")
+    os.link(tmp_path / "old.wav", tmp_path / "hard.wav")
+    (tmp_path / "soft.wav").symlink_to("old.wav")
+    for name in ("hard.wav", "soft.wav"):
+        with pytest.raises(OutputError, match="as well"):
+            check_destinations([tmp_path / "old.wav", tmp_path / name], overwrite=True)
+
+
 def test_destinations_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "there.wav").write_text("old")
     (tmp_path / "soft.wav").symlink_to("there.wav")
@@ -425,6 +447,8 @@ def test_destinations_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyP
     refused(tmp_path / "there.wav", "--overwrite")
     for name in ("there.wav", "soft.wav", "hard.wav", "../" + tmp_path.name + "/there.wav"):
         refused(tmp_path / name, "is the input", overwrite=True, inputs=[tmp_path / "there.wav"])
+    (tmp_path / "folder").symlink_to(tmp_path, target_is_directory=True)
+    refused(tmp_path / "folder/hard.wav", "is the input", overwrite=True, inputs=[tmp_path / "there.wav"])
     refused(tmp_path, "is a directory", overwrite=True)
     refused(tmp_path / "none" / "a.wav", "does not exist")
     refused(tmp_path / "there.wav" / "a.wav", "is not a directory")
@@ -493,7 +517,7 @@ def test_a_short_file_is_found_when_it_is_closed(tmp_path: Path, monkeypatch: py
 def test_write_text(tmp_path: Path, each_way: str) -> None:
     write_text(tmp_path / "a.yaml", "größe: 1\n", overwrite=False)
     assert (tmp_path / "a.yaml").read_bytes() == "größe: 1\n".encode()
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         write_text(tmp_path / "a.yaml", "b", overwrite=False)
 
 
