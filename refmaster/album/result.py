@@ -37,6 +37,8 @@ class TrackResult:
         As measured on the written file; None in a dry run.
     kept : bool
         The master was there already, made by the same plan.
+    retagged : bool
+        It was, and got other tags.
     """
 
     before: TrackFeatures
@@ -45,6 +47,7 @@ class TrackResult:
     findings: tuple[Finding, ...]
     after: TrackFeatures | None = None
     kept: bool = False
+    retagged: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

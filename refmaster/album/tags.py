@@ -54,8 +54,8 @@ def tagged(
     for number, track in enumerate(tracks):
         planned = track_plan(plan, number)
         single = track.plan.model_copy(update={"tags": planned.tags, "output": planned.output})
-        _write_tags(single, plan.tracks[number].output, place)
-        changed.append(replace(track, plan=single))
+        written = _write_tags(single, plan.tracks[number].output, place)
+        changed.append(replace(track, plan=single, retagged=written and track.kept))
     return plan, changed
 
 
@@ -68,13 +68,13 @@ def _album_gain(plan: AlbumPlan, tracks: Sequence[TrackResult]) -> dict[str, str
     return loudness_fields(kind, album_lufs(masters), max(peaks), album=True)
 
 
-def _write_tags(plan: MasteringPlan, output: str, place: AlbumFolder) -> None:
-    """Write a master's tags anew, unless they are as they should be."""
+def _write_tags(plan: MasteringPlan, output: str, place: AlbumFolder) -> bool:
+    """Write a master's tags anew, unless they are as they should be; return whether they were written."""
     path, mix = place.path / output, Path(plan.mix.file)
     master, record = cached_profile(path), place.master(output)
     tags = said_tags(plan, master)
     if record is not None and record.tags == tags:
-        return
+        return False
     free = place.may_replace(output)
     with atomic_destination(path, overwrite=free, inputs=place.inputs) as making:
         shutil.copyfile(path, making.path)
@@ -83,3 +83,4 @@ def _write_tags(plan: MasteringPlan, output: str, place: AlbumFolder) -> None:
         making.commit()
     place.finish_master(output, plan, tags)
     keep_profile(path, master)
+    return True

@@ -61,6 +61,7 @@ def _tracks_json(result: AlbumResult) -> list[dict[str, Any]]:
             "gain_db": track.plan.level.gain_db,
             "tone_rms_db": _rounded(_tone_rms_db(result, number)),
             "kept": track.kept,
+            "retagged": track.retagged,
             "before": {**track.before.measured, **before[number]},
             "after": {**track.after.measured, **after[number]} if track.after and after else None,
             "findings": [finding.model_dump(mode="json") for finding in track.findings],
@@ -148,6 +149,9 @@ def work_lines(result: AlbumResult) -> list[str]:
     kept = sum(track.kept for track in result.tracks)
     if kept:
         lines.append(f"kept    {kept} of {count} masters, made by the same plans in an earlier run")
+    retagged = sum(track.retagged for track in result.tracks)
+    if retagged:
+        lines.append(f"tags    written anew into {retagged} of them; their audio is as it was")
     if kept < count:
         lines.append(f"written {result.folder}" + ("" if rendered else " (plans only)"))
     return lines

@@ -18,6 +18,7 @@ from refmaster.io.atomic import AtomicFile
 from refmaster.io.open import open_audio
 from refmaster.mastering import render_file
 from refmaster.profile.measure import measure
+from refmaster.report.album import work_lines
 
 ALBUM = """\
 version: 1
@@ -145,6 +146,7 @@ def test_tags_change_without_a_render_and_the_audio_stays(album, tmp_path):
     path.write_text(path.read_text().replace("artist: The Band", "artist: Others"))
     again, rendered = stages_of(path, out)
     assert rendered == []
+    assert "tags    written anew into 3 of them; their audio is as it was" in work_lines(again)
     assert tags_of(again.tracks[2].output)["artist"] == "Others"
     assert [track.output.read_bytes() for track in master_album(album(), out).tracks] == before
 
