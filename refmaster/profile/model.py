@@ -43,7 +43,7 @@ Deviation = Annotated[float, Field(ge=0.0, le=300.0)]
 Bands = Annotated[tuple[Hertz, ...], Field(max_length=1000), FailFast()]
 BandLevelsDb = Annotated[tuple[FlooredLevel, ...], Field(max_length=1000), FailFast()]
 Deviations = Annotated[tuple[Deviation, ...], Field(max_length=1000), FailFast()]
-Segments = Annotated[tuple[BandLevelsDb, ...], Field(max_length=1000), FailFast()]
+Segments = Annotated[tuple[BandLevelsDb, ...], Field(max_length=10_000), FailFast()]
 Series = Annotated[tuple[FlooredLevel, ...], FailFast()]
 
 
@@ -131,7 +131,7 @@ class SegmentLevels(Model):
         _require_length("segment_side_db", self.segment_side_db, segments, may_be_empty=True)
         for name in ("mid", "side"):
             rows = getattr(self, f"segment_{name}_db")
-            _require_length(f"{name}_std_db", getattr(self, f"{name}_std_db"), bands if rows else 0)
+            _require_length(f"{name}_std_db", getattr(self, f"{name}_std_db"), bands, may_be_empty=not rows)
             for number, row in enumerate(rows):
                 _require_length(f"segment_{name}_db[{number}]", row, bands)
         return self
@@ -163,9 +163,11 @@ class Profile(Summarized, Model):
         _require_length("stereo.dc", self.stereo.dc, channels)
         if channels != 2 and (self.spectrum.side_db or self.evidence.segment_side_db):
             raise ValueError(f"expected no side, since source.channels is {channels}")
-        highest_hz = max((*self.spectrum.frequencies_hz, *self.evidence.frequencies_hz), default=0.0)
+        highest_hz = max(self.spectrum.frequencies_hz, default=0.0)
         if highest_hz > half_rate_hz:
-            raise ValueError(f"frequencies_hz: expected at most {half_rate_hz:g} Hz, found {highest_hz:g}")
+            raise ValueError(
+                f"spectrum.frequencies_hz: expected at most {half_rate_hz:g} Hz, found {highest_hz:g} Hz"
+            )
         return self
 
     @property
