@@ -7,7 +7,7 @@ rendered again before anything is moved into place. `render_file` renders a plan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -31,21 +31,23 @@ from refmaster.matching.derive import WeightedProfile, derive_plan
 from refmaster.plan import MasteringPlan, load_plan
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
-from refmaster.profile.obtain import Recording, profiles_side_by_side
+from refmaster.profile.obtain import (
+    PathLike,
+    Recording,
+    References,
+    profiles_side_by_side,
+    weighted_references,
+)
 from refmaster.rendering.level import drive_analyzed, level_solved
 from refmaster.rendering.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOutlet
 from refmaster.rendering.renderer import KeptBlocks, Renderer
-from refmaster.settings.match import MatchSettings, checked_weight
+from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import settings_from
 from refmaster.settings.output import OutputSettings
 from refmaster.settings.summary import Summarized, measured
 
 # Each attempt costs a whole render; the first is right in most cases, the second in nearly all.
 MAX_ATTEMPTS = 4
-
-PathLike = str | Path
-ReferenceLike = PathLike | Profile | tuple[PathLike | Profile, float]
-References = ReferenceLike | Sequence[ReferenceLike]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -304,17 +306,6 @@ def _require_mix_of(plan: MasteringPlan, mix: Profile) -> None:
             f"{plan.mix.sha256[:12]}...), found another file ({str(mix.source.sha256)[:12]}...); derive a "
             "new plan, or name the file as mix= to render it all the same"
         )
-
-
-def weighted_references(references: References) -> Iterator[tuple[PathLike | Profile, float]]:
-    """Yield each reference with its weight, 1 where none is given."""
-    if isinstance(references, str | Path | Profile):
-        yield references, 1.0
-    elif isinstance(references, tuple) and len(references) == 2 and isinstance(references[1], int | float):
-        yield references[0], checked_weight(references[1])
-    else:
-        for reference in references:
-            yield from weighted_references(reference)
 
 
 def _output_settings(

@@ -19,12 +19,11 @@ from refmaster.errors import SettingsError
 from refmaster.io.atomic import atomic_destination, check_destinations
 from refmaster.io.names import check_text
 from refmaster.io.open import open_audio
-from refmaster.mastering import References, weighted_references
 from refmaster.matching.tone import tonal_distance_db
 from refmaster.profile.bands import energy_mask, judged, smooth_power_db
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile, is_profile_path
-from refmaster.profile.obtain import profiles_side_by_side
+from refmaster.profile.obtain import References, profiles_side_by_side, weighted_references
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.summary import Summarized, measured
 
