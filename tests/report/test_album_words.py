@@ -22,7 +22,7 @@ def noise(seed, *, treble_db=0.0, level_db=0.0):
     gain_db = -4.5 * np.log2(hz / 1000.0) + np.where(hz > 5000.0, treble_db, 0.0) + level_db
     spectrum = np.fft.rfft(random.standard_normal((2 * RATE_HZ, 2)), axis=0)
     samples = np.fft.irfft(spectrum * 10 ** (gain_db / 20)[:, None], axis=0)
-    return 0.001 * samples
+    return 0.05 * samples
 
 
 @pytest.fixture
