@@ -17,11 +17,16 @@ from numpy.typing import NDArray
 
 from refmaster._types import Progress
 from refmaster.check.findings import Finding, kept_promises
-from refmaster.check.preflight import inspect_mix, inspect_reference, require_supported, require_usable
+from refmaster.check.preflight import (
+    inspect_mix,
+    inspect_reference,
+    require_planned_mix,
+    require_supported,
+    require_usable,
+)
 from refmaster.check.promises import judge_master, judge_moves, judge_references
 from refmaster.dsp.limiter import LimiterActivity
 from refmaster.engines.registry import engine_named
-from refmaster.errors import AudioError
 from refmaster.io.formats import output_format_for
 from refmaster.io.metadata.loudness import require_loudness_tags
 from refmaster.io.open import open_audio
@@ -278,7 +283,7 @@ def render_file(
     source = open_audio(path)
     mix_profile = measure(source, progress=progress, stage="measuring the mix")
     if mix is None:
-        _require_mix_of(plan, mix_profile)
+        require_planned_mix(plan, mix_profile)
     with outlet:
         master, activity = _render_once(source, plan, outlet, progress)
         findings = [
@@ -296,16 +301,6 @@ def render_file(
         output=Path(output),
         renders=1,
     )
-
-
-def _require_mix_of(plan: MasteringPlan, mix: Profile) -> None:
-    """Refuse another mix than the plan was made for, where it says which."""
-    if plan.mix.sha256 is not None and mix.source.sha256 != plan.mix.sha256:
-        raise AudioError(
-            f"{mix.source.file}: expected the mix that the plan was made for (sha256 "
-            f"{plan.mix.sha256[:12]}...), found another file ({str(mix.source.sha256)[:12]}...); derive a "
-            "new plan, or name the file as mix= to render it all the same"
-        )
 
 
 def _output_settings(
@@ -379,7 +374,7 @@ def close_loop(
 
     Where `slope_lu_per_db` is given, the plan's level is solved already, and a dB of gain brings that much.
     """
-    _require_mix_of(plan, mix)
+    require_planned_mix(plan, mix)
     kept = KeptBlocks()
     if slope_lu_per_db is None:
         plan, slope_lu_per_db = _solve(source, plan, progress, kept)

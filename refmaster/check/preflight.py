@@ -17,6 +17,7 @@ from refmaster.matching.image import (
     is_imbalanced,
     is_out_of_phase,
 )
+from refmaster.plan import MasteringPlan
 from refmaster.profile.bands import cutoff_hz
 from refmaster.profile.model import Profile
 
@@ -70,6 +71,22 @@ def require_supported(mix: AudioSource) -> None:
         raise AudioError(
             f"{mix.name}: expected a mono or stereo mix, found {found.channels} channels; fold it down "
             "to stereo first"
+        )
+
+
+def require_planned_mix(plan: MasteringPlan, mix: Profile) -> None:
+    """Refuse another mix than the plan was made for, where it says which.
+
+    Raises
+    ------
+    AudioError
+        The mix has another SHA-256 than the plan's.
+    """
+    if plan.mix.sha256 is not None and mix.source.sha256 != plan.mix.sha256:
+        raise AudioError(
+            f"{mix.source.file}: expected the mix that the plan was made for (sha256 "
+            f"{plan.mix.sha256[:12]}...), found another file ({str(mix.source.sha256)[:12]}...); derive a "
+            "new plan, or name the file as mix= to render it all the same"
         )
 
 
