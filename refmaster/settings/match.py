@@ -15,8 +15,9 @@ from refmaster.settings.limiter import DEFAULT_CEILING_DBTP, CeilingDbtp
 from refmaster.settings.model import Model
 from refmaster.settings.targets import TargetLufs, delivery_target
 
-# `full` promises the reference's balance itself, so its bounds only stop what no recording needs.
-FULL_MAX_GAIN_DB = 40.0
+# `full` promises the reference's balance itself, so its bounds only stop what no recording needs: of 25 pairs
+# of raw mixes and other songs one needs more. With the width on top it is what a plan can hold.
+FULL_MAX_GAIN_DB = 48.0
 DEFAULT_MAX_GAIN_DB = 12.0
 FULL_MAX_WIDTH_DB = 12.0
 DEFAULT_MAX_WIDTH_DB = 3.0
@@ -51,7 +52,7 @@ class MatchSettings(Model):
     likely song content; `balanced` (60) also follows most of the broad rest, within 6 dB; `full` (100) is
     the reference's balance in third octaves. Where a bound or the resolution is None, the strength decides:
     up to `balanced` curves are about an octave wide and bounded to 12 dB (width 3 dB), `full` follows third
-    octaves within 40 dB (width 12 dB), and between the two they are mixed.
+    octaves within 48 dB (width 12 dB), and between the two they are mixed.
     """
 
     engine: EngineName = Field(
