@@ -26,6 +26,7 @@ from refmaster.matching.likely import Likely, likely_gains
 from refmaster.matching.neutral import MixLoudness, loudness_neutral
 from refmaster.matching.posterior import LikelyGain
 from refmaster.matching.shape import CurveShape, range_window
+from refmaster.plan import MAX_GAIN_DB
 from refmaster.profile.bands import (
     JUDGED_THIRDS,
     THIRDS_HZ,
@@ -41,7 +42,7 @@ from refmaster.profile.bands import (
     values_at_thirds,
 )
 from refmaster.profile.model import Profile
-from refmaster.settings.match import FULL_RESOLUTION_OCTAVES, MatchSettings
+from refmaster.settings.match import FULL_MAX_GAIN_DB, FULL_RESOLUTION_OCTAVES, MatchSettings
 
 # Low side is a mono-compatibility matter: it is never boosted here, whatever the reference does.
 NO_WIDTH_BOOST_BELOW_HZ = 100.0
@@ -60,14 +61,12 @@ class ToneMatch:
     ----------
     frequencies_hz : ndarray, shape (bands,)
     mid_db, side_db : ndarray, shape (bands,)
-        Gains; `side_db` is the side's whole gain (the mid's curve plus the width's).
+        Gains; `side_db` is the side's whole gain (the mid's curve plus the width's). They leave the mix as
+        loud as it is, unless bounds that were asked for are too tight for that, or no tone is asked.
     difference_db : ndarray, shape (bands,)
         Reference minus mix, third-octave readings, level removed; 0 where nothing is known.
     known, width_known : ndarray of bool, shape (bands,)
         Where mix and reference both have energy, and where their sides do.
-    loudness : MixLoudness
-        How much louder a curve makes the mix; the curves here leave it as it is, unless their bounds are
-        too tight for that or only the side's is asked.
     likely : Likely
         The gains that are likely mastering, in third octaves.
     prior : Prior
@@ -83,7 +82,6 @@ class ToneMatch:
     difference_db: Array
     known: Mask
     width_known: Mask
-    loudness: MixLoudness
     likely: Likely
     prior: Prior
     corridor: tuple[tuple[float, float, float], ...]
@@ -143,15 +141,19 @@ def derive_tone(
         tone = _Difference(frequencies, difference, known, gain, near_weight=near, level_is_free=True)
         at_thirds = _thirds_difference(mix, references, difference, known)
         mid = _mid_curve(levels, tone, at_thirds, settings)
-        mid = loudness_neutral(mid, width, loudness, CurveShape(frequencies, known, settings), settings)
+        shape = CurveShape(frequencies, known, settings)
+
+        def placed(curve: Array) -> Array:
+            return shape(np.clip(curve, -FULL_MAX_GAIN_DB, FULL_MAX_GAIN_DB))
+
+        mid = loudness_neutral(mid, width, loudness, placed, settings)
     return ToneMatch(
         frequencies_hz=frequencies,
         mid_db=mid,
-        side_db=mid + width,
+        side_db=np.clip(mid + width, -MAX_GAIN_DB, MAX_GAIN_DB),
         difference_db=difference,
         known=known,
         width_known=width_known,
-        loudness=loudness,
         likely=likely,
         prior=prior,
         corridor=_corridor(own, [f for f, _ in features]) if likely.mid and len(features) > 1 else (),
@@ -269,7 +271,7 @@ def _full_curve(
     curve = bounded(asked, full=True)
     # A band that is known in part (a codec's cut-off runs through it) tells nothing to correct by.
     whole = values_at_thirds(smooth(known.astype(np.float64), np.ones(len(known)), 1 / 3)) > 0.99
-    in_range = values_at_thirds(range_window(mix.frequencies_hz, settings)) == 1.0
+    in_range = values_at_thirds(range_window(mix.frequencies_hz, settings)) > 0.9
     bands = mask_at_thirds(known) & whole & in_range
     if octaves > FULL_RESOLUTION_OCTAVES + 1e-9 or not bands.any():
         return curve

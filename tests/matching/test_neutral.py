@@ -138,7 +138,7 @@ def test_differences_and_moves_are_told_on_one_scale(make_profile, pink_db, rng,
         regions = derive_plan(mix, [(reference, 1.0)], MatchSettings(strength="full")).tone.regions
         apart = [region.applied_db - region.difference_db for region in regions]
         assert np.abs(apart).max() < apart_db
-        assert abs(np.mean(apart)) < 0.3
+        assert abs(np.mean(apart)) < 0.5
 
 
 def test_no_warning_is_a_matter_of_level(example):
