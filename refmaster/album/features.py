@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refmaster._types import Array, Mask
+from refmaster.matching.image import has_silent_channel
 from refmaster.meters.kweighting import k_weighting_power_gain
 from refmaster.meters.loudness import RANGE_GATE_LU, RANGE_PERCENTILES, gate_block_powers
 from refmaster.profile.bands import (
@@ -49,6 +50,8 @@ class TrackFeatures:
         Where the track has energy.
     width_db : float or None
         Side to mid, averaged over its third octaves above 100 Hz; None for mono.
+    one_sided : bool
+        One of its two channels is silent, and is to stay so.
     integrated_lufs : float
     loud_lufs : float
         95th percentile of gated short-term loudness: the top of the loudness range.
@@ -69,6 +72,7 @@ class TrackFeatures:
     tone_db: Array
     tone_present: Mask
     width_db: float | None
+    one_sided: bool
     integrated_lufs: float
     loud_lufs: float
     max_short_term_lufs: float
@@ -106,7 +110,8 @@ def track_features(profile: Profile) -> TrackFeatures:
         source=profile.source,
         tone_db=tone,
         tone_present=present,
-        width_db=_width_db(spectrum),
+        width_db=None if has_silent_channel(profile) else _width_db(spectrum),
+        one_sided=has_silent_channel(profile),
         integrated_lufs=integrated,
         loud_lufs=loud_sections_lufs(short_term) if len(short_term) else integrated,
         max_short_term_lufs=maximum if maximum is not None else integrated,

@@ -222,8 +222,11 @@ def _track_stage(
     if track.engineer is None and "tone" not in track.keep:
         hz = band_centers_hz(source.sample_rate_hz)
         own = tone_points(hz, tone_at(moves.applied_tone_db[number], hz))
-    if track.keep:
-        why = f"keeps its own {', '.join(track.keep)}; otherwise {why}"
+    keep = track.keep
+    if found.one_sided and "width" not in keep:
+        keep = (*keep, "width")
+    if keep:
+        why = f"keeps its own {', '.join(keep)}; otherwise {why}"
     return TrackStage(
         title=album.titles[number],
         engineer=track.engineer,
@@ -236,7 +239,7 @@ def _track_stage(
             frames=source.frames,
         ),
         why=why,
-        keep=track.keep,
+        keep=keep,
         share=round(float(moves.share[number]), 4),
         mid=own,
         side=own if source.channels == 2 else (),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from refmaster._types import Array
 from refmaster.album.features import TrackFeatures, tone_at
+from refmaster.matching.image import has_silent_channel
 from refmaster.meters.loudness import integrated_lufs_from_block_powers
 from refmaster.profile.bands import band_centers_hz
 from refmaster.profile.model import FLOOR_DB, BandSpectrum, Profile, SegmentLevels, TimeSeries
@@ -47,7 +48,7 @@ def pooled_profile(profiles: Sequence[Profile], tone_db: Array, name: str) -> Pr
     """Return one profile of several tracks, as they are after their engineers' curves.
 
     Every track is taken at the same loudness and counts by its length. Where there are stereo tracks, the
-    mono ones do not count: they would say that the album is narrow.
+    mono ones do not count, nor those with a silent channel: they would say that the album is narrow, or wide.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ def pooled_profile(profiles: Sequence[Profile], tone_db: Array, name: str) -> Pr
         The pooled recording's name.
     """
     rate = min(p.source.sample_rate_hz for p in profiles)
-    stereo = [i for i, p in enumerate(profiles) if p.spectrum.side_db]
+    stereo = [i for i, p in enumerate(profiles) if p.spectrum.side_db and not has_silent_channel(p)]
     chosen = stereo or list(range(len(profiles)))
     profiles, tone_db = [profiles[i] for i in chosen], tone_db[chosen]
     base = profiles[0]
