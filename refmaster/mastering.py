@@ -60,8 +60,8 @@ class MasterResult:
     findings : tuple of Finding
     limiter : LimiterActivity or None
         The limiter's gain reduction; None where it is off.
-    output : Path or None
-        None for an array.
+    output : Path or str or None
+        The URL of what was stored there; None for an array.
     renders : int
         How often the audio was rendered until every promise was met (or could not be).
     """
@@ -72,7 +72,7 @@ class MasterResult:
     references: tuple[Profile, ...]
     findings: tuple[Finding, ...]
     limiter: LimiterActivity | None
-    output: Path | None
+    output: Path | str | None
     renders: int
 
     @property
