@@ -9,8 +9,8 @@ import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
-from refmaster.batch import storage
 from refmaster.errors import AudioError, SettingsError
+from refmaster.io.suffixes import is_url
 
 TAG_FIELDS = {
     "artist": "artist",
@@ -22,7 +22,7 @@ TAG_FIELDS = {
 }
 FIELDS = ("title", "stem", "ext", "target", "reference", "date", "kind", *TAG_FIELDS)
 DATE = "{date}"  # left open until the task first runs, so that a later day does not make it another task
-_UNSAFE = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f]+')
+_UNSAFE = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f\ud800-\udfff]+')  # the last: bytes that are no text
 _MOST_BYTES = 200
 
 
@@ -84,7 +84,7 @@ def safe_part(text: str, *, keep_dot: bool = False) -> str:
 
 def tag_values(location: str) -> dict[str, str]:
     """Return the values of a recording's tag fields; tags that it does not have are missing."""
-    if storage.is_url(location):
+    if is_url(location):
         return {}
     from refmaster.io.metadata.copy import read_fields
 

@@ -6,11 +6,13 @@ import contextlib
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
-from refmaster.batch.results import STATES, counts
-from refmaster.batch.task import Event, Task, TaskResult
+from refmaster.batch.page import visible
+from refmaster.batch.results import counts
+from refmaster.batch.task import STATES, Event, Task, TaskResult
 from refmaster.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -55,9 +57,9 @@ class BatchScreen:
     def say(self, text: str) -> None:
         """Print a line, above the table where there is one."""
         if self._live is not None:
-            self._live.console.print(text, markup=False)
+            self._live.console.print(visible(text), markup=False)
         else:
-            print(text, flush=True)
+            print(visible(text), flush=True)
 
     def decided(self, decisions: Sequence[tuple[Task, Decision]]) -> None:
         """Say what is run and why, and how many are kept."""
@@ -75,6 +77,11 @@ class BatchScreen:
             self.say(f"kept    {kept} of {len(decisions)}: nothing changed")
         self._draw()
 
+    def told(self, text: str) -> None:
+        """Say why nothing goes on, or that it does again."""
+        if not self._quiet:
+            self.say(text)
+
     def went_on(self, task: Task, event: Event) -> None:
         """Move the task's bar; piped, only what is out of the ordinary is said."""
         if event.stage.startswith("again") and not self._quiet:
@@ -83,7 +90,9 @@ class BatchScreen:
             return
         bar = self._bars.get(task.key)
         if bar is None and len(self._bars) < _SHOWN_RUNNING:
-            bar = self._bars[task.key] = self._live.add_task(task.title[:40], total=1.0, stage=event.stage)
+            bar = self._bars[task.key] = self._live.add_task(
+                visible(task.title)[:40], total=1.0, stage=event.stage
+            )
         if bar is not None:
             self._live.update(bar, completed=event.share or 0.0, stage=event.stage)
 
@@ -97,16 +106,21 @@ class BatchScreen:
             self.say(self._line(task, result))
         self._draw()
 
-    def conclude(self, summary: Summary) -> None:
-        """Print what failed (again, at the end, where it is seen) and the counts."""
+    def conclude(self, summary: Summary, *, verbose: bool = False) -> None:
+        """Print what failed (again, at the end, where it is seen), the counts, and where the results are."""
         for row in summary.rows:
             result = row.result
+            for finding in result.findings if verbose else ():
+                if finding["severity"] != "broken_promise":
+                    print(visible(f"{row.task.key}: {finding['message']}"))
             if result.code != ExitCode.DONE:
                 state, key, place = STATES[result.code], row.task.key, row.task.place
-                print(f"{state}: {key}: {result.message} ({place})", file=sys.stderr)
+                print(visible(f"{state}: {key}: {result.message} ({place})"), file=sys.stderr)
         if not self._quiet:
             tally = ", ".join(f"{number} {state}" for state, number in counts(summary.rows).items())
             print(f"{len(summary.rows)} jobs: {tally or 'none'}")
+            if summary.page is not None:
+                print(f"results {shown_path(summary.page)}")
 
     def _line(self, task: Task, result: TaskResult) -> str:
         head = f"[{self._ended}/{self._total}] {STATES[result.code]}  {task.key}"
@@ -120,6 +134,13 @@ class BatchScreen:
         if self._live is not None:
             stage = f"{self._ended} of {self._total}"
             self._live.update(self._overall, total=self._total, completed=self._ended, stage=stage)
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as it is shorter: from the working folder where it lies below that."""
+    with contextlib.suppress(ValueError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)
 
 
 @contextlib.contextmanager
