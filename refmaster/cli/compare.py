@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 def run(
     mix: options.Mix,
     reference: Annotated[
-        Path,
+        str,
         typer.Option(
             "-r", "--reference", metavar="FILE", help="A reference recording.", rich_help_panel=MATCHING
         ),
@@ -45,12 +45,20 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Compare the engines on one mix."""
+    from refmaster.batch.staging import Staging
     from refmaster.cli import screen
     from refmaster.compare.comparison import compare_engines
     from refmaster.report.comparison import comparison_json, comparison_rows, worth_telling
 
-    with screen.progress_bar(not (quiet or as_json)) as progress:
-        found = compare_engines(mix, reference, settings, keep=keep, overwrite=overwrite, progress=progress)
+    with screen.progress_bar(not (quiet or as_json)) as progress, Staging(progress) as staging:
+        found = compare_engines(
+            staging.fetched(mix),
+            staging.fetched(reference),
+            settings,
+            keep=keep,
+            overwrite=overwrite,
+            progress=progress,
+        )
     if as_json:
         screen.print_json(comparison_json(found))
     else:

@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings or saved profiles.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Recordings or saved profiles.")],
     save: Annotated[
         Path | None,
         typer.Option(
@@ -51,6 +51,7 @@ def run(
     """Measure each file."""
     if save is not None and len(files) != 1:
         raise SettingsError(f"--save: expected one FILE to save the profile of, found {len(files)}")
+    from refmaster.batch.staging import Staging
     from refmaster.cli import screen
     from refmaster.io.atomic import check_destination
     from refmaster.profile.model import save_profile
@@ -58,9 +59,10 @@ def run(
 
     if save is not None:
         check_destination(save, overwrite=overwrite, inputs=files)
-    with screen.progress_bar(not (quiet or as_json)) as progress:
-        profiles = [profile_of(path, progress, stage="measuring") for path in files]
-    opinions = [_opinion(*pair) for pair in zip(files, profiles, strict=True)] if second_opinion else []
+    with screen.progress_bar(not (quiet or as_json)) as progress, Staging(progress) as staging:
+        paths = [staging.fetched(file) for file in files]
+        profiles = [profile_of(path, progress, stage="measuring") for path in paths]
+        opinions = [_opinion(*pair) for pair in zip(paths, profiles, strict=True)] if second_opinion else []
     if save is not None:
         save_profile(profiles[0], save, overwrite=overwrite)
     if as_json:

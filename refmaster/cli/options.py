@@ -17,7 +17,7 @@ from refmaster.errors import SettingsError
 if TYPE_CHECKING:
     from refmaster.settings.match import MatchSettings
 
-Mix = Annotated[Path, typer.Argument(help="The mix to master.", metavar="MIX")]
+Mix = Annotated[str, typer.Argument(help="The mix to master.", metavar="MIX")]  # a path or a URL
 References = Annotated[
     list[str],
     typer.Option(
@@ -228,13 +228,13 @@ def parse_strength(text: str) -> float | str:
         raise SettingsError(f"--strength: expected 0..100 or one of {names}, found {text!r}") from None
 
 
-def parse_references(references: list[str]) -> list[tuple[Path, float]]:
+def parse_references(references: list[str]) -> list[tuple[str, float]]:
     """Split ``FILE[:WEIGHT]``; a path that exists as it stands has no weight."""
     parsed = []
     for text in references:
         head, colon, tail = text.rpartition(":")
         weight = _number(tail) if colon and head and not Path(text).exists() else None
-        parsed.append((Path(text), 1.0) if weight is None else (Path(head), weight))
+        parsed.append((text, 1.0) if weight is None else (head, weight))
     return parsed
 
 

@@ -34,14 +34,17 @@ def run(
 ) -> None:
     """Derive one plan."""
     from refmaster import mastering
+    from refmaster.batch.staging import Staging
     from refmaster.cli import screen
     from refmaster.io.atomic import check_destination
     from refmaster.plan import save_plan
 
     check_destination(output, overwrite=overwrite, inputs=[mix])
-    with screen.progress_bar(printing.progress) as progress:
+    with screen.progress_bar(printing.progress) as progress, Staging(progress) as staging:
+        references = [(staging.fetched(name), weight) for name, weight in options.parse_references(reference)]
         result = mastering.plan_file(
-            mix, options.parse_references(reference), settings, progress=progress, **render_options
+            staging.fetched(mix), references, settings, progress=progress, **render_options
         )
-    save_plan(result.plan, output, overwrite=overwrite)
+        plan = staging.with_origins(result.plan)
+    save_plan(plan, output, overwrite=overwrite)
     screen.conclude_master(result, printing)
