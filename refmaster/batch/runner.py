@@ -84,12 +84,12 @@ class Row:
 
     @property
     def state(self) -> str:
-        """How the task ended, in words."""
+        """The task's end in words."""
         return "changed since" if self.changed else STATES[self.result.code]
 
     @property
     def message(self) -> str:
-        """Why the state is not plainly done; empty where it is."""
+        """Reason for the state; empty where the task is plainly done."""
         if self.changed:
             return f"{self.changed} is not as it was written; delete it, and the next run makes it again"
         return self.result.message

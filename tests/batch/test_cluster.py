@@ -7,16 +7,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from refmaster.batch import runner
-from refmaster.batch.runner import Batch, RunOptions, Summary
-from refmaster.batch.session import open_journal, plan_batch, run_batch
-from refmaster.batch.task import Event, Task, TaskResult
-from refmaster.errors import ExitCode, InputError
+from refmaster.batch.runner import RunOptions
+from refmaster.batch.session import run_batch
+from refmaster.errors import InputError
 
 from .cluster_parts import ClusterParts, free_port, journal_lines, running_cluster, wait_for
 from .conftest import Ears, Project, write_song
@@ -181,188 +178,6 @@ def test_workers_live_while_their_signs_of_life_move_on(monkeypatch: pytest.Monk
     assert workers.threads == 0
     assert "none of 2 workers has given a sign of life" in workers.missing
     assert workers.seen(at(5.0, 7.5)).missing == ""
-
-
-class Stuck:
-    """An executor that has nothing to run on, until it is told."""
-
-    def __init__(self) -> None:
-        self.missing = "a worker"
-        self.tasks: list[Task] = []
-
-    def capacity(self) -> int:
-        return 1
-
-    def expect(self, _tasks: int) -> None:
-        pass
-
-    def awaited(self) -> str:
-        return self.missing
-
-    def submit(self, task: Task) -> None:
-        self.tasks.append(task)
-
-    def next_event(self, _timeout_s: float) -> Event | None:
-        if self.missing or not self.tasks:
-            return None
-        return Event(key=self.tasks.pop().key, result=TaskResult(code=ExitCode.DONE))
-
-    def close(self) -> None:
-        pass
-
-
-def run_stuck(
-    project: Project, stuck: Stuck, ears: Ears, stop: Callable[[], bool], limit_s: float | None = None
-) -> Summary:
-    loaded, tasks = plan_batch(project.jobs_file)
-    with open_journal(loaded) as journal:
-        return Batch(journal, stuck, ears, RunOptions(wait_workers_s=limit_s), stop).run(tasks)
-
-
-def test_what_is_awaited_is_said_and_waited_for(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "SAY_AFTER_S", 0.2)
-    stuck, ears = Stuck(), Ears()
-
-    def stop() -> bool:
-        if ears.said:
-            stuck.missing = ""
-        return False
-
-    summary = run_stuck(project, stuck, ears, stop)
-    assert ears.said == ["waiting: a worker; Ctrl-C ends the batch", "going on"]
-    assert summary.exit_code == 0
-
-
-def test_nobody_is_told_of_a_short_wait(project: Project) -> None:
-    stuck, ears = Stuck(), Ears()
-    looks = iter(range(100))
-
-    def stop() -> bool:
-        stuck.missing = "a worker" if next(looks) < 3 else ""
-        return False
-
-    assert run_stuck(project, stuck, ears, stop).exit_code == 0
-    assert ears.said == []
-
-
-def test_waiting_for_workers_has_the_end_that_was_asked_for(project: Project) -> None:
-    ears = Ears()
-    summary = run_stuck(project, Stuck(), ears, lambda: False, limit_s=0.2)
-    assert summary.exit_code == 1
-    assert {result.message for result in ears.results.values()} == {"abandoned: a worker"}
-    assert {result.code for result in ears.results.values()} == {ExitCode.NOT_RUN}
-
-
-def test_the_first_ctrl_c_ends_a_batch_that_nothing_can_run(project: Project) -> None:
-    summary = run_stuck(project, Stuck(), Ears(), lambda: True)
-    assert summary.exit_code == 130
-    assert not summary.rows[0].kept
-
-
-def start(cluster: ClusterParts, project: Project, *options: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "refmaster", "batch", "jobs.yaml", "--scheduler", cluster.scheduler, *options],
-        cwd=project.folder,
-        env={**cluster.environment, "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def heard(batch: subprocess.Popen[str], text: str) -> None:
-    """Return when the batch says something."""
-    assert batch.stdout is not None
-    for line in batch.stdout:
-        if text in line:
-            return
-    raise AssertionError(f"it never said: {text}")
-
-
-def is_at_work(project: Project) -> bool:
-    return any(line["key"] == "a.wav" for line in journal_lines(project.journal))
-
-
-@pytest.mark.slow
-def test_without_workers_it_waits_aloud_and_goes_on_when_one_comes(
-    project: Project, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    with running_cluster(tmp_path_factory.mktemp("cluster"), workers=0) as cluster:
-        batch = start(cluster, project, "--wait-workers", "8")
-        heard(batch, f"waiting: no worker is connected (start one with: dask worker {cluster.scheduler})")
-        out, _ = batch.communicate(timeout=60)
-        assert batch.returncode == 1, out
-        assert "3 jobs: 3 not run" in out
-
-        batch = start(cluster, project)
-        heard(batch, "waiting: no worker is connected")
-        cluster.start_worker()
-        out, _ = batch.communicate(timeout=120)
-        assert batch.returncode == 0, out
-        assert "going on" in out
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("how", ["killed", "frozen"])
-def test_without_its_last_worker_it_says_so_and_ends_on_the_first_ctrl_c(
-    project: Project, tmp_path_factory: pytest.TempPathFactory, how: str
-) -> None:
-    project.song("a.wav", seconds=900.0, seed=5)
-    with running_cluster(tmp_path_factory.mktemp("cluster"), workers=1) as cluster:
-        batch = start(cluster, project)
-        wait_for(lambda: is_at_work(project))
-        if how == "killed":
-            cluster.kill_worker(0)
-            heard(batch, "waiting: no worker is connected")
-        else:
-            cluster.freeze_worker(0)
-            heard(batch, "waiting: the only worker has given no sign of life")
-        batch.send_signal(signal.SIGINT)
-        out, _ = batch.communicate(timeout=30)
-        assert batch.returncode == 130, out
-        assert "a.wav: abandoned: " in out
-        assert "Traceback" not in out
-
-
-@pytest.mark.slow
-def test_the_time_limit_holds_where_the_worker_is_frozen(
-    project: Project, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    project.song("a.wav", seconds=900.0, seed=5)
-    with running_cluster(tmp_path_factory.mktemp("cluster"), workers=1) as cluster:
-        batch = start(cluster, project, "--timeout", "6", "--wait-workers", "10")
-        wait_for(lambda: is_at_work(project))
-        time.sleep(2.0)  # its worker has it
-        cluster.freeze_worker(0)
-        out, _ = batch.communicate(timeout=90)
-        assert batch.returncode == 1, out
-        assert "timed out: a.wav: took longer than 6 s, and its worker gave no answer" in out
-        assert "not run: one.wav: abandoned: the only worker has given no sign of life" in out
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("how", ["SIGTERM", "scheduler killed", "scheduler frozen"])
-def test_every_abandon_ends_cleanly_and_soon(
-    project: Project, tmp_path_factory: pytest.TempPathFactory, how: str
-) -> None:
-    project.song("a.wav", seconds=900.0, seed=5)
-    with running_cluster(tmp_path_factory.mktemp("cluster"), workers=1) as cluster:
-        batch = start(cluster, project)
-        wait_for(lambda: is_at_work(project))
-        if how == "SIGTERM":
-            batch.terminate()
-        elif how == "scheduler killed":
-            cluster.signal_scheduler(signal.SIGKILL)
-        else:
-            cluster.signal_scheduler(signal.SIGSTOP)
-            heard(batch, "waiting: the scheduler")
-            batch.send_signal(signal.SIGINT)
-        out, _ = batch.communicate(timeout=20)
-        code = {"SIGTERM": 143, "scheduler killed": 1, "scheduler frozen": 130}[how]
-        assert batch.returncode == code, out
-        assert "Traceback" not in out
-        if how == "scheduler killed":
-            assert "not run: a.wav: the connection to tcp://" in out
 
 
 def test_a_worker_of_another_version_refuses(project: Project) -> None:
