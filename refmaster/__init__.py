@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from refmaster.album.passes import master_album as master_album
     from refmaster.album.passes import render_album_plan as render_album_plan
     from refmaster.album.result import AlbumResult as AlbumResult
+    from refmaster.comparison.compare import Comparison as Comparison
+    from refmaster.comparison.compare import compare as compare
     from refmaster.errors import AudioError as AudioError
     from refmaster.errors import InputError as InputError
     from refmaster.errors import OutputError as OutputError
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "album.result": ("AlbumResult",),
     "album.passes": ("master_album", "render_album_plan"),
+    "comparison.compare": ("Comparison", "compare"),
     "errors": ("AudioError", "InputError", "OutputError", "RefmasterError", "SettingsError"),
     "io.open": ("open_audio",),
     "io.source": ("ArraySource",),

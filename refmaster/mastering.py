@@ -7,7 +7,7 @@ rendered again before anything is moved into place. `render_file` renders a plan
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,39 +15,48 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from refmaster._types import Block, Progress
+from refmaster._types import Progress
 from refmaster.check.findings import Finding, kept_promises
-from refmaster.check.preflight import inspect_mix, inspect_reference, require_supported, require_usable
+from refmaster.check.preflight import (
+    inspect_mix,
+    inspect_reference,
+    require_planned_mix,
+    require_supported,
+    require_usable,
+)
 from refmaster.check.promises import judge_master, judge_moves, judge_references
 from refmaster.dsp.limiter import LimiterActivity
 from refmaster.engines.registry import engine_named
-from refmaster.errors import AudioError, InputError
 from refmaster.io.formats import output_format_for
+from refmaster.io.metadata.loudness import require_loudness_tags
 from refmaster.io.open import open_audio
-from refmaster.io.source import ArraySource, AudioSource
+from refmaster.io.source import ArraySource, AudioSource, counted
 from refmaster.matching.correct import corrected_level, corrected_peak, corrected_tone
 from refmaster.matching.derive import WeightedProfile, derive_plan
 from refmaster.plan import MasteringPlan, load_plan
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
-from refmaster.profile.obtain import Recording, profiles_side_by_side
+from refmaster.profile.obtain import (
+    PathLike,
+    Recording,
+    References,
+    profiles_side_by_side,
+    weighted_references,
+)
 from refmaster.rendering.level import drive_analyzed, level_solved
 from refmaster.rendering.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOutlet
-from refmaster.rendering.renderer import KeptBlocks, Renderer, limiter_settings
+from refmaster.rendering.renderer import KeptBlocks, Renderer
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import settings_from
 from refmaster.settings.output import OutputSettings
+from refmaster.settings.summary import Summarized, measured
 
 # Each attempt costs a whole render; the first is right in most cases, the second in nearly all.
 MAX_ATTEMPTS = 4
 
-PathLike = str | Path
-ReferenceLike = PathLike | Profile | tuple[PathLike | Profile, float]
-References = ReferenceLike | Sequence[ReferenceLike]
 
-
-@dataclass(frozen=True, kw_only=True)
-class MasterResult:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class MasterResult(Summarized):
     """A master: what was asked and what was achieved.
 
     Attributes
@@ -80,6 +89,26 @@ class MasterResult:
         """Whether no finding is a broken promise."""
         return kept_promises(self.findings)
 
+    def summary(self) -> list[tuple[str, str]]:
+        """Return what was made of what, how loud it is, and whether the promises were kept."""
+
+        def levels(profile: Profile) -> str:
+            found = profile.levels
+            lufs, dbtp = found.integrated_lufs, found.true_peak_dbtp
+            return f"{profile.name}, {measured(lufs, 'LUFS')}, {measured(dbtp, 'dBTP', decimals=2)}"
+
+        broken = [str(f) for f in self.findings if f.severity == "broken_promise"]
+        return [
+            ("mix", levels(self.mix)),
+            ("references", "; ".join(levels(reference) for reference in self.references) or "none"),
+            ("master", levels(self.master)),
+            ("output", str(self.output or "no file was kept")),
+            ("tone", self.plan.tone.why),
+            ("level", f"{self.plan.level.gain_db:+.2f} dB: {self.plan.level.why}"),
+            ("promises", f"broken: {'; '.join(broken)}" if broken else "kept"),
+            ("findings", str(len(self.findings))),
+        ]
+
 
 def master_file(
     mix: PathLike,
@@ -90,6 +119,7 @@ def master_file(
     bit_depth: str | None = None,
     sample_rate_hz: int | None = None,
     dither_seed: int = 0,
+    loudness_tags: str | None = None,
     overwrite: bool = False,
     use_cache: bool = False,
     progress: Progress | None = None,
@@ -112,6 +142,8 @@ def master_file(
         The mix's by default.
     dither_seed : int
         The same seed gives the same bytes.
+    loudness_tags : {"replaygain", "r128"}, optional
+        Gains for players, written as tags.
     overwrite : bool
         Replace an existing file.
     use_cache : bool
@@ -129,12 +161,15 @@ def master_file(
     AudioError, SettingsError, OutputError
         Bad input or destination; nothing is left behind.
     """
-    weighted = list(_weighted(references))
+    weighted = list(weighted_references(references))
     inputs = [Path(mix), *(Path(r) for r, _ in weighted if isinstance(r, str | Path))]
+    inputs += [Path(settings.prior)] if settings is not None and settings.prior is not None else []
     outlet = FileOutlet(output, overwrite=overwrite, inputs=inputs)
     source = _open_mix(mix)
-    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed)
-    output_format_for(output, source.format, **asked.model_dump())
+    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags)
+    output_format_for(output, source.format, **asked.model_dump(exclude={"loudness_tags"}))
+    if asked.loudness_tags is not None:
+        require_loudness_tags(output, asked.loudness_tags)
     measured = mix if use_cache else source
     prepared = _prepare(source, measured, weighted, settings, asked, progress, use_cache=use_cache)
     with outlet:
@@ -149,14 +184,15 @@ def plan_file(
     bit_depth: str | None = None,
     sample_rate_hz: int | None = None,
     dither_seed: int = 0,
+    loudness_tags: str | None = None,
     use_cache: bool = False,
     progress: Progress | None = None,
 ) -> MasterResult:
     """Derive the plan that `master_file` would render; the trial render is measured and thrown away."""
     source = _open_mix(mix)
-    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed)
+    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags)
     measured = mix if use_cache else source
-    weighted = list(_weighted(references))
+    weighted = list(weighted_references(references))
     prepared = _prepare(source, measured, weighted, settings, asked, progress, use_cache=use_cache)
     with SpoolOutlet() as outlet:
         return close_loop(*prepared, outlet, progress)
@@ -214,6 +250,7 @@ def render_file(
     mix: PathLike | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
+    before_commit: Callable[[Path], None] | None = None,
 ) -> MasterResult:
     """Render a plan: the same bytes each time, checked against the plan's own promises.
 
@@ -229,26 +266,24 @@ def render_file(
         Replace an existing file.
     progress : callable, optional
         As for `master_file`.
+    before_commit : callable, optional
+        As for `refmaster.rendering.outlets.FileOutlet`.
 
     Raises
     ------
     AudioError
         The mix is not the file that the plan was made for.
     """
-    folder = Path()
+    folder, inputs = Path(), []
     if not isinstance(plan, MasteringPlan):
-        folder = Path(plan).parent
+        folder, inputs = Path(plan).parent, [Path(plan)]
         plan = load_plan(plan)
     path = Path(mix) if mix is not None else folder / plan.mix.file
-    outlet = FileOutlet(output, overwrite=overwrite, inputs=[path])
+    outlet = FileOutlet(output, overwrite=overwrite, inputs=[path, *inputs], before_commit=before_commit)
     source = open_audio(path)
-    mix_profile = measure(source, progress=progress)
-    if mix is None and plan.mix.sha256 is not None and mix_profile.source.sha256 != plan.mix.sha256:
-        raise AudioError(
-            f"{path}: expected the mix that the plan was made for (sha256 {plan.mix.sha256[:12]}...), found "
-            f"another file ({str(mix_profile.source.sha256)[:12]}...); derive a new plan, or name the file "
-            "with --mix to render it all the same"
-        )
+    mix_profile = measure(source, progress=progress, stage="measuring the mix")
+    if mix is None:
+        require_planned_mix(plan, mix_profile)
     with outlet:
         master, activity = _render_once(source, plan, outlet, progress)
         findings = [
@@ -268,22 +303,21 @@ def render_file(
     )
 
 
-def _weighted(references: References) -> Iterator[tuple[PathLike | Profile, float]]:
-    """Yield each reference with its weight, 1 where none is given."""
-    if isinstance(references, str | Path | Profile):
-        yield references, 1.0
-    elif isinstance(references, tuple) and len(references) == 2 and isinstance(references[1], int | float):
-        if not references[1] > 0.0:
-            raise InputError(f"a reference's weight must be above 0, found {references[1]:g}")
-        yield references[0], float(references[1])
-    else:
-        for reference in references:
-            yield from _weighted(reference)
-
-
-def _output_settings(bit_depth: str | None, sample_rate_hz: int | None, dither_seed: int) -> OutputSettings:
-    values = {"bit_depth": bit_depth, "sample_rate_hz": sample_rate_hz, "dither_seed": dither_seed}
-    names = {"bit_depth": "bit depth", "sample_rate_hz": "sample rate", "dither_seed": "seed"}
+def _output_settings(
+    bit_depth: str | None, sample_rate_hz: int | None, dither_seed: int, loudness_tags: str | None
+) -> OutputSettings:
+    values = {
+        "bit_depth": bit_depth,
+        "sample_rate_hz": sample_rate_hz,
+        "dither_seed": dither_seed,
+        "loudness_tags": loudness_tags,
+    }
+    names = {
+        "bit_depth": "bit depth",
+        "sample_rate_hz": "sample rate",
+        "dither_seed": "seed",
+        "loudness_tags": "loudness tags",
+    }
     return settings_from(OutputSettings, values, names=names)
 
 
@@ -340,6 +374,7 @@ def close_loop(
 
     Where `slope_lu_per_db` is given, the plan's level is solved already, and a dB of gain brings that much.
     """
+    require_planned_mix(plan, mix)
     kept = KeptBlocks()
     if slope_lu_per_db is None:
         plan, slope_lu_per_db = _solve(source, plan, progress, kept)
@@ -382,8 +417,7 @@ def _solve(
     source: AudioSource, plan: MasteringPlan, progress: Progress | None, kept: KeptBlocks
 ) -> tuple[MasteringPlan, float]:
     """Return the plan with its level solved, and how many LU a dB of drive brings there."""
-    analyzer = drive_analyzed(plan, source, progress, kept=kept)
-    return level_solved(plan, analyzer, limiter_settings(plan))
+    return level_solved(plan, drive_analyzed(plan, source, progress, kept=kept))
 
 
 def _render_once(
@@ -395,7 +429,7 @@ def _render_once(
 ) -> tuple[Profile, LimiterActivity | None]:
     renderer = Renderer(plan, source, kept)
     total = source.format.frames
-    written = outlet.write(_counted(renderer.blocks(), "rendering", total, progress), source, plan)
+    written = outlet.write(counted(renderer.blocks(), "rendering", total, progress), source, plan)
     return measure(
         written, progress=progress, stage="measuring the master", identify=False
     ), renderer.activity
@@ -403,14 +437,3 @@ def _render_once(
 
 def _frames(plan: MasteringPlan, mix: Profile) -> int:
     return round(mix.source.frames * plan.output.sample_rate_hz / mix.source.sample_rate_hz)
-
-
-def _counted(
-    blocks: Iterator[Block], stage: str, total: int | None, progress: Progress | None
-) -> Iterator[Block]:
-    done = 0
-    for block in blocks:
-        yield block
-        done += len(block)
-        if progress is not None:
-            progress(stage, done, total)

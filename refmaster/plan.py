@@ -17,13 +17,17 @@ from refmaster.io.suffixes import is_url
 from refmaster.settings.document import read_document
 from refmaster.settings.emit import emit_model
 from refmaster.settings.limiter import HoldMs, LimiterCeilingDbtp, LookaheadMs, ReleaseMs, SustainMs
-from refmaster.settings.match import MatchSettings, Phase
+from refmaster.settings.match import MatchSettings, Phase, Weight
 from refmaster.settings.model import Model, validate_document
-from refmaster.settings.output import BitDepth, DitherSeed, SampleRateHz
+from refmaster.settings.output import BitDepth, DitherSeed, LoudnessTags, SampleRateHz
+from refmaster.settings.summary import Summarized, measured
 
 MAX_GAIN_DB = 60.0
+# From the loudest mix that is read (+60 dBFS), through an equalizer at its bounds, to the lowest target.
+MAX_LEVEL_GAIN_DB = 200.0
 
 Gain = Annotated[float, Field(ge=-MAX_GAIN_DB, le=MAX_GAIN_DB)]
+LevelGain = Annotated[float, Field(ge=-MAX_LEVEL_GAIN_DB, le=MAX_LEVEL_GAIN_DB)]
 Hertz = Annotated[float, Field(gt=0.0, le=384000.0)]
 CurvePoint = tuple[Hertz, Gain]
 BandEstimate = tuple[Hertz, float, float]
@@ -45,7 +49,7 @@ class ReferenceRecord(Model):
 
     file: str
     sha256: str | None
-    weight: float = Field(gt=0.0, description="relative")
+    weight: Weight = Field(description="relative")
     fit: float | None = Field(
         default=None, description="log likelihood that the mix is like it, under the best; null: the only one"
     )
@@ -63,7 +67,7 @@ class Region(Model):
     difference_db: float = Field(description="dB, reference minus mix, level removed")
     likely_mastering_db: float | None = Field(default=None, description="dB, what of it is likely mastering")
     uncertainty_db: float | None = Field(default=None, description="dB, standard deviation of that")
-    applied_db: float = Field(description="dB, mean gain of the mid curve")
+    applied_db: float = Field(description="dB, mean gain of the mid curve, level removed")
     why: str
 
 
@@ -71,6 +75,7 @@ class Tone(Model):
     """The equalizer."""
 
     why: str
+    width_why: str = ""
     phase: Phase
     mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the mid (or mono); empty: no change")
     side: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the side; empty: no change")
@@ -113,7 +118,7 @@ class Level(Model):
     """The gain into the limiter."""
 
     why: str
-    gain_db: Gain = Field(description="dB")
+    gain_db: LevelGain = Field(description="dB")
 
 
 class LimiterStage(Model):
@@ -135,6 +140,7 @@ class Output(Model):
     bit_depth: BitDepth | None = Field(description="null: as the mix")
     dither: bool = Field(description="TPDF where a word length is reduced")
     dither_seed: DitherSeed
+    loudness_tags: LoudnessTags | None = Field(default=None, description="gains for players; null: none")
 
 
 class Promise(Model):
@@ -148,7 +154,7 @@ class Promise(Model):
     )
 
 
-class MasteringPlan(Model):
+class MasteringPlan(Summarized, Model):
     """Everything a render does."""
 
     version: int = Field(ge=1, le=1)
@@ -162,6 +168,26 @@ class MasteringPlan(Model):
     limiter: LimiterStage
     output: Output
     promise: Promise
+    tags: dict[str, str] = Field(default={}, description="written in place of the mix's own")
+
+    def summary(self) -> list[tuple[str, str]]:
+        """Return what was asked and what each stage does, in words."""
+        output, promise = self.output, self.promise
+        limiter = f"{self.limiter.ceiling_dbtp:g} dBTP" if self.limiter.enabled else "off"
+        return [
+            ("mix", self.mix.file),
+            ("references", ", ".join(f"{r.file} (weight {r.weight:g})" for r in self.references) or "none"),
+            ("strength", str(self.requested.strength)),
+            ("tone", self.tone.why),
+            ("balance", f"{self.balance.left_over_right_db:+.2f} dB"),
+            ("level", f"{self.level.gain_db:+.2f} dB: {self.level.why}"),
+            ("limiter", limiter),
+            ("output", f"{output.sample_rate_hz} Hz, bit depth: {output.bit_depth or 'as the mix'}"),
+            (
+                "promise",
+                f"{measured(promise.integrated_lufs, 'LUFS')}, at most {promise.true_peak_dbtp:g} dBTP",
+            ),
+        ]
 
     @property
     def is_identity(self) -> bool:

@@ -1,11 +1,11 @@
-"""Work on several threads where NumPy and SciPy let go of the interpreter lock.
+"""Work on several threads, where NumPy lets go of the interpreter lock.
 
 Results are the same to the bit with and without: every stage sees the same blocks in the same order, and only
 when it sees them changes. ``REFMASTER_THREADS=1`` in the environment switches it off, for those who already
 keep every core busy with processes. Queues are short, so that memory does not grow.
 
-No thread outlives the iterator or the call that started it: an error, a closed generator and Ctrl-C all stop
-it and wait for it.
+No thread outlives the iterator that started it: an error, a closed generator and Ctrl-C all stop it and wait
+for it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -23,11 +23,22 @@ VARIABLE = "REFMASTER_THREADS"
 _DEPTH = 4
 _POLL_S = 0.02
 _END: Any = object()
+_here = threading.local()
 
 
 def enabled() -> bool:
-    """Tell whether more than one thread may be used."""
-    return os.environ.get(VARIABLE, "") != "1" and cores() > 1
+    """Tell whether this thread may start others."""
+    return os.environ.get(VARIABLE, "") != "1" and cores() // getattr(_here, "sharers", 1) > 1
+
+
+@contextmanager
+def cores_shared(sharers: int) -> Iterator[None]:
+    """Let this thread use only its share of the cores, as one of so many at work."""
+    _here.sharers = sharers
+    try:
+        yield
+    finally:
+        _here.sharers = 1
 
 
 def cores() -> int:
@@ -74,37 +85,3 @@ def prefetched(items: Iterable[T]) -> Iterator[T]:
         while thread.is_alive():
             with suppress(queue.Empty):  # it may be waiting for room
                 ready.get(timeout=_POLL_S)
-
-
-def feed(items: Iterable[T], one: Callable[[T], None], other: Callable[[T], None]) -> None:
-    """Give every item to two takers, each on a thread of its own; errors of either are raised here."""
-    if not enabled():
-        for item in items:
-            one(item)
-            other(item)
-        return
-    waiting: queue.Queue[Any] = queue.Queue(_DEPTH)
-    failure: list[BaseException] = []
-
-    def take() -> None:
-        while (item := waiting.get()) is not _END:
-            if failure:
-                continue
-            try:
-                other(item)
-            except BaseException as error:  # noqa: BLE001 - carried over to the caller's thread
-                failure.append(error)
-
-    thread = threading.Thread(target=take, name="refmaster-beside", daemon=True)
-    thread.start()
-    try:
-        for item in items:
-            waiting.put(item)
-            one(item)
-            if failure:
-                break
-    finally:
-        waiting.put(_END)
-        thread.join()
-    if failure:
-        raise failure[0]

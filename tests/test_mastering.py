@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import threading
 import time
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,17 @@ from refmaster import (
     master_array,
     master_file,
     save_profile,
+    threads,
 )
-from refmaster.mastering import plan_file
+from refmaster.io.digest import sha256_of
+from refmaster.io.open import open_audio
+from refmaster.mastering import close_loop, plan_file, render_file
 from refmaster.matching.tone import tonal_distance_db
+from refmaster.plan import save_plan
+from refmaster.profile import cache
+from refmaster.profile.measure import measure
+from refmaster.profile.model import Profile
+from refmaster.rendering.outlets import FileOutlet
 
 
 def codes(result):
@@ -233,7 +242,7 @@ class TestBadInput:
 
     def test_existing_output_needs_leave(self, noise, tmp_path):
         (tmp_path / "old.wav").write_bytes(b"old")
-        with pytest.raises(OutputError, match="--overwrite"):
+        with pytest.raises(OutputError, match="overwrite=True"):
             master_file(noise("mix.wav", 4), noise("good.wav", 4), tmp_path / "old.wav")
         assert (tmp_path / "old.wav").read_bytes() == b"old"
 
@@ -339,3 +348,69 @@ class TestSideBySide:
             plan_file(pair[0], tmp_path / "long.wav", progress=interrupt)
         assert time.monotonic() - started < 2.0
         assert not [t for t in threading.enumerate() if t.name.startswith("refmaster")]
+
+
+@pytest.mark.parametrize("use_cache", [False, True])
+@pytest.mark.parametrize(
+    ("stage", "victim"),
+    [
+        ("measuring the mix", "mix.wav"),
+        ("solving the level", "mix.wav"),
+        ("rendering", "mix.wav"),
+        ("measuring the master", "mix.wav"),
+        ("measuring the reference", "reference.wav"),
+    ],
+)
+def test_a_recording_that_is_replaced_meanwhile_fails_the_job(
+    short_example, tmp_path, monkeypatch, stage, victim, use_cache
+):
+    monkeypatch.setenv("REFMASTER_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(threads, "enabled", lambda: False)
+    monkeypatch.setattr(cache, "_memory", OrderedDict())
+    for name in ("mix.wav", "reference.wav"):
+        shutil.copy(short_example / name, tmp_path)
+    other, rate = sf.read(tmp_path / victim)
+    sf.write(tmp_path / "other.wav", other[::-1], rate, "PCM_16")
+
+    def replace(now, _done, _total):
+        if now == stage and (tmp_path / "other.wav").exists():
+            (tmp_path / "other.wav").replace(tmp_path / victim)
+
+    with pytest.raises(AudioError, match=f"{victim}: was changed or replaced while it was read"):
+        master_file(
+            tmp_path / "mix.wav",
+            tmp_path / "reference.wav",
+            tmp_path / "o.wav",
+            use_cache=use_cache,
+            progress=replace,
+        )
+    assert {path.name for path in tmp_path.iterdir()} - {"cache"} == {"mix.wav", "reference.wav"}
+    if use_cache:
+        stored = [Profile.model_validate_json(p.read_bytes()) for p in (tmp_path / "cache").glob("*.json")]
+        hashes = {sha256_of(short_example / name) for name in ("mix.wav", "reference.wav")}
+        assert {profile.source.sha256 for profile in stored} <= hashes
+
+
+@pytest.mark.parametrize("target_lufs", [-60.0, -14.0])
+@pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
+def test_a_mix_at_60_dbfs_is_mastered_and_its_plan_renders(
+    short_example, tmp_path, rng, subtype, target_lufs
+):
+    noise = rng.standard_normal((3 * 48000, 2))
+    sf.write(tmp_path / "loud.wav", 1000.0 * noise / np.abs(noise).max(), 48000, subtype)
+    settings = MatchSettings(target_lufs=target_lufs)
+    reference = short_example / "reference.wav"
+    result = master_file(tmp_path / "loud.wav", reference, tmp_path / "o.wav", settings)
+    assert result.kept_promises
+    assert result.plan.level.gain_db < -60.0
+    save_plan(result.plan, tmp_path / "plan.yaml")
+    render_file(tmp_path / "plan.yaml", tmp_path / "again.wav")
+    assert (tmp_path / "again.wav").read_bytes() == (tmp_path / "o.wav").read_bytes()
+
+
+def test_no_other_mix_is_rendered_than_it_was_planned_for(short_example, tmp_path):
+    planned = plan_file(short_example / "mix.wav", short_example / "reference.wav")
+    source = open_audio(short_example / "reference.wav")
+    with FileOutlet(tmp_path / "o.wav", overwrite=False, inputs=[]) as outlet:  # noqa: SIM117
+        with pytest.raises(AudioError, match="expected the mix that the plan was made for"):
+            close_loop(source, measure(source), [], planned.plan, outlet, None, slope_lu_per_db=1.0)

@@ -55,36 +55,30 @@ class TestPrefetched:
         assert closed == [True]
 
 
-@pytest.mark.usefixtures("either_way")
-class TestFeed:
-    def test_both_take_everything_in_order(self):
-        one, other = [], []
-        threads.feed(range(100), one.append, other.append)
-        assert one == other == list(range(100))
-
-    def test_errors_of_each_part_are_raised(self):
-        def refuse(item):
-            if item == 3:
-                raise KeyError(item)
-
-        for broken in ((refuse, id), (id, refuse)):
-            with pytest.raises(KeyError):
-                threads.feed(range(100), *broken)
-        with pytest.raises(ValueError, match="broken"):
-            threads.feed(failing(5), id, id)
-
-    def test_an_interruption_stops_the_other(self):
-        def interrupt(item):
-            raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt):
-            threads.feed(range(100), interrupt, id)
+def test_threads_that_share_the_cores_start_no_others(monkeypatch):
+    monkeypatch.delenv(threads.VARIABLE, raising=False)
+    for cores, shared in ((1, False), (2, False), (4, True)):
+        monkeypatch.setattr(threads, "cores", lambda cores=cores: cores)
+        with threads.cores_shared(2):
+            assert threads.enabled() == shared
+        assert threads.enabled() == (cores > 1)
 
 
 def test_a_thread_works_only_where_it_may(monkeypatch):
-    at_work = []
     monkeypatch.setattr(threads, "cores", lambda: 2)
     for value, elsewhere in (("1", False), ("", True)):
         monkeypatch.setenv(threads.VARIABLE, value)
-        threads.feed([0], id, lambda _: at_work.append(threading.current_thread()))
-        assert (at_work.pop() is not threading.main_thread()) == elsewhere
+        (at_work,) = threads.prefetched(threading.current_thread() for _ in range(1))
+        assert (at_work is not threading.main_thread()) == elsewhere
+
+
+def test_an_interruption_of_the_consumer_stops_the_thread(monkeypatch):
+    monkeypatch.setattr(threads, "cores", lambda: 2)
+
+    def interrupted():
+        for item in threads.prefetched(range(100)):
+            if item == 3:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from refmaster._types import Array, Mask
 from refmaster.meters.kweighting import k_weighting_power_gain
-from refmaster.meters.loudness import RANGE_PERCENTILES, RANGE_RELATIVE_GATE_LU, gate_block_powers
+from refmaster.meters.loudness import RANGE_GATE_LU, RANGE_PERCENTILES, gate_block_powers
 from refmaster.profile.bands import (
     BANDS_PER_OCTAVE,
     JUDGED_THIRDS,
@@ -121,7 +121,7 @@ def track_features(profile: Profile) -> TrackFeatures:
 
 def loud_sections_lufs(short_term_lufs: Array) -> float:
     """Return the top of the loudness range: the 95th percentile of what passes the gates of Tech 3342."""
-    powers = gate_block_powers(lufs_to_power(short_term_lufs), relative_gate_lu=RANGE_RELATIVE_GATE_LU)
+    powers = gate_block_powers(lufs_to_power(short_term_lufs), relative_gate_lu=RANGE_GATE_LU)
     if not len(powers):
         return float(short_term_lufs.max())
     return power_to_lufs(float(np.percentile(powers, LOUD_PERCENTILE)))

@@ -5,30 +5,34 @@ Tracks are rendered one after another, so that memory does not grow with their n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from refmaster._types import Progress
 from refmaster.album.effect_models import AlbumPrior
 from refmaster.album.features import TrackFeatures, track_features
-from refmaster.album.folder import ALBUM_PLAN_NAME, AlbumFolder
+from refmaster.album.folder import ALBUM_PLAN_NAME, AlbumFolder, RunRecord
 from refmaster.album.intake import take_in
 from refmaster.album.judge import judge_album, judge_tracks
+from refmaster.album.moves import engineer_moves
 from refmaster.album.plan import AlbumPlan, load_album_plan, plan_digest, track_plan, with_track_plan
 from refmaster.album.planning import PlannedAlbum, output_names, plan_album
 from refmaster.album.pooled import album_lufs
-from refmaster.album.request import load_album
+from refmaster.album.previous import request_digest
+from refmaster.album.request import Album, load_album
 from refmaster.album.result import AlbumResult, TrackResult, plan_changes
+from refmaster.album.tags import tagged
 from refmaster.check.preflight import inspect_mix
 from refmaster.check.promises import judge_master, judge_moves, judge_references
-from refmaster.errors import AudioError, OutputError, SettingsError
+from refmaster.errors import AudioError, OutputError
+from refmaster.io.digest import sha256_of
 from refmaster.io.open import open_audio
 from refmaster.mastering import MasterResult, close_loop, render_file
 from refmaster.plan import MasteringPlan
-from refmaster.profile.cache import cached_profile, content_sha256
+from refmaster.profile.cache import cached_profile, content_sha256, keep_profile
 from refmaster.rendering.drive import SATURATED_SLOPE
-from refmaster.rendering.outlets import FileOutlet
+from refmaster.rendering.outlets import FileOutlet, said_tags
 from refmaster.settings.document import problems_error
 
 # The written album is corrected once where it misses its loudness by more than this.
@@ -72,29 +76,47 @@ def master_album(
     album = load_album(source, **overrides)
     if Path(source).is_dir() and Path(folder).exists() and Path(folder).samefile(source):
         raise OutputError(f"{folder}: is the folder of the mixes; give another one for the masters")
-    inputs = (*album.paths, *(path for path, _ in album.references), Path(source))
+    prior_file = [] if album.settings.match.prior is None else [Path(album.settings.match.prior)]
+    inputs = (*album.paths, *(path for path, _ in album.references), *prior_file, Path(source))
     place = AlbumFolder(folder, overwrite=overwrite, inputs=tuple(p for p in inputs if p.is_file()))
-    features, references = take_in(album, output_names(album), progress)
+    outputs = output_names(album)
+    request = request_digest(album, place.path, prior)
+    run = None if request is None else place.standing(request, outputs, rendered=not dry_run)
+    if run is not None:
+        return _standing_result(album, place, run, prior)
+    place.check(outputs, masters=not dry_run)
+    features, references = take_in(album, outputs, progress)
     planned = plan_album(album, features, references, progress, prior=prior)
-    place.check(planned.plan, masters=not dry_run)
-    changed = _changes(place, planned.plan)
-    place.write_plans(planned.plan)
+    place.prepare()
+    before = place.earlier_plan()
+    plan = _with_finished(planned.plan, place)
+    if before is not None and before.output == plan.output:  # until the masters are rendered
+        plan = plan.model_copy(update={"tags": before.tags})
+    place.write_plans(plan)
     if dry_run:
-        plan, tracks = planned.plan, _unrendered(planned.plan, features, place)
+        tracks = _unrendered(plan, features, place)
     else:
-        plan, tracks = _rendered(planned, features, place, progress)
+        plan, tracks = tagged(*_rendered(planned, features, place, progress), place)
         place.write_plans(plan)
     findings = judge_album(plan, tracks)
     if planned.common is not None:
         findings += [*judge_moves(planned.common), *judge_references(planned.common)]
-    return AlbumResult(
+    result = AlbumResult(
         plan=plan,
         tracks=judge_tracks(plan, tracks, planned.moves),
         folder=place.path,
         findings=tuple(findings),
         moves=planned.moves,
-        changed=changed,
+        changed=() if before is None else tuple(plan_changes(before, plan)),
     )
+    if request is not None:
+        place.end_run(
+            request,
+            rendered=not dry_run,
+            findings=result.findings,
+            track_findings=[track.findings for track in result.tracks],
+        )
+    return result
 
 
 def render_album_plan(
@@ -122,22 +144,29 @@ def render_album_plan(
     plan = _plan_with_its_mixes(source)
     inputs = tuple(Path(track.mix.file) for track in plan.tracks)
     place = AlbumFolder(folder, overwrite=overwrite, inputs=inputs)
-    place.check(plan, masters=True, source=source)
+    place.check([track.output for track in plan.tracks], masters=True, source=source)
+    place.prepare()
     place.write_plans(plan, source=source)
     tracks = []
     for number, track in enumerate(plan.tracks):
         before = track_features(cached_profile(track.mix.file))
         single, output = track_plan(plan, number), place.path / track.output
         asked = plan_digest(single, track.output)
-        done = place.finished(plan, number)
-        if done is not None and plan_digest(done, track.output) == asked:
-            tracks.append(_kept(before, done, output))
+        done = place.master(track.output)
+        if done is not None and plan_digest(done.plan, track.output) == asked:
+            tracks.append(_kept(before, single, output))
             continue
-        free = place.may_replace(track.output)
-        place.note_master(track.output, asked, single, finished=False)
-        result = render_file(single, output, overwrite=free, progress=_numbered(progress, number, plan))
-        place.note_master(track.output, asked, single, finished=True)
-        tracks.append(_finished(before, result, output))
+        place.begin_master(track.output, asked, single)
+        result = render_file(
+            single,
+            output,
+            overwrite=place.may_replace(track.output),
+            progress=_numbered(progress, number, plan),
+            before_commit=_announcing(place, track.output),
+        )
+        tracks.append(_finished(before, result, place, track.output))
+    plan, tracks = tagged(plan, tracks, place)
+    place.write_plans(plan, source=source)
     return AlbumResult(
         plan=plan,
         tracks=judge_tracks(plan, tracks),
@@ -164,6 +193,45 @@ def _plan_with_its_mixes(source: Path) -> AlbumPlan:
     return plan
 
 
+def _standing_result(
+    album: Album, place: AlbumFolder, run: RunRecord, prior: AlbumPrior | None
+) -> AlbumResult:
+    """Return the result of the last run, whose files all stand: nothing is planned or written."""
+    plan, _ = load_album_plan(place.path / ALBUM_PLAN_NAME)
+    features = [track_features(cached_profile(path)) for path in album.paths]
+    tracks = []
+    for number, (before, findings) in enumerate(zip(features, run.track_findings, strict=True)):
+        output = place.path / plan.tracks[number].output
+        after = track_features(cached_profile(output)) if run.rendered else None
+        tracks.append(
+            TrackResult(
+                before=before,
+                after=after,
+                plan=track_plan(plan, number),
+                output=output,
+                findings=findings,
+                kept=run.rendered,
+            )
+        )
+    return AlbumResult(
+        plan=plan,
+        tracks=tuple(tracks),
+        folder=place.path,
+        findings=run.findings,
+        moves=engineer_moves(album, features, prior),
+        unchanged=True,
+    )
+
+
+def _with_finished(plan: AlbumPlan, place: AlbumFolder) -> AlbumPlan:
+    """Return the plan in which every finished master has the plan that it was rendered by."""
+    for number in range(len(plan.tracks)):
+        done = place.finished(plan, number)
+        if done is not None:
+            plan = with_track_plan(plan, number, done)
+    return plan
+
+
 def _rendered(
     planned: PlannedAlbum, features: Sequence[TrackFeatures], place: AlbumFolder, progress: Progress | None
 ) -> tuple[AlbumPlan, list[TrackResult]]:
@@ -183,7 +251,7 @@ def _rendered(
         return plan, tracks
     for number, (track, slope) in enumerate(zip(tracks, planned.slopes, strict=True)):
         louder = _louder(track.plan, missed, slope)
-        tracks[number] = _render(planned, number, louder, track.before, place, progress, overwrite=True)
+        tracks[number] = _render(planned, number, louder, track.before, place, progress)
         plan = with_track_plan(plan, number, tracks[number].plan)
     return plan, tracks
 
@@ -195,14 +263,16 @@ def _render(
     before: TrackFeatures,
     place: AlbumFolder,
     progress: Progress | None,
-    *,
-    overwrite: bool = False,
 ) -> TrackResult:
     name = planned.plan.tracks[number].output
     path, output = Path(plan.mix.file), place.path / name
-    asked = plan_digest(track_plan(planned.plan, number), name)
-    outlet = FileOutlet(output, overwrite=overwrite or place.may_replace(name), inputs=place.inputs)
-    place.note_master(name, asked, plan, finished=False)
+    outlet = FileOutlet(
+        output,
+        overwrite=place.may_replace(name),
+        inputs=place.inputs,
+        before_commit=_announcing(place, name),
+    )
+    place.begin_master(name, plan_digest(track_plan(planned.plan, number), name), plan)
     with outlet:
         result = close_loop(
             open_audio(path),
@@ -213,11 +283,18 @@ def _render(
             _numbered(progress, number, planned.plan),
             slope_lu_per_db=planned.slopes[number],
         )
-    place.note_master(name, asked, result.plan, finished=True)
-    return _finished(before, result, output)
+    return _finished(before, result, place, name)
 
 
-def _finished(before: TrackFeatures, result: MasterResult, output: Path) -> TrackResult:
+def _announcing(place: AlbumFolder, name: str) -> Callable[[Path], None]:
+    """Return what is to be done with a complete file before it gets its name."""
+    return lambda path: place.announce_master(name, sha256_of(path))
+
+
+def _finished(before: TrackFeatures, result: MasterResult, place: AlbumFolder, name: str) -> TrackResult:
+    output = place.path / name
+    place.finish_master(name, result.plan, said_tags(result.plan, result.master))
+    keep_profile(output, result.master)
     after = track_features(result.master)
     return TrackResult(before=before, after=after, plan=result.plan, output=output, findings=result.findings)
 
@@ -260,15 +337,6 @@ def _louder(plan: MasteringPlan, by_lu: float, slope_lu_per_db: float) -> Master
             "promise": plan.promise.model_copy(update=promise),
         }
     )
-
-
-def _changes(place: AlbumFolder, plan: AlbumPlan) -> tuple[str, ...]:
-    """Return the differences from the album plan that is in the folder; none where it cannot be read."""
-    path = place.path / ALBUM_PLAN_NAME
-    try:
-        return tuple(plan_changes(load_album_plan(path)[0], plan)) if path.is_file() else ()
-    except SettingsError:
-        return ()
 
 
 def _numbered(progress: Progress | None, number: int, plan: AlbumPlan) -> Progress | None:

@@ -20,9 +20,11 @@ from refmaster.album.request import AlbumOutput, Aspect, LevelAnchor
 from refmaster.matching.curves import curve_at, tone_points
 from refmaster.plan import (
     Balance,
+    BandEstimate,
     CurvePoint,
     Gain,
     Level,
+    LevelGain,
     LimiterStage,
     MasteringPlan,
     MixRecord,
@@ -38,7 +40,7 @@ from refmaster.settings.document import Document, read_document
 from refmaster.settings.emit import emit_model
 from refmaster.settings.limiter import LimiterCeilingDbtp
 from refmaster.settings.match import MatchSettings
-from refmaster.settings.model import Model, validate_document
+from refmaster.settings.model import Model, PathText, validate_document
 from refmaster.version import made_by
 
 POOLED_TOLERANCE_LU = 0.1
@@ -56,7 +58,7 @@ class CommonStage(Model):
     mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] toward the references; empty: no change")
     side: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the side")
     left_over_right_db: float = Field(ge=-12.0, le=12.0, description="dB")
-    gain_db: Gain = Field(description="dB; one gain, so that the songs' order and distance stay")
+    gain_db: LevelGain = Field(description="dB; one gain, so that the songs' order and distance stay")
 
 
 class EngineerStage(Model):
@@ -71,6 +73,10 @@ class EngineerStage(Model):
     mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the tone")
     width_db: Width = Field(description="dB, side against mid")
     level_db: Gain = Field(description="dB")
+    habit: tuple[BandEstimate, ...] = Field(
+        default=(), description="[Hz, dB, standard deviation] found in the tone; for reading"
+    )
+    habit_level_db: float | None = Field(default=None, description="dB, found in the level; for reading")
 
 
 class TrackPromise(Model):
@@ -84,16 +90,17 @@ class TrackStage(Model):
 
     title: str
     engineer: str | None
-    output: str = Field(description="the master's name in the output folder")
+    output: PathText = Field(description="the master's name in the output folder")
     mix: MixRecord
     why: str
     keep: tuple[Aspect, ...] = Field(description="parts of the mix that stay: tone, level, width")
     share: float = Field(ge=0.0, le=1.0, description="of its engineer's curve, width and level")
     mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] besides")
     side: tuple[CurvePoint, ...] = Field(description="[Hz, dB] besides")
-    gain_db: Gain = Field(description="dB besides")
+    gain_db: LevelGain = Field(description="dB besides")
     ceiling_dbtp: LimiterCeilingDbtp | None = Field(default=None, description="dBTP; null: as the album")
     promise: TrackPromise
+    tags: dict[str, str] = Field(default={}, description="written in place of the mix's own")
 
 
 class AlbumPromise(Model):
@@ -121,6 +128,9 @@ class AlbumPlan(Model):
     limiter: LimiterStage
     output: AlbumOutput
     promise: AlbumPromise
+    tags: dict[str, str] = Field(
+        default={}, description="of every master: the album's gain, made anew when it is rendered"
+    )
 
     @model_validator(mode="after")
     def _known_engineers(self) -> AlbumPlan:
@@ -130,7 +140,8 @@ class AlbumPlan(Model):
         for number, track in enumerate(self.tracks, 1):
             if track.engineer is not None and track.engineer not in names:
                 raise ValueError(f"track {number}: no engineer {track.engineer!r} in `engineers`")
-        outputs = [track.output for track in self.tracks]
+        # Without their suffixes, which the plans beside the masters do not have.
+        outputs = [Path(track.output).stem.casefold() for track in self.tracks]
         if len(set(outputs)) < len(outputs):
             raise ValueError("two tracks have the same output")
         return self
@@ -157,6 +168,7 @@ def track_plan(album: AlbumPlan, number: int) -> MasteringPlan:
             bit_depth=album.output.bit_depth,
             dither=True,
             dither_seed=album.output.dither_seed,
+            loudness_tags=album.output.loudness_tags,
         ),
         promise=Promise(
             integrated_lufs=track.promise.integrated_lufs,
@@ -164,6 +176,7 @@ def track_plan(album: AlbumPlan, number: int) -> MasteringPlan:
             true_peak_dbtp=album.promise.true_peak_dbtp,
             limited_by=None,
         ),
+        tags=track.tags | album.tags,
     )
 
 
@@ -278,9 +291,11 @@ def load_album_plan(path: str | Path) -> tuple[AlbumPlan, Document]:
 
 
 def plan_digest(plan: MasteringPlan, output: str) -> str:
-    """Return a digest of all that decides a master's bytes: its plan and its name's end."""
+    """Return a digest of all that decides a master's audio: its plan without the tags, its name's end."""
     silent = {"why": ""}
     stages = {s: getattr(plan, s).model_copy(update=silent) for s in ("tone", "balance", "level", "limiter")}
     mix = plan.mix.model_copy(update={"file": ""})
-    bare = plan.model_copy(update={**stages, "mix": mix, "references": (), "made_by": ""})
+    output_stage = plan.output.model_copy(update={"loudness_tags": None})
+    rest = {"mix": mix, "references": (), "made_by": "", "output": output_stage, "tags": {}}
+    bare = plan.model_copy(update={**stages, **rest})
     return hashlib.sha256(f"{Path(output).suffix}\n{format_plan(bare)}".encode()).hexdigest()

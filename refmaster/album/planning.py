@@ -38,6 +38,7 @@ from refmaster.album.plan import (
 )
 from refmaster.album.pooled import album_lufs, pooled_profile
 from refmaster.album.request import Album
+from refmaster.album.tags import track_tags
 from refmaster.io.open import open_audio
 from refmaster.matching.curves import tone_points
 from refmaster.matching.derive import WeightedProfile, derive_plan, target_lufs
@@ -194,6 +195,11 @@ def _engineer_stages(album: Album, moves: EngineerMoves) -> list[EngineerStage]:
                 mid=_points(moves.tone_db[tracks[0]]),
                 width_db=round(float(moves.width_db[tracks[0]]), 2) + 0.0,
                 level_db=round(float(moves.level_db[tracks[0]]), 2) + 0.0,
+                habit=tuple(
+                    (round(float(f), 1), round(float(h), 2) + 0.0, round(float(s), 2))
+                    for f, h, s in zip(TONE_HZ, tone.offsets_db[place], tone.std_db[place], strict=True)
+                ),
+                habit_level_db=round(float(level.offsets_db[place, 0]), 2) + 0.0,
             )
         )
     return stages
@@ -236,6 +242,7 @@ def _track_stage(
         side=own if source.channels == 2 else (),
         gain_db=0.0,
         promise=TrackPromise(integrated_lufs=None),
+        tags=track_tags(album, number),
     )
 
 

@@ -6,24 +6,28 @@ Tracks stand in the album's order. Paths of album.yaml are relative to it.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, StringConstraints, field_validator
 
 from refmaster._types import Mask
 from refmaster.album.effects import engineer_names
 from refmaster.engines.registry import engine_named
-from refmaster.errors import SettingsError
+from refmaster.errors import OutputError, SettingsError
+from refmaster.io.metadata.loudness import require_loudness_tags
+from refmaster.io.names import check_text
 from refmaster.io.suffixes import is_recording
 from refmaster.settings.document import Document, KeyPath, Problem, problems_error, read_document
-from refmaster.settings.match import MatchSettings, Percent
-from refmaster.settings.model import Model, settings_from, validate_document
+from refmaster.settings.match import MatchSettings, Percent, Weight, checked_weight
+from refmaster.settings.model import Model, PathText, settings_from, validate_document
 from refmaster.settings.output import OutputSettings
 from refmaster.settings.targets import delivery_target
 
+EngineerName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Aspect = Literal["tone", "level", "width"]
 LevelAnchor = Literal["loud_sections", "max_short_term", "integrated"]
 
@@ -42,9 +46,10 @@ NO_ENGINES = "an album is matched as a whole, which only refmaster's own engine 
 class AlbumTrack(Model):
     """One track, in the album's order."""
 
-    file: str = Field(min_length=1, description="the mix; relative paths are relative to this file")
+    file: PathText = Field(min_length=1, description="the mix; relative paths are relative to this file")
     title: str | None = Field(default=None, min_length=1, description="null: the file's name")
-    engineer: str | None = Field(default=None, min_length=1, description="who mixed it; null: not known")
+    artist: str | None = Field(default=None, min_length=1, description="null: the mix's, or the album's")
+    engineer: EngineerName | None = Field(default=None, description="who mixed it; null: not known")
     anchor: bool = Field(default=False, description="the album follows this track's engineer")
     keep: tuple[Aspect, ...] = Field(default=(), description="parts of the mix that stay: tone, level, width")
     level_db: float = Field(default=0.0, ge=-24.0, le=24.0, description="dB; louder in the album on purpose")
@@ -54,15 +59,15 @@ class AlbumTrack(Model):
 class AlbumReference(Model):
     """A recording, or a saved profile, that the album as a whole is brought toward."""
 
-    file: str = Field(min_length=1)
-    weight: float = Field(default=1.0, gt=0.0, description="relative")
+    file: PathText = Field(min_length=1)
+    weight: Weight = Field(default=1.0, description="relative")
 
 
 class EngineerSettings(Model):
     """Bounds and strength of the engineers' corrections."""
 
     strength: Percent = Field(default=100.0, description="percent of each engineer's predicted offset")
-    anchor: str | None = Field(default=None, min_length=1, description="engineer to follow; null: the mean")
+    anchor: EngineerName | None = Field(default=None, description="engineer to follow; null: the mean")
     max_tone_db: float = Field(default=3.0, ge=0.0, le=12.0, description="dB; most that tone is moved")
     max_level_db: float = Field(default=6.0, ge=0.0, le=24.0, description="dB; most that level is moved")
     width: bool = Field(default=False, description="move width as well, though songs differ far more in it")
@@ -89,6 +94,7 @@ class AlbumSettings(Model):
 
     version: int = Field(ge=1, le=1)
     title: str | None = Field(default=None, min_length=1)
+    artist: str | None = Field(default=None, min_length=1, description="of the album as a whole")
     tracks: tuple[AlbumTrack, ...]
     references: tuple[AlbumReference, ...] = Field(default=(), description="for the album as a whole")
     target: str | None = Field(default=None, description="a delivery target, such as spotify: sets match")
@@ -185,6 +191,7 @@ def load_album(path: str | Path, **overrides: Any) -> Album:
     path = Path(path)
     album = _album_of_folder(path) if path.is_dir() else _album_of_file(path, overrides)
     album = _with_overrides(album, overrides)
+    check_text(reference for reference, _ in album.references)
     if not engine_named(album.settings.match.engine).matches_albums:
         raise SettingsError(f"engine: {NO_ENGINES}")
     return album
@@ -193,7 +200,8 @@ def load_album(path: str | Path, **overrides: Any) -> Album:
 def _album_of_file(path: Path, overrides: dict[str, Any]) -> Album:
     document = read_document(path)
     settings = validate_document(AlbumSettings, document)
-    problems = [*_anchor_problems(settings, document)]
+    problems = [*_name_problems(document), *_tag_problems(settings, document)]
+    problems += _anchor_problems(settings, document) if not problems else []
     problems += _idle_keys(settings, document, more_references=bool(overrides.get("references")))
     if not overrides.get("engine") and not engine_named(settings.match.engine).matches_albums:
         problems.append(document.problem(("match", "engine"), NO_ENGINES))
@@ -216,6 +224,7 @@ def _album_of_folder(folder: Path) -> Album:
     files = sorted((f for f in folder.iterdir() if is_recording(f)), key=lambda f: _natural(f.name))
     if not files:
         raise SettingsError(f"{folder}: expected mixes (.wav, .flac, ...) in this folder, found none")
+    check_text(files)
     tracks = tuple(AlbumTrack(file=f.name) for f in files)
     settings = AlbumSettings(version=1, title=folder.resolve().name or None, tracks=tracks)
     return Album(name=str(folder), settings=settings, paths=tuple(files), references=())
@@ -241,8 +250,29 @@ def _with_overrides(album: Album, overrides: dict[str, Any]) -> Album:
     references = overrides.get("references")
     if references:  # instead of those of the file
         changed["references"] = ()
-        album = replace(album, references=tuple(references))
+        weighted = tuple((path, checked_weight(weight)) for path, weight in references)
+        album = replace(album, references=weighted)
     return replace(album, settings=settings.model_copy(update=changed))
+
+
+def _name_problems(document: Document) -> list[Problem]:
+    """Return a problem for each engineer's name that differs from an earlier one by case or spaces only."""
+    tracks = document.data["tracks"]
+    places: list[KeyPath] = [("tracks", i, "engineer") for i, t in enumerate(tracks) if t.get("engineer")]
+    names = [tracks[i]["engineer"] for _, i, _ in places]
+    anchor = (document.data.get("engineers") or {}).get("anchor")
+    if anchor is not None:
+        places.append(("engineers", "anchor"))
+        names.append(anchor)
+    first: dict[str, tuple[str, int]] = {}
+    problems = []
+    for place, name in zip(places, names, strict=True):
+        alike = " ".join(unicodedata.normalize("NFC", name).split()).casefold()
+        known, known_line = first.setdefault(alike, (name, document.problem(place, "").line))
+        if name != known:
+            message = f'"{name}" and, in line {known_line}, "{known}": one engineer or two? write them alike'
+            problems.append(document.problem(place, message))
+    return problems
 
 
 def _anchor_problems(settings: AlbumSettings, document: Document) -> list[Problem]:
@@ -262,6 +292,17 @@ def _anchor_problems(settings: AlbumSettings, document: Document) -> list[Proble
         message = f"the album has one anchor, and track {anchors[0] + 1} is it already"
         problems.append(document.problem(place, message))
     return problems
+
+
+def _tag_problems(settings: AlbumSettings, document: Document) -> list[Problem]:
+    kind = settings.output.loudness_tags
+    if kind is None:
+        return []
+    try:
+        require_loudness_tags(f"*.{settings.output.format}", kind)
+    except OutputError as error:
+        return [document.problem(("output", "loudness_tags"), str(error))]
+    return []
 
 
 def _idle_keys(settings: AlbumSettings, document: Document, *, more_references: bool) -> list[Problem]:

@@ -12,12 +12,14 @@ from refmaster._types import Array
 from refmaster.album.features import TONE_HZ, TrackFeatures
 from refmaster.album.moves import EngineerMoves
 from refmaster.album.plan import AlbumPlan, track_curves, track_gain_db
+from refmaster.album.words import tone_words
 from refmaster.check.findings import Finding, kept_promises
 from refmaster.matching.curves import curve_at
 from refmaster.plan import MasteringPlan
+from refmaster.settings.summary import Summarized, measured
 
 NOTABLE_GAIN_DB = 0.05
-NOTABLE_TONE_DB = 0.05
+SUMMARY_TRACKS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,8 @@ class TrackResult:
         As measured on the written file; None in a dry run.
     kept : bool
         The master was there already, made by the same plan.
+    retagged : bool
+        It was, and got other tags.
     """
 
     before: TrackFeatures
@@ -43,10 +47,11 @@ class TrackResult:
     findings: tuple[Finding, ...]
     after: TrackFeatures | None = None
     kept: bool = False
+    retagged: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class AlbumResult:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class AlbumResult(Summarized):
     """An album as asked for and as achieved.
 
     Attributes
@@ -62,6 +67,8 @@ class AlbumResult:
         The engineers' habits as predicted; None where an album plan was rendered.
     changed : tuple of str
         Differences from the album plan that was in the folder before.
+    unchanged : bool
+        The same was asked as by the last run, and all that it wrote stands: nothing was done.
     """
 
     plan: AlbumPlan
@@ -70,11 +77,30 @@ class AlbumResult:
     findings: tuple[Finding, ...]
     moves: EngineerMoves | None = None
     changed: tuple[str, ...] = ()
+    unchanged: bool = False
 
     @property
     def kept_promises(self) -> bool:
         """True where no finding is a broken promise."""
         return kept_promises([*self.findings, *(f for track in self.tracks for f in track.findings)])
+
+    def summary(self) -> list[tuple[str, str]]:
+        """Return the album, its first tracks with their masters' loudness, and the promises."""
+        plan, shown = self.plan, self.tracks[:SUMMARY_TRACKS]
+        rows = [
+            ("album", f"{plan.title or 'untitled'}, tracks: {len(self.tracks)}, in {self.folder}"),
+            (
+                "promise",
+                f"{measured(plan.promise.integrated_lufs, 'LUFS')}, at most "
+                f"{plan.promise.true_peak_dbtp:g} dBTP: {'kept' if self.kept_promises else 'broken'}",
+            ),
+        ]
+        for number, (track, stage) in enumerate(zip(shown, plan.tracks, strict=False), 1):
+            found = measured(track.after.integrated_lufs, "LUFS") if track.after else "planned"
+            rows.append((f"track {number}", f"{stage.title}, {stage.engineer or 'no engineer'}: {found}"))
+        if len(self.tracks) > len(shown):
+            rows.append(("and", f"{len(self.tracks) - len(shown)} more"))
+        return rows
 
 
 def tone_gaps_db(found: Sequence[TrackFeatures]) -> tuple[Array, Array]:
@@ -116,10 +142,10 @@ def plan_changes(before: AlbumPlan, after: AlbumPlan) -> list[str]:
             continue
         gain = track_gain_db(after, number) - track_gain_db(before, old)
         curves = [curve_at(track_curves(plan, i)[0], TONE_HZ) for plan, i in ((after, number), (before, old))]
-        rms = float(np.sqrt(np.mean((curves[0] - curves[1]) ** 2)))
+        tone = tone_words(curves[0] - curves[1])
         said = ["a new mix"] if before.tracks[old].mix.sha256 != track.mix.sha256 else []
         said += [f"gain {gain:+.2f} dB"] if abs(gain) >= NOTABLE_GAIN_DB else []
-        said += [f"tone {rms:.2f} dB RMS"] if rms >= NOTABLE_TONE_DB else []
+        said += [f"tone {tone}"] if tone else []
         if said:
             lines.append(f"{who}: {', '.join(said)}")
     return [*lines, *(f"{name}: is no longer on the album" for name in known)]

@@ -17,11 +17,19 @@ from pydantic import Discriminator, Field, Tag, ValidationError, create_model
 from refmaster.batch.kinds import DEFAULT_KIND, KINDS
 from refmaster.batch.planner import LoadedJobs
 from refmaster.batch.problems import Place, Problems, absolute, advice, numbered
-from refmaster.batch.schema import Defaults, Job, Paths, Target
+from refmaster.batch.schema import Defaults, Job, Paths
 from refmaster.errors import SettingsError
 from refmaster.io.suffixes import is_url
-from refmaster.settings.document import Document, Problem, read_document
-from refmaster.settings.model import Model, document_problem, validate_document
+from refmaster.settings.document import (
+    JOBS_MAX_BYTES,
+    JOBS_MAX_VALUES,
+    Document,
+    Problem,
+    read_document,
+)
+from refmaster.settings.kinds import require_kind
+from refmaster.settings.model import Model, document_problem, listed_errors, validate_document
+from refmaster.settings.targets import LevelTarget
 
 
 class JobsFile(Model):
@@ -37,7 +45,7 @@ class JobsFile(Model):
     references: dict[str, str] = Field(
         default_factory=dict, description="recordings or saved profiles by name; each is measured once"
     )
-    targets: dict[str, Target] = Field(default_factory=dict, description="levels to reach, by name")
+    targets: dict[str, LevelTarget] = Field(default_factory=dict, description="levels to reach, by name")
     jobs: tuple[Job, ...] = Field(default=(), description="what to do, in order")
 
 
@@ -98,7 +106,7 @@ def _load_into(loaded: LoadedJobs, path: Path, chain: tuple[Path, ...], problems
         problems.extend(str(path), [Problem(1, 1, "include", "this file includes itself, through others")])
         return
     try:
-        document = read_document(path)
+        document = read_document(path, max_bytes=JOBS_MAX_BYTES, max_values=JOBS_MAX_VALUES)
         held, numbers = _validated(document, problems)
     except SettingsError as error:
         problems.add_row(str(error))
@@ -134,24 +142,25 @@ def _validated(document: Document, problems: Problems) -> tuple[JobsFile, list[i
     model = jobs_file_model()
     if not isinstance(document.data, dict):
         validate_document(model, document)  # says what it expects instead
-    data = dict(document.data)
+    require_kind(document.name, document.data, model.model_fields)
+    data = {key: dict(value) if isinstance(value, dict) else value for key, value in document.data.items()}
     numbers = list(range(len(data["jobs"]))) if isinstance(data.get("jobs"), list) else []
     try:
         return model.model_validate_json(json.dumps(data)), numbers
     except ValidationError as error:
-        items = error.errors(include_url=False)
+        items = listed_errors(document, error)
     problems.extend(document.name, [_placed(model, document, item) for item in items])
     wrong = {item["loc"][:2] for item in items}
     numbers = [number for number in numbers if ("jobs", number) not in wrong]
     for part, *inner in wrong:
-        if part == "jobs" and inner:
-            data["jobs"] = [document.data["jobs"][number] for number in numbers]
-        elif part == "targets" and inner:
-            data[part] = {**data[part], inner[0]: {}}  # a name that jobs may use all the same
+        if part == "targets" and inner:
+            data[part][inner[0]] = {}  # a name that jobs may use all the same
         elif inner and isinstance(data.get(part), dict):
-            data[part] = {key: value for key, value in data[part].items() if key != inner[0]}
-        else:
+            data[part].pop(inner[0], None)
+        elif part != "jobs" or not inner:
             data.pop(part, None)
+    if "jobs" in data:
+        data["jobs"] = [document.data["jobs"][number] for number in numbers]
     data["version"] = 1  # the one key that cannot be left out
     return model.model_validate_json(json.dumps(data)), numbers
 

@@ -85,11 +85,7 @@ class Journal:
     def append(self, line: dict[str, Any]) -> None:
         """Write a task's line, with the time, through to the disk."""
         stamped = {**line, "at": datetime.now(UTC).isoformat(timespec="seconds")}
-        # A name that is no text becomes an escape of JSON.
-        data = (
-            json.dumps(stamped, separators=(",", ":"), ensure_ascii=False).encode(errors="backslashreplace")
-            + b"\n"
-        )
+        data = json.dumps(stamped, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
         at = self._file.seek(0, os.SEEK_END)
         try:
             written = 0

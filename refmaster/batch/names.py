@@ -22,7 +22,7 @@ TAG_FIELDS = {
 }
 FIELDS = ("title", "stem", "ext", "target", "reference", "date", "kind", *TAG_FIELDS)
 DATE = "{date}"  # left open until the task first runs, so that a later day does not make it another task
-_UNSAFE = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f\ud800-\udfff]+')  # the last: bytes that are no text
+_UNSAFE = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f]+')
 _MOST_BYTES = 200
 
 

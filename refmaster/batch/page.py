@@ -17,6 +17,7 @@ from urllib.parse import quote
 from refmaster.batch import storage
 from refmaster.batch.runner import Row
 from refmaster.errors import ExitCode
+from refmaster.io.names import shown
 from refmaster.io.suffixes import is_url
 from refmaster.version import __version__
 
@@ -48,11 +49,6 @@ def results_page(rows: Sequence[Row], counts: Mapping[str, int], folder: Path, *
         made_by=_text(f"refmaster {__version__}"),
         seconds=f"{sum(row.result.seconds for row in rows if not row.kept):.1f}",
     )
-
-
-def visible(text: str) -> str:
-    """Return text with what cannot be seen, and bytes that are no text, as escapes; line breaks stay."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def _row(row: Row, folder: Path) -> str:
@@ -119,4 +115,4 @@ def _number(level: Any) -> str:
 
 
 def _text(text: str) -> str:
-    return html.escape(visible(text))
+    return html.escape(shown(text))

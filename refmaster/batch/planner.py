@@ -17,13 +17,14 @@ from pydantic import ValidationError
 from refmaster.batch import storage
 from refmaster.batch.names import TAG_FIELDS, fill, tag_values, template_fields
 from refmaster.batch.problems import Place, Problems, absolute, advice, numbered
-from refmaster.batch.schema import Defaults, Job, Target, WeightedReference
+from refmaster.batch.schema import Defaults, Job, WeightedReference
 from refmaster.batch.task import Task
 from refmaster.errors import SettingsError
+from refmaster.io.names import check_text, is_text
 from refmaster.io.suffixes import CONTAINERS, is_recording, is_url, is_yaml
 from refmaster.settings.document import KeyPath
 from refmaster.settings.match import MatchSettings
-from refmaster.settings.targets import DeliveryTarget, delivery_targets
+from refmaster.settings.targets import LevelTarget, delivery_targets
 
 JobT = TypeVar("JobT", bound=Job)
 
@@ -39,7 +40,7 @@ class LoadedJobs:
     state: str = ""  # a folder
     defaults: list[tuple[Defaults, Place]] = field(default_factory=list)  # strongest first
     references: dict[str, tuple[str, Place]] = field(default_factory=dict)  # paths or URLs by name
-    targets: dict[str, Target] = field(default_factory=dict)
+    targets: dict[str, LevelTarget] = field(default_factory=dict)
     jobs: list[tuple[Job, Place]] = field(default_factory=list)
 
 
@@ -138,6 +139,7 @@ class JobPlanner(Generic[JobT]):
             return f"no such file: {location}"
         names = [name for name in names if is_recording(name) and not self._is_output(name)]
         found = names if is_url(location) else [name for name in names if Path(name).is_file()]
+        check_text(name for name in found if not is_text(name))
         return found or f"matches no recording: {location}"
 
     def _is_output(self, location: str) -> bool:
@@ -190,16 +192,13 @@ class JobPlanner(Generic[JobT]):
 
     def target_values(self, name: str, place: Place | None = None) -> dict[str, Any]:
         """Return the settings that a target stands for."""
-        targets: Mapping[str, Target | DeliveryTarget] = {**delivery_targets(), **self._loaded.targets}
+        targets: Mapping[str, LevelTarget] = {**delivery_targets(), **self._loaded.targets}
         target = targets.get(name)
         if target is None:
             known = [*self._loaded.targets, *delivery_targets()]
             self.problem(("target",), f"unknown target {name!r}; {advice(name, known)}", place)
             return {}
-        values = {"ceiling_dbtp": target.true_peak_dbtp}
-        if target.integrated_lufs is not None:
-            values["target_lufs"] = target.integrated_lufs
-        return values
+        return target.match_values
 
     def output_name(
         self,

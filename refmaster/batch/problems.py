@@ -15,6 +15,7 @@ from refmaster.batch import storage
 from refmaster.errors import InputError, SettingsError
 from refmaster.io.suffixes import is_url
 from refmaster.settings.document import Document, KeyPath, Problem, problems_error
+from refmaster.settings.model import checked_names
 
 _VARIABLE = re.compile(r"\$(?:\$|\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 
@@ -29,7 +30,7 @@ class Place:
     @property
     def label(self) -> str:
         """``jobs.yaml:14:5: jobs[2]``."""
-        if not self.document.value_marks:  # no file: what the command line asks for
+        if self.document.data is None:  # no file: what the command line asks for
             return self.document.name
         found = self.document.problem(self.prefix, "")
         return f"{self.document.name}:{found.line}:{found.column}: {found.key_path}"
@@ -39,7 +40,7 @@ class Problems:
     """All that is wrong."""
 
     def __init__(self) -> None:
-        self._found: dict[str, list[Problem]] = {}
+        self._found: dict[str, dict[Problem, None]] = {}
         self._rows: list[str] = []
 
     def __bool__(self) -> bool:
@@ -47,7 +48,7 @@ class Problems:
 
     def add(self, place: Place, path: KeyPath, message: str) -> None:
         """Add a problem at a key path below a place."""
-        if not place.document.value_marks:
+        if place.document.data is None:
             self.add_row(message)
             return
         self.extend(place.document.name, [place.document.problem((*place.prefix, *path), message)])
@@ -64,8 +65,7 @@ class Problems:
 
     def extend(self, name: str, problems: Iterable[Problem]) -> None:
         """Add problems of a file; one that is known already (through an alias, say) stays one."""
-        held = self._found.setdefault(name, [])
-        held.extend(p for p in problems if p not in held)
+        self._found.setdefault(name, {}).update(dict.fromkeys(problems))
 
     def add_row(self, row: str) -> None:
         """Add a line that is complete in itself."""
@@ -75,7 +75,7 @@ class Problems:
         """Return one line for each problem."""
         rows = list(self._rows)
         for name, problems in self._found.items():
-            rows.extend(str(problems_error(name, problems)).splitlines())
+            rows.extend(str(problems_error(name, list(problems))).splitlines())
         return rows
 
     def check(self) -> None:
@@ -94,7 +94,7 @@ def advice(name: str, known: Iterable[str], listed: str = "known") -> str:
 def absolute(text: str, place: Place, key: KeyPath, problems: Problems) -> str:
     """Return a path made absolute (relative to its file), with variables replaced; URLs keep their form.
 
-    Where a variable is not set, that is noted and an empty string returned.
+    Where a variable is not set, or a name too long, that is noted and an empty string returned.
     """
     missing = []
 
@@ -112,6 +112,11 @@ def absolute(text: str, place: Place, key: KeyPath, problems: Problems) -> str:
     if missing or is_url(path):
         return "" if missing else path
     path = os.path.expanduser(path)  # noqa: PTH111 - text, as it was written
+    try:
+        checked_names(path)
+    except ValueError as error:
+        problems.add(place, key, str(error))
+        return ""
     return os.path.normpath(Path(place.document.name).absolute().parent / path)
 
 

@@ -51,8 +51,7 @@ def write_results(summary: Summary, folder: Path, *, name: str) -> list[Path]:
         "results.html": results_page(rows, counts(rows), folder, name=name),
     }
     for file, text in texts.items():
-        # Half a character of a name that is no text becomes an escape, which JSON reads back.
-        write_text(folder / file, text.encode(errors="backslashreplace").decode(), overwrite=True)
+        write_text(folder / file, text, overwrite=True)
     return [folder / file for file in texts]
 
 

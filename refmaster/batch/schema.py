@@ -6,8 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from refmaster.settings.limiter import DEFAULT_CEILING_DBTP, CeilingDbtp
-from refmaster.settings.match import MatchSettings, TargetLufs
+from refmaster.settings.match import MatchSettings, Weight
 from refmaster.settings.model import Model
 from refmaster.settings.output import OutputSettings
 
@@ -19,19 +18,10 @@ class WeightedReference(Model):
     """A reference with a weight among several."""
 
     name: str = Field(description="a name of `references`, or a path or URL")
-    weight: float = Field(default=1.0, gt=0.0, description="relative to the other references of the job")
+    weight: Weight = Field(default=1.0, description="relative to the other references of the job")
 
 
 References = str | WeightedReference | tuple[str | WeightedReference, ...]
-
-
-class Target(Model):
-    """A level to reach."""
-
-    integrated_lufs: TargetLufs | None = Field(
-        default=None, description="LUFS; null: the reference's loudness"
-    )
-    true_peak_dbtp: CeilingDbtp = Field(default=DEFAULT_CEILING_DBTP, description="dBTP; masters stay below")
 
 
 class CommonKeys(Model):

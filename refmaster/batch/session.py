@@ -20,6 +20,7 @@ from refmaster.batch.problems import Problems
 from refmaster.batch.results import write_results
 from refmaster.batch.runner import Batch, Executor, Listener, RunOptions, Summary, decisions
 from refmaster.batch.task import Task
+from refmaster.io.atomic import file_keys
 from refmaster.io.suffixes import is_url
 
 _SHARE_OF_MEMORY = 0.8
@@ -87,29 +88,38 @@ def expand(loaded: LoadedJobs, problems: Problems, *, watching: bool = False) ->
 def clashes(tasks: Sequence[Task]) -> list[str]:
     """Return what is wrong where two tasks write the same file, or one writes what another reads."""
     rows = []
-    writers: dict[str, Task] = {}
+    writers: dict[tuple[object, ...], Task] = {}
+    folders: dict[str, tuple[object, ...]] = {}
+    locations = dict.fromkeys(at for task in tasks for at in (*task.inputs, *task.outputs))
+    keys = {at: _keys(at, folders) for at in locations}
     making = {key for task in tasks for key in task.after}
-    made = {_folded(output) for task in tasks if task.key in making for output in task.outputs}
-    inputs = {_folded(location) for task in tasks for location in task.inputs} - made
+    made = {key for task in tasks if task.key in making for at in task.outputs for key in keys[at]}
+    inputs = {key for task in tasks for at in task.inputs for key in keys[at]} - made
     for task in tasks:
         for output in task.outputs:
-            folded = _folded(output)
-            if folded in writers:
-                other = writers[folded]
-                same = " (they differ in case or accents only)" if output not in other.outputs else ""
+            other = next((writers[key] for key in keys[output] if key in writers), None)
+            if other is not None:
+                same = (
+                    " (they differ in case or accents only, or one is a link)"
+                    if output not in other.outputs
+                    else ""
+                )
                 rows.append(
                     f"{task.place}: writes {output}, as {other.place} does for {other.title!r}{same}; "
                     "use {title}, {stem} or {target} in `output`"
                 )
-            elif folded in inputs:
+            elif not inputs.isdisjoint(keys[output]):
                 rows.append(f"{task.place}: would write over an input, {output}; choose another `output`")
-            writers.setdefault(folded, task)
+            for key in keys[output]:
+                writers.setdefault(key, task)
     return rows
 
 
-def _folded(location: str) -> str:
-    """Return what two names share that are one file on some file systems."""
-    return unicodedata.normalize("NFC", location).casefold()
+def _keys(location: str, folders: dict[str, tuple[object, ...]]) -> list[tuple[object, ...]]:
+    """Return what two names of one file or object have in common, at least on some file systems."""
+    if is_url(location):
+        return [(unicodedata.normalize("NFC", location).casefold(),)]
+    return file_keys(location, folders)
 
 
 def open_journal(loaded: LoadedJobs, *, wait: bool = False) -> Journal:

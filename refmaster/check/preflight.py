@@ -11,9 +11,15 @@ import numpy as np
 from refmaster.check.findings import Finding, info, warning
 from refmaster.errors import AudioError
 from refmaster.io.source import AudioSource
+from refmaster.matching.image import (
+    has_image_to_follow,
+    has_silent_channel,
+    is_imbalanced,
+    is_out_of_phase,
+)
+from refmaster.plan import MasteringPlan
 from refmaster.profile.bands import cutoff_hz
 from refmaster.profile.model import Profile
-from refmaster.settings.output import MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ
 
 SHORT_TERM_S = 3.0
 SHORT_REFERENCE_S = 20.0
@@ -58,7 +64,7 @@ def require_supported(mix: AudioSource) -> None:
     Raises
     ------
     AudioError
-        More than two channels, or a sample rate outside the range of a master's.
+        More than two channels.
     """
     found = mix.format
     if found.channels > 2:
@@ -66,10 +72,21 @@ def require_supported(mix: AudioSource) -> None:
             f"{mix.name}: expected a mono or stereo mix, found {found.channels} channels; fold it down "
             "to stereo first"
         )
-    if not MIN_SAMPLE_RATE_HZ <= found.sample_rate_hz <= MAX_SAMPLE_RATE_HZ:
+
+
+def require_planned_mix(plan: MasteringPlan, mix: Profile) -> None:
+    """Refuse another mix than the plan was made for, where it says which.
+
+    Raises
+    ------
+    AudioError
+        The mix has another SHA-256 than the plan's.
+    """
+    if plan.mix.sha256 is not None and mix.source.sha256 != plan.mix.sha256:
         raise AudioError(
-            f"{mix.name}: expected a sample rate from {MIN_SAMPLE_RATE_HZ} to {MAX_SAMPLE_RATE_HZ} Hz, "
-            f"found {found.sample_rate_hz}; convert the mix first"
+            f"{mix.source.file}: expected the mix that the plan was made for (sha256 "
+            f"{plan.mix.sha256[:12]}...), found another file ({str(mix.source.sha256)[:12]}...); derive a "
+            "new plan, or name the file as mix= to render it all the same"
         )
 
 
@@ -100,7 +117,44 @@ def inspect_mix(mix: Profile) -> list[Finding]:
         findings.append(
             info("mix_wide", f"side is {mix.stereo.side_to_mid_db:+.1f} dB over mid", "check it in mono")
         )
+    return findings + _mix_channels(mix)
+
+
+def _mix_channels(mix: Profile) -> list[Finding]:
+    """Return what is wrong with the channels of a mix."""
+    if has_silent_channel(mix):
+        return [
+            warning(
+                "mix_one_sided",
+                "one channel of the mix is silent and stays so: width and balance are not matched",
+                "export it again, or as mono",
+            )
+        ]
+    findings = []
+    if is_imbalanced(mix):
+        findings.append(
+            warning(
+                "mix_imbalanced",
+                f"{_louder(mix)} in the mix",
+                "check panning and export",
+            )
+        )
+    if is_out_of_phase(mix):
+        findings.append(
+            warning(
+                "mix_out_of_phase",
+                f"the mix's channels are out of phase (correlation {mix.stereo.correlation:.2f}): they "
+                "cancel in mono, and tone is matched by what mono leaves",
+                "check the polarity of the channels, and any widener",
+            )
+        )
     return findings
+
+
+def _louder(profile: Profile) -> str:
+    balance = profile.stereo.balance_db or 0.0
+    louder, other = ("left", "right") if balance > 0.0 else ("right", "left")
+    return f"the {louder} channel is {abs(balance):.1f} dB louder than the {other}"
 
 
 def inspect_reference(reference: Profile, mix: Profile) -> list[Finding]:
@@ -137,7 +191,7 @@ def inspect_reference(reference: Profile, mix: Profile) -> list[Finding]:
         findings.append(
             info("reference_lossy", f"the reference {name} is lossy ({reference.source.subtype})")
         )
-    findings += _image(reference, mix)
+    findings += [*_reference_channels(reference), *_image(reference, mix)]
     if SHORT_TERM_S <= reference.source.duration_s < min(SHORT_REFERENCE_S, 0.25 * mix.source.duration_s):
         findings.append(
             warning(
@@ -149,8 +203,41 @@ def inspect_reference(reference: Profile, mix: Profile) -> list[Finding]:
     return findings
 
 
+def _reference_channels(reference: Profile) -> list[Finding]:
+    """Return what is wrong with the channels of a reference."""
+    name = reference.name
+    if has_silent_channel(reference):
+        return [
+            warning(
+                "reference_one_sided",
+                f"one channel of the reference {name} is silent: its width and balance are not followed",
+                "use a stereo reference",
+            )
+        ]
+    findings = []
+    if is_imbalanced(reference):
+        findings.append(
+            warning(
+                "reference_imbalanced",
+                f"{_louder(reference)} in the reference {name}: its width and balance are not followed",
+                "check the file, or use another reference",
+            )
+        )
+    if is_out_of_phase(reference):
+        findings.append(
+            warning(
+                "reference_out_of_phase",
+                f"the channels of the reference {name} are out of phase (correlation "
+                f"{reference.stereo.correlation:.2f}): its width and balance are not followed, its tone is "
+                "read from what mono leaves",
+                "check its polarity, or use another reference",
+            )
+        )
+    return findings
+
+
 def _image(reference: Profile, mix: Profile) -> list[Finding]:
-    """Return the findings on a reference's stereo image."""
+    """Return the findings on a reference's stereo image, where its channels are in order."""
     name, channels, stereo = reference.name, reference.source.channels, reference.stereo
     if mix.source.channels == 1:
         if channels > 1:
@@ -164,14 +251,8 @@ def _image(reference: Profile, mix: Profile) -> list[Finding]:
                 "balance are not",
             )
         ]
-    if channels == 2 and stereo.correlation is None:
-        return [
-            warning(
-                "reference_one_sided",
-                f"one channel of the reference {name} is silent: the width of the other alone is followed",
-                "use a stereo reference, or --no-side to keep the mix's width",
-            )
-        ]
+    if channels == 2 and not has_image_to_follow(reference):
+        return []
     if stereo.side_to_mid_db is None or stereo.side_to_mid_db < NEAR_MONO_DB:
         return [warning("reference_mono", f"the reference {name} is mono: the mix keeps its own width")]
     return []

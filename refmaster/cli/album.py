@@ -100,23 +100,25 @@ def _refuse_for_a_plan(overrides: dict[str, Any], *, dry_run: bool) -> None:
 def _report(result: AlbumResult, *, as_json: bool, quiet: bool, verbose: bool) -> None:
     from refmaster.cli import screen
     from refmaster.report import album as report
+    from refmaster.report import album_words as words
 
     if as_json:
         screen.print_json(report.album_json(result))
         return
     if not quiet:
-        screen.print_table(report.TRACK_HEADER, report.track_rows(result), text_columns=3)
-        rows = report.engineer_rows(result)
-        if rows:
-            screen.print_table(report.ENGINEER_HEADER, rows)
-        for line in report.loudness_lines(result):
-            print(line)
-        for line in result.changed:
-            print(f"moved   {line}")
-        kept = sum(track.kept for track in result.tracks)
-        if kept:
-            print(f"kept    {kept} of {len(result.tracks)} masters were finished already")
-        print(f"written {result.folder}" + ("" if result.tracks[0].after else " (plans only)"))
+        for line in words.track_lines(result):
+            screen.print_text(line, indent=3)
+        print()
+        common = words.common_line(result)
+        for line in [*([common] if common else []), *words.engineer_lines(result)]:
+            screen.print_text(line, indent=3)
+        if verbose:
+            for stage in result.plan.engineers:
+                print("", *words.curve_lines(stage), sep="\n")
+        if common or result.plan.engineers:
+            print()
+        for line in [*report.loudness_lines(result), *report.work_lines(result)]:
+            screen.print_text(line, indent=8)
     for number, track in enumerate(result.tracks, 1):
         shown = [f for f in track.findings if verbose or f.severity != "info"]
         name = f'track {number} ("{result.plan.tracks[number - 1].title}"): '

@@ -139,7 +139,7 @@ def master_songs(
     from refmaster.settings.model import settings_from
     from refmaster.settings.output import OutputSettings
 
-    names = {"bit_depth": "--bit-depth", "sample_rate_hz": "--sample-rate", "dither_seed": "--seed"}
+    names = {name: option.__metadata__[0].default for name, option in options.RENDER_OPTIONS.items()}
     chosen = settings_from(OutputSettings, output_settings, names=names)
     with BatchScreen(quiet=not printing.progress) as screen, stop_on_interrupt(screen.told) as stop:
         summary = songs.master_songs(
@@ -161,19 +161,21 @@ def master_songs(
 
 def _write_starter(path: Path, *, quiet: bool) -> None:
     import refmaster.batch
+    from refmaster.cli.screen import print_text
     from refmaster.io.atomic import write_text
 
     starter = Path(refmaster.batch.__file__).with_name("starter.yaml")
     write_text(path, starter.read_text(encoding="utf-8"), overwrite=False)
     if not quiet:
-        print(f"written {path}; edit it, then: refmaster batch {path} --dry-run")
+        print_text(f"written {path}; edit it, then: refmaster batch {path} --dry-run")
 
 
 def _show_decisions(jobs_file: Path, *, force: bool) -> None:
     from refmaster.batch.session import decide_batch
+    from refmaster.cli.screen import print_text
 
     decisions = decide_batch(jobs_file, force=force)
     for task, decision in decisions:
-        print(f"{'run ' if decision.run else 'keep'}  {task.key}: {decision.why}")
+        print_text(f"{'run ' if decision.run else 'keep'}  {task.key}: {decision.why}")
     wanted = sum(decision.run for _, decision in decisions)
-    print(f"{len(decisions)} jobs: {wanted} to run, {len(decisions) - wanted} kept")
+    print_text(f"{len(decisions)} jobs: {wanted} to run, {len(decisions) - wanted} kept")

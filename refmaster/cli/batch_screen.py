@@ -10,10 +10,11 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
-from refmaster.batch.page import visible
 from refmaster.batch.results import counts
 from refmaster.batch.task import STATES, Event, Task, TaskResult
+from refmaster.cli import screen
 from refmaster.errors import ExitCode
+from refmaster.io.names import shown_line
 
 if TYPE_CHECKING:
     from refmaster.batch.decide import Decision
@@ -57,9 +58,9 @@ class BatchScreen:
     def say(self, text: str) -> None:
         """Print a line, above the table where there is one."""
         if self._live is not None:
-            self._live.console.print(visible(text), markup=False)
+            self._live.console.print(shown_line(text), markup=False)
         else:
-            print(visible(text), flush=True)
+            screen.print_text(shown_line(text))
 
     def decided(self, decisions: Sequence[tuple[Task, Decision]]) -> None:
         """Say what is run and why, and how many are kept."""
@@ -91,7 +92,7 @@ class BatchScreen:
         bar = self._bars.get(task.key)
         if bar is None and len(self._bars) < _SHOWN_RUNNING:
             bar = self._bars[task.key] = self._live.add_task(
-                visible(task.title)[:40], total=1.0, stage=event.stage
+                shown_line(task.title[:40]), total=1.0, stage=event.stage
             )
         if bar is not None:
             self._live.update(bar, completed=event.share or 0.0, stage=event.stage)
@@ -112,15 +113,15 @@ class BatchScreen:
             result = row.result
             for finding in result.findings if verbose else ():
                 if finding["severity"] != "broken_promise":
-                    print(visible(f"{row.task.key}: {finding['message']}"))
+                    screen.print_text(shown_line(f"{row.task.key}: {finding['message']}"))
             if result.code != ExitCode.DONE:
                 state, key, place = STATES[result.code], row.task.key, row.task.place
-                print(visible(f"{state}: {key}: {result.message} ({place})"), file=sys.stderr)
+                screen.print_text(shown_line(f"{state}: {key}: {result.message} ({place})"), error=True)
         if not self._quiet:
             tally = ", ".join(f"{number} {state}" for state, number in counts(summary.rows).items())
-            print(f"{len(summary.rows)} jobs: {tally or 'none'}")
+            screen.print_text(f"{len(summary.rows)} jobs: {tally or 'none'}")
             if summary.page is not None:
-                print(f"results {shown_path(summary.page)}")
+                screen.print_text(f"results {shown_path(summary.page)}")
 
     def _line(self, task: Task, result: TaskResult) -> str:
         head = f"[{self._ended}/{self._total}] {STATES[result.code]}  {task.key}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from refmaster.cli import options
-from refmaster.cli.help import FILE, MATCHING
+from refmaster.cli.help import FILE
 
 if TYPE_CHECKING:
     from refmaster.settings.match import MatchSettings
@@ -24,15 +24,10 @@ def register(app: typer.Typer) -> None:
     )(run)
 
 
-@options.grouped
+@options.grouped(without=("engine",))
 def run(
     mix: options.Mix,
-    reference: Annotated[
-        str,
-        typer.Option(
-            "-r", "--reference", metavar="FILE", help="A reference recording.", rich_help_panel=MATCHING
-        ),
-    ],
+    reference: options.References,
     settings: MatchSettings,
     keep: Annotated[
         Path | None,
@@ -47,26 +42,30 @@ def run(
     """Compare the engines on one mix."""
     from refmaster.batch.staging import Staging
     from refmaster.cli import screen
-    from refmaster.compare.comparison import compare_engines
+    from refmaster.cli.folders import folders_made
+    from refmaster.cli.table import Name
+    from refmaster.comparison.compare import compare
     from refmaster.report.comparison import comparison_json, comparison_rows, worth_telling
 
-    with screen.progress_bar(not (quiet or as_json)) as progress, Staging(progress) as staging:
-        found = compare_engines(
-            staging.fetched(mix),
-            staging.fetched(reference),
-            settings,
-            keep=keep,
-            overwrite=overwrite,
-            progress=progress,
+    with (
+        folders_made(keep),
+        screen.progress_bar(not (quiet or as_json)) as progress,
+        Staging(progress) as staging,
+    ):
+        references = [(staging.fetched(name), weight) for name, weight in options.parse_references(reference)]
+        found = compare(
+            staging.fetched(mix), references, settings, keep=keep, overwrite=overwrite, progress=progress
         )
     if as_json:
         screen.print_json(comparison_json(found))
     else:
         if not quiet:
-            header = ["", "", "mix", "reference", *[master.name for master in found.masters]]
+            several = len(found.references) > 1
+            heads = [Name(r.name) for r in found.references] if several else ["reference"]
+            header = ["", "", "mix", *heads, *[master.name for master in found.masters]]
             screen.print_table(header, comparison_rows(found), text_columns=2)
             for master in found.masters:
                 if master.kept is not None:
-                    print(f"kept {master.kept}")
+                    screen.print_text(f"kept {master.kept}", indent=5)
         screen.print_findings(worth_telling(found), quiet=quiet)
     screen.conclude(kept_promises=found.kept_promises)

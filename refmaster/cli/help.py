@@ -6,6 +6,8 @@ from typing import Any
 
 from typer.core import TyperCommand
 
+from refmaster.cli.choices import with_names
+
 ARGUMENTS = "Arguments"
 MATCHING = "What to match"
 EQUALIZER = "Equalizer"
@@ -25,7 +27,8 @@ class GroupedCommand(TyperCommand):
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None:
-                sections[_heading(parameter, ctx)].append(record)
+                names, text = record
+                sections[_heading(parameter, ctx)].append((names, with_names(text)))
         for heading, records in sections.items():
             if records:
                 with formatter.section(heading):

@@ -35,19 +35,25 @@ def run(
 ) -> None:
     """Learn one prior."""
     from refmaster.cli import screen
+    from refmaster.cli.folders import folders_made
     from refmaster.io.atomic import check_destination, write_text
+    from refmaster.io.names import check_text
+    from refmaster.io.recordings import recordings_in
     from refmaster.matching.catalogue import learn_files
     from refmaster.matching.learn import ENOUGH_TRACKS
     from refmaster.settings.emit import emit_model
 
-    check_destination(output, overwrite=overwrite, inputs=paths)
-    with screen.progress_bar(not (quiet or as_json)) as progress:
-        prior, notes = learn_files(paths, albums=albums, progress=progress)
-    header = (
-        "How finished songs differ: tells mastering from song content.\n"
-        f"Use it with: refmaster master MIX --reference REF --prior {output.name} -o MASTER"
-    )
-    write_text(output, emit_model(prior, header=header), overwrite=overwrite)
+    inputs = [*recordings_in(paths), *([] if albums is None else [albums])]
+    with folders_made(output.parent):
+        check_destination(output, overwrite=overwrite, inputs=inputs)
+        check_text(inputs)
+        with screen.progress_bar(not (quiet or as_json)) as progress:
+            prior, notes = learn_files(paths, albums=albums, progress=progress)
+        header = (
+            "How finished songs differ: tells mastering from song content.\n"
+            f"Use it with: refmaster master MIX --reference REF --prior {output.name} -o MASTER"
+        )
+        write_text(output, emit_model(prior, header=header), overwrite=overwrite)
     count, groups = len(prior.tracks), len({track.album for track in prior.tracks})
     if count < ENOUGH_TRACKS:
         notes.append(f"learned from {count} tracks; {ENOUGH_TRACKS} and more are steadier")
@@ -55,5 +61,5 @@ def run(
         screen.print_json({"output": str(output), "tracks": count, "albums": groups, "notes": notes})
     elif not quiet:
         for note in notes:
-            print(f"note: {note}")
-        print(f"written {output}: {count} tracks, {groups} albums")
+            screen.print_text(f"note: {note}", indent=2)
+        screen.print_text(f"written {output}: {count} tracks, {groups} albums", indent=2)

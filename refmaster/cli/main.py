@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -11,9 +12,10 @@ from typing import Annotated, NoReturn
 import typer
 
 from refmaster import __version__
-from refmaster.cli import album, batch, compare, learn, master, measure, plan, render, watch
+from refmaster.cli import album, batch, compare, learn, master, measure, plan, render, targets, watch
 from refmaster.cli.help import GroupedCommand
-from refmaster.errors import ExitCode, RefmasterError
+from refmaster.errors import AudioError, ExitCode, RefmasterError
+from refmaster.io.names import shown, shown_line
 
 # A backspace keeps click from joining the lines of the paragraph that follows it.
 EPILOG = """
@@ -30,6 +32,7 @@ Examples:
   refmaster batch jobs.yaml
   refmaster watch jobs.yaml
   refmaster learn Catalogue/ -o prior.yaml       (then: --prior prior.yaml)
+  refmaster targets                              (then: --target spotify)
 
 Exit codes: 0 done, 1 finished but a promise was not met, 2 bad use or bad input, 3 a fault of refmaster.
 """
@@ -44,7 +47,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help is as clear and starts in half the time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (master, plan, render, measure, compare, album, batch, watch, learn):
+for module in (master, plan, render, measure, compare, album, batch, watch, learn, targets):
     module.register(app)
 for command in app.registered_commands:
     command.cls = GroupedCommand
@@ -75,32 +78,55 @@ def run() -> NoReturn:
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     signal.signal(signal.SIGTERM, _terminate)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a screen that cannot show a character gets an escape
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = app(standalone_mode=False)
     except RefmasterError as error:
-        _complain(str(error))
-        sys.exit(ExitCode.BAD_INPUT)
+        sys.exit(_bad_input(error))
     except typer.Exit as exit_:
         sys.exit(exit_.exit_code)
     except Exception as error:  # noqa: BLE001 - the last door: shown with its traceback, exit 3
         sys.exit(_usage_or_fault(error))
     if code == ExitCode.INTERRUPTED:
-        _complain("interrupted; nothing half-written was left")
+        _complain("Interrupted", "interrupted; nothing half-written was left")
     sys.exit(code if isinstance(code, int) else ExitCode.DONE)
+
+
+def _bad_input(error: RefmasterError) -> int:
+    from refmaster.cli.complaints import message_of
+
+    message = message_of(error)
+    # Other errors may name several problems, a line each.
+    _complain(type(error).__name__, shown_line(message) if isinstance(error, AudioError) else message)
+    return ExitCode.BAD_INPUT
 
 
 def _usage_or_fault(error: Exception) -> int:
     """Show a usage error as such; anything else is a fault of refmaster, shown whole for a report."""
-    show = getattr(error, "show", None)
-    if show is not None:
-        show()
+    if hasattr(error, "show") and hasattr(error, "format_message"):
+        error.show()
+        _print_as_json("UsageError", error.format_message())
         return ExitCode.BAD_INPUT
     import traceback
 
-    traceback.print_exception(error, file=sys.stderr)
-    _complain("this is a fault of refmaster, not of your input; please report it with the lines above")
+    print(shown("".join(traceback.format_exception(error))), file=sys.stderr, end="")
+    _complain(
+        "Fault", "this is a fault of refmaster, not of your input; please report it with the lines above"
+    )
     return ExitCode.FAULT
 
 
-def _complain(message: str) -> None:
-    print(f"refmaster: {message}", file=sys.stderr)
+def _complain(kind: str, message: str) -> None:
+    """Say what is wrong on standard error; as JSON on standard output too, where that is asked for."""
+    from refmaster.cli.screen import complain
+
+    complain(message)
+    _print_as_json(kind, message)
+
+
+def _print_as_json(kind: str, message: str) -> None:
+    if "--json" in sys.argv[1:]:
+        from refmaster.cli.screen import print_json
+
+        print_json({"error": {"kind": kind, "message": message}})

@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
     )(run)
 
 
-@options.grouped
+@options.grouped()
 def run(
     mix: Annotated[
         list[str],
@@ -63,26 +63,32 @@ def run(
     from refmaster import mastering
     from refmaster.batch.staging import Staging
     from refmaster.cli import screen
-    from refmaster.io.atomic import check_destination
+    from refmaster.cli.folders import folders_made
+    from refmaster.io.atomic import check_destinations
+    from refmaster.io.names import check_text
     from refmaster.plan import save_plan as write_plan
 
+    inputs = options.inputs_of(mix[0], references, settings)
     with screen.progress_bar(printing.progress) as progress, Staging(progress) as staging:
         destination = staging.destination(output, overwrite=overwrite)
-        if save_plan is not None:
-            check_destination(save_plan, overwrite=overwrite, inputs=[*mix, destination])
-        result = mastering.master_file(
-            staging.fetched(mix[0]),
-            [(staging.fetched(name), weight) for name, weight in references],
-            destination,
-            settings,
-            overwrite=overwrite,
-            progress=progress,
-            **render_options,
-        )
-        staging.store(destination)
-        result = replace(result, plan=staging.with_origins(result.plan), output=output)
-    if save_plan is not None:
-        write_plan(result.plan, save_plan, overwrite=overwrite)
+        outputs = [destination] if save_plan is None else [destination, save_plan]
+        with folders_made(destination.parent, save_plan and save_plan.parent):
+            check_destinations(outputs, overwrite=overwrite, inputs=inputs)
+            if save_plan is not None:
+                check_text(inputs, save_plan.parent)
+            result = mastering.master_file(
+                staging.fetched(mix[0]),
+                [(staging.fetched(name), weight) for name, weight in references],
+                destination,
+                settings,
+                overwrite=overwrite,
+                progress=progress,
+                **render_options,
+            )
+            staging.store(destination)
+            result = replace(result, plan=staging.with_origins(result.plan), output=output)
+            if save_plan is not None:
+                write_plan(result.plan, save_plan, overwrite=overwrite)
     screen.conclude_master(result, printing)
 
 

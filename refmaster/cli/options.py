@@ -5,16 +5,26 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from refmaster.cli.choices import (
+    BIT_DEPTHS,
+    ENGINES,
+    PHASES,
+    STRENGTHS,
+    TARGET_NAMES,
+    completing,
+    target_names,
+)
 from refmaster.cli.help import EQUALIZER, FILE, LEVELS, MATCHING, SCREEN
 from refmaster.errors import SettingsError
 
 if TYPE_CHECKING:
+    from refmaster.settings.files import SettingsLayer
     from refmaster.settings.match import MatchSettings
 
 Mix = Annotated[str, typer.Argument(help="The mix to master.", metavar="MIX")]  # a path or a URL
@@ -36,14 +46,17 @@ Strength = Annotated[
         help="How far to follow the reference: evidence (25, only what is likely mastering), balanced (60), "
         "full (100, third-octave exact), or any number between.  [balanced]",
         rich_help_panel=MATCHING,
+        autocompletion=completing(lambda: STRENGTHS),
     ),
 ]
 Target = Annotated[
     str | None,
     typer.Option(
         "--target",
-        help="A delivery preset (loudness and ceiling), such as spotify.",
+        metavar="NAME",
+        help=f"A delivery preset (loudness and ceiling): {TARGET_NAMES}. More: refmaster targets.",
         rich_help_panel=LEVELS,
+        autocompletion=completing(target_names),
     ),
 ]
 Ceiling = Annotated[
@@ -77,15 +90,35 @@ def output_option(help_text: str) -> Any:
     return typer.Option("-o", "--output", help=help_text, rich_help_panel=FILE)
 
 
-def _value(kind: type, name: str, heading: str, help_text: str) -> Any:
+def _value(
+    kind: type,
+    name: str,
+    heading: str,
+    help_text: str,
+    *,
+    metavar: str | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
     """Return the type of an option that is None unless given; its help states the default."""
-    return Annotated[kind | None, typer.Option(name, help=help_text, rich_help_panel=heading)]
+    option = typer.Option(
+        name,
+        help=help_text,
+        rich_help_panel=heading,
+        metavar=metavar,
+        autocompletion=completing(lambda: choices) if choices else None,
+    )
+    return Annotated[kind | None, option]
 
 
 # Under the names of the fields of `MatchSettings`, and `target`.
 MATCH_OPTIONS: dict[str, Any] = {
     "engine": _value(
-        str, "--engine", MATCHING, "Whose curves: refmaster's, or those of matchering.  [refmaster]"
+        str,
+        "--engine",
+        MATCHING,
+        "Whose curves: refmaster's own, or those that matchering makes.  [refmaster]",
+        metavar="|".join(ENGINES),
+        choices=ENGINES,
     ),
     "strength": Strength,
     "prior": _value(str, "--prior", MATCHING, "A file of refmaster learn: how songs differ.  [shipped]"),
@@ -103,16 +136,26 @@ MATCH_OPTIONS: dict[str, Any] = {
     "resolution_octaves": _value(
         float, "--resolution", EQUALIZER, "Smoothing of the curve, octaves.  [1; full: 1/3]"
     ),
-    "phase": _value(str, "--phase", EQUALIZER, "linear or minimum.  [linear]"),
+    "phase": _value(str, "--phase", EQUALIZER, "linear or minimum.  [linear]", choices=PHASES),
     "target_lufs": _value(float, "--lufs", LEVELS, "Integrated loudness to reach, LUFS.  [the reference's]"),
     "target": Target,
     "ceiling_dbtp": Ceiling,
     "max_reduction_db": MaxReduction,
 }
 RENDER_OPTIONS: dict[str, Any] = {
-    "bit_depth": _value(str, "--bit-depth", FILE, "16, 24, 32f or 64f.  [the mix's]"),
+    "settings_file": _value(
+        Path,
+        "--settings",
+        MATCHING,
+        "Settings as YAML, with the keys of a job; options win over it, and it over your own defaults.",
+        metavar="FILE",
+    ),
+    "bit_depth": _value(str, "--bit-depth", FILE, "16, 24, 32f or 64f.  [the mix's]", choices=BIT_DEPTHS),
     "sample_rate_hz": _value(int, "--sample-rate", FILE, "Of the master, Hz.  [the mix's]"),
     "dither_seed": _value(int, "--seed", FILE, "Seed of the dither.  [0]"),
+    "loudness_tags": _value(
+        str, "--loudness-tags", FILE, "Gains for players, written as tags: replaygain or r128.  [none]"
+    ),
     "no_cache": _value(bool, "--no-cache", MATCHING, "Measure mix and references anew, keep no profiles."),
 }
 PRINT_OPTIONS: dict[str, Any] = {"as_json": Json, "quiet": Quiet, "verbose": Verbose}
@@ -125,6 +168,7 @@ class Printing:
     as_json: bool
     quiet: bool
     verbose: bool
+    layers: tuple[str, ...] = ()  # what the files with settings set, in words
 
     @property
     def progress(self) -> bool:
@@ -132,68 +176,106 @@ class Printing:
         return not (self.quiet or self.as_json)
 
 
-def grouped(verb: Callable[..., None]) -> Callable[..., None]:
-    """Give a verb the options behind its parameters `settings`, `render_options` and `printing`."""
-    groups: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
-        "settings": (MATCH_OPTIONS, match_settings),
-        "render_options": (RENDER_OPTIONS, _render_options),
-        "printing": (PRINT_OPTIONS, Printing),
-    }
-    # `settings` is made here, so its (heavy) type need not be importable when the hints are resolved.
-    hints = get_type_hints(verb, localns={"MatchSettings": Any}, include_extras=True)
-    parameters = []
-    for name, own in inspect.signature(verb).parameters.items():
-        if name in groups:
-            options, _ = groups[name]
-            parameters += [
-                _keyword(option, kind, False if kind.__origin__ is bool else None)
-                for option, kind in options.items()
-            ]
-        else:
-            parameters.append(_keyword(name, hints[name], own.default))
+def grouped(*, without: tuple[str, ...] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a verb the options behind its parameters `settings`, `render_options` and `printing`.
 
-    @functools.wraps(verb)
-    def with_groups(**values: Any) -> None:
-        for name in groups.keys() & hints.keys():
-            options, made_by = groups[name]
-            values[name] = made_by(**{option: values.pop(option) for option in options})
-        verb(**values)
+    `without` names options of the groups that the verb does not have.
+    """
 
-    del with_groups.__wrapped__  # its signature would be read instead
-    with_groups.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    with_groups.__annotations__ = {p.name: p.annotation for p in parameters}
-    return with_groups
+    def give(verb: Callable[..., None]) -> Callable[..., None]:
+        # `settings` is made here, so its (heavy) type need not be importable when the hints are resolved.
+        hints = get_type_hints(verb, localns={"MatchSettings": Any}, include_extras=True)
+        parameters = []
+        for name, own in inspect.signature(verb).parameters.items():
+            if name in _GROUPS:
+                parameters += [
+                    _keyword(option, kind, False if kind.__origin__ is bool else None)
+                    for option, kind in _GROUPS[name].items()
+                    if option not in without
+                ]
+            else:
+                parameters.append(_keyword(name, hints[name], own.default))
+
+        @functools.wraps(verb)
+        def with_groups(**values: Any) -> None:
+            groups = {
+                group: {name: values.pop(name) for name in options if name in values}
+                for group, options in _GROUPS.items()
+                if group in hints
+            }
+            verb(**values, **_made(groups))
+
+        del with_groups.__wrapped__  # its signature would be read instead
+        with_groups.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        with_groups.__annotations__ = {p.name: p.annotation for p in parameters}
+        return with_groups
+
+    return give
+
+
+_GROUPS: dict[str, dict[str, Any]] = {
+    "settings": MATCH_OPTIONS,
+    "render_options": RENDER_OPTIONS,
+    "printing": PRINT_OPTIONS,
+}
 
 
 def _keyword(name: str, kind: Any, default: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
 
 
-def _render_options(*, no_cache: bool | None, **values: Any) -> dict[str, Any]:
-    """Return keyword arguments of `refmaster.mastering.master_file` and `plan_file`."""
-    given = {name: value for name, value in values.items() if value is not None}
-    return {**given, "use_cache": not no_cache}
+def _made(groups: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return a verb's parameters from the values of its options."""
+    made: dict[str, Any] = {}
+    printing = groups.get("printing")
+    render_options = groups.get("render_options")
+    layers: list[SettingsLayer] = []
+    if "settings" in groups:
+        file = None if render_options is None else render_options.pop("settings_file")
+        made["settings"], layers = _match_settings(file, **groups["settings"])
+    if render_options is not None:
+        use_cache = not render_options.pop("no_cache")
+        given = {name: value for name, value in render_options.items() if value is not None}
+        from_files = {name: value for layer in layers for name, value in layer.output.items()}
+        made["render_options"] = {**from_files, **given, "use_cache": use_cache}
+    if printing is not None:
+        made["printing"] = Printing(**printing, layers=tuple(map(_described, layers)))
+    return made
 
 
-def match_settings(*, strength: str | None, target: str | None, **values: Any) -> MatchSettings:
-    """Return the settings that the options ask for; what was not given (None) keeps its default.
+def _described(layer: SettingsLayer) -> str:
+    return f"{layer.path}: {', '.join([*layer.match, *layer.output]) or 'nothing'}"
+
+
+def _match_settings(file: Path | None, **values: Any) -> tuple[MatchSettings, list[SettingsLayer]]:
+    """Return the settings asked for, and the files that they come from besides the options.
 
     Raises
     ------
     SettingsError
         Naming the option, what it expects and what it found.
     """
-    from refmaster.settings.match import MatchSettings
+    from refmaster.settings.files import load_settings, merged_layers, own_defaults
+    from refmaster.settings.match import MatchSettings, ignored_by, with_target_values
     from refmaster.settings.model import settings_from
-    from refmaster.settings.targets import delivery_target
 
     given = {name: value for name, value in values.items() if value is not None}
-    if strength is not None:
-        given["strength"] = parse_strength(strength)
+    if "strength" in given:
+        given["strength"] = parse_strength(given["strength"])
     _refuse_ignored(given)
-    if target is not None:
-        given = {**delivery_target(target).match_values, **given}
-    return settings_from(MatchSettings, given, names={name: option_name(name) for name in MATCH_OPTIONS})
+    given = with_target_values(given)
+    layers = [] if file is None else [load_settings(file)]
+    asked = merged_layers([*(layer.match for layer in layers), given])
+    defaults = own_defaults()
+    if defaults is not None:
+        # Defaults stand where they can: an engine that is asked for is not refused for their sake.
+        engine = asked.get("engine", defaults.match.get("engine", ""))
+        useless = ignored_by(engine, defaults.match)
+        kept = {name: value for name, value in defaults.match.items() if name not in useless}
+        layers.insert(0, replace(defaults, match=kept))
+        asked = merged_layers([kept, asked])
+    names = {name: option_name(name) for name in MATCH_OPTIONS if name in given}
+    return settings_from(MatchSettings, asked, names=names), layers
 
 
 def option_name(field: str) -> str:
@@ -236,6 +318,12 @@ def parse_references(references: list[str]) -> list[tuple[str, float]]:
         weight = _number(tail) if colon and head and not Path(text).exists() else None
         parsed.append((text, 1.0) if weight is None else (head, weight))
     return parsed
+
+
+def inputs_of(mix: str, references: list[tuple[str, float]], settings: MatchSettings) -> list[str]:
+    """Return the files that a match reads."""
+    prior = [] if settings.prior is None else [settings.prior]
+    return [mix, *(path for path, _ in references), *prior]
 
 
 def _number(text: str) -> float | None:

@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
     )(run)
 
 
-@options.grouped
+@options.grouped()
 def run(
     mix: options.Mix,
     reference: options.References,
@@ -36,15 +36,24 @@ def run(
     from refmaster import mastering
     from refmaster.batch.staging import Staging
     from refmaster.cli import screen
-    from refmaster.io.atomic import check_destination
+    from refmaster.cli.folders import folders_made
+    from refmaster.io.atomic import check_destinations
+    from refmaster.io.names import check_text
     from refmaster.plan import save_plan
 
-    check_destination(output, overwrite=overwrite, inputs=[mix])
-    with screen.progress_bar(printing.progress) as progress, Staging(progress) as staging:
-        references = [(staging.fetched(name), weight) for name, weight in options.parse_references(reference)]
-        result = mastering.plan_file(
-            staging.fetched(mix), references, settings, progress=progress, **render_options
-        )
-        plan = staging.with_origins(result.plan)
-    save_plan(plan, output, overwrite=overwrite)
+    references = options.parse_references(reference)
+    inputs = options.inputs_of(mix, references, settings)
+    with folders_made(output.parent):
+        check_destinations([output], overwrite=overwrite, inputs=inputs)
+        check_text(inputs, output.parent)
+        with screen.progress_bar(printing.progress) as progress, Staging(progress) as staging:
+            result = mastering.plan_file(
+                staging.fetched(mix),
+                [(staging.fetched(name), weight) for name, weight in references],
+                settings,
+                progress=progress,
+                **render_options,
+            )
+            plan = staging.with_origins(result.plan)
+        save_plan(plan, output, overwrite=overwrite)
     screen.conclude_master(result, printing)

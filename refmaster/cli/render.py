@@ -9,7 +9,6 @@ import typer
 
 from refmaster.cli import options
 from refmaster.cli.help import FILE
-from refmaster.errors import SettingsError
 
 
 def register(app: typer.Typer) -> None:
@@ -21,7 +20,7 @@ def register(app: typer.Typer) -> None:
     )(run)
 
 
-@options.grouped
+@options.grouped()
 def run(
     plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan (YAML).")],
     output: Annotated[Path, options.output_option("The master to write.")],
@@ -40,22 +39,18 @@ def run(
     from refmaster import mastering
     from refmaster.batch.staging import Staging
     from refmaster.cli import screen
+    from refmaster.cli.folders import folders_made
 
-    try:
-        with screen.progress_bar(printing.progress) as progress, Staging(progress) as staging:
-            result = mastering.render_file(
-                staging.local_plan(plan),
-                output,
-                mix=None if mix is None else staging.fetched(mix),
-                overwrite=overwrite,
-                progress=progress,
-            )
-    except SettingsError as error:
-        from refmaster.album.plan import is_album_plan
-
-        if plan.is_file() and is_album_plan(plan):
-            raise SettingsError(
-                f"{plan}: is the plan of a whole album; render it with: refmaster album {plan} -o FOLDER"
-            ) from error
-        raise
+    with (
+        folders_made(output.parent),
+        screen.progress_bar(printing.progress) as progress,
+        Staging(progress) as staging,
+    ):
+        result = mastering.render_file(
+            staging.local_plan(plan),
+            output,
+            mix=None if mix is None else staging.fetched(mix),
+            overwrite=overwrite,
+            progress=progress,
+        )
     screen.conclude_master(result, printing)

@@ -5,20 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import typer
 
 from refmaster.errors import ExitCode
+from refmaster.io.names import shown, shown_line
 
 if TYPE_CHECKING:
     from refmaster._types import Progress
     from refmaster.check.findings import Finding
     from refmaster.cli.options import Printing
     from refmaster.mastering import MasterResult
-    from refmaster.profile.model import Profile
 
 PIPED_WIDTH = 120
+STAGE_CELLS = 44
 MARKS = {"info": "note", "warning": "warning", "broken_promise": "NOT MET"}
 
 
@@ -32,29 +33,54 @@ def progress_bar(wanted: bool) -> Iterator[Progress | None]:
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as ProgressBar
 
-    columns = (TextColumn("{task.description:<24}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    from refmaster.cli.table import elided
+
+    columns = (
+        TextColumn("{task.description:<24}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+    )
     with ProgressBar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading", total=None)
 
         def update(stage: str, done: int, total: int | None) -> None:
-            bar.update(task, description=stage, completed=done, total=total)
+            bar.update(task, description=elided(shown_line(stage), STAGE_CELLS), completed=done, total=total)
 
         yield update
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: int = 1) -> None:
-    """Print a table; columns from `text_columns` on are numbers and align right."""
-    from rich.box import SIMPLE
-    from rich.console import Console
-    from rich.table import Table
+    """Print a table that fits the terminal; columns from `text_columns` on are numbers and align right."""
+    from refmaster.cli.table import table_lines
 
-    console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False, markup=False)
-    table = Table(box=SIMPLE, pad_edge=False)
-    for i, name in enumerate(header):
-        table.add_column(name, justify="left" if i < text_columns else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
+    width = _terminal_width(sys.stdout) or PIPED_WIDTH
+    safe_header, *safe_rows = [[type(cell)(shown(cell)) for cell in row] for row in (header, *rows)]
+    lines = table_lines(safe_header, safe_rows, text_columns=text_columns, width=width)
+    print("", *lines, "", sep="\n")
+
+
+def print_text(text: str, *, indent: int = 0, error: bool = False) -> None:
+    """Print a paragraph: wrapped between words on a terminal, whole where a script reads it.
+
+    What a terminal might act on is escaped: names and tags may hold anything.
+    """
+    stream = sys.stderr if error else sys.stdout
+    width = _terminal_width(stream)
+    lines = shown(text).split("\n")
+    if width is not None and any(len(line) > width for line in lines):
+        from refmaster.cli.table import wrapped
+
+        lines = [part for line in lines for part in wrapped(line, width, indent=indent)]
+    print("\n".join(lines), file=stream, flush=True)
+
+
+def _terminal_width(stream: TextIO) -> int | None:
+    """Return how many cells a line of a terminal has; None where `stream` is none."""
+    if not stream.isatty():
+        return None
+    from shutil import get_terminal_size
+
+    return get_terminal_size((PIPED_WIDTH, 24)).columns
 
 
 def print_findings(findings: Sequence[Finding], *, quiet: bool) -> None:
@@ -63,27 +89,39 @@ def print_findings(findings: Sequence[Finding], *, quiet: bool) -> None:
     for finding in sorted(findings, key=lambda f: order[f.severity]):
         if quiet and finding.severity != "broken_promise":
             continue
-        print(f"{MARKS[finding.severity]}: {finding}", file=sys.stderr if quiet else sys.stdout)
+        print_text(shown_line(f"{MARKS[finding.severity]}: {finding}"), indent=2, error=quiet)
+
+
+def complain(message: str) -> None:
+    """Print what is wrong on standard error."""
+    print_text(f"refmaster: {message}", error=True)
 
 
 def print_json(value: Any) -> None:
     """Print one JSON object; a number that JSON does not know is a fault."""
     import json
 
-    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    print(shown(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)))
 
 
 def conclude_master(result: MasterResult, printing: Printing) -> NoReturn:
     """Print one master as JSON, or as table, findings and (verbose) decisions, and end the verb."""
-    from refmaster.report.result import result_json, result_rows
+    from refmaster.cli.table import Name
+    from refmaster.report.result import REFERENCE_HEADER, reference_rows, result_json, result_rows
 
     if printing.as_json:
         print_json(result_json(result))
     else:
         if not printing.quiet:
-            header = ["", "", "mix", *[f"reference {r.name}" for r in result.references[:1]], "master"]
+            several = len(result.references) > 1
+            references = [Name(f"reference\n{shown_line(r.name)}") for r in result.references[:1]]
+            header = ["", "", "mix", *(["aimed at"] if several else references), "master"]
             print_table(header, result_rows(result), text_columns=2)
+            if several:
+                print_table(REFERENCE_HEADER, reference_rows(result))
             print_decisions(result, verbose=printing.verbose)
+            for layer in printing.layers if printing.verbose else ():
+                print_text(f"settings {layer}", indent=9)
         print_findings(result.findings, quiet=printing.quiet)
     conclude(kept_promises=result.kept_promises)
 
@@ -95,10 +133,15 @@ def conclude(*, kept_promises: bool) -> NoReturn:
 
 def print_decisions(result: MasterResult, *, verbose: bool) -> None:
     """Print what was decided: level and limiting always, the spectrum's regions when asked."""
+    from refmaster.report.result import tone_left
+
     plan = result.plan
-    print(f"level   {plan.level.gain_db:+.2f} dB: {plan.level.why}")
-    print(f"limiter {_limiting(result)}")
-    print(f"tone    {plan.tone.why}")
+    print_text(f"level   {plan.level.gain_db:+.2f} dB: {plan.level.why}", indent=8)
+    print_text(f"limiter {_limiting(result)}", indent=8)
+    print_text(f"tone    {plan.tone.why}", indent=8)
+    for name, text in (("", tone_left(result)), ("width", plan.tone.width_why)):
+        if text:
+            print_text(f"{name:<7} {text}", indent=8)
     if verbose:
         rows = [
             [
@@ -111,11 +154,12 @@ def print_decisions(result: MasterResult, *, verbose: bool) -> None:
             for r in plan.tone.regions
         ]
         print_table(["region", "Hz", "why", "difference dB", "applied dB"], rows, text_columns=3)
-        print(f"balance {plan.balance.left_over_right_db:+.2f} dB: {plan.balance.why}")
+        print_text(f"balance {plan.balance.left_over_right_db:+.2f} dB: {plan.balance.why}", indent=8)
         print(f"renders {result.renders}")
     if result.output is not None:
         source = result.master.source
-        print(f"written {result.output} ({source.container} {source.subtype}, {source.sample_rate_hz} Hz)")
+        kind = f"{source.container} {source.subtype}, {source.sample_rate_hz} Hz"
+        print_text(f"written {shown_line(str(result.output))} ({kind})", indent=8)
 
 
 def _limiting(result: MasterResult) -> str:
@@ -128,25 +172,3 @@ def _limiting(result: MasterResult) -> str:
         f"{activity.max_gain_reduction_db:.1f} dB at most; it acts {activity.active_share:.1%} of the time, "
         f"by {activity.mean_gain_reduction_db:.1f} dB on average"
     )
-
-
-def print_profiles(profiles: Sequence[Profile], more_rows: Sequence[Sequence[str]] = ()) -> None:
-    """Print what recordings measure: a column for each of a few, a row for each of many.
-
-    `more_rows` are further rows of ``[name, unit, value, value, ...]``, a value for each profile.
-    """
-    from refmaster.report.result import SHORT_LEVELS, level_rows
-
-    if len(profiles) <= 3:
-        rows = [*level_rows(profiles), *more_rows]
-        print_table(["", "", *[p.name for p in profiles]], rows, text_columns=2)
-    else:
-        rows = [*level_rows(profiles, SHORT_LEVELS), *more_rows]
-        header = ["file", *[f"{name} {unit}" for name, unit, *_ in rows]]
-        print_table(header, [[p.name, *(r[2 + i] for r in rows)] for i, p in enumerate(profiles)])
-    for profile in profiles:
-        if not profile.levels.loudness_range_stable:
-            print(
-                f"note: {profile.name} lasts {profile.source.duration_s:.1f} s; under 60 s the loudness "
-                "range may still move"
-            )

@@ -1,4 +1,4 @@
-"""How much a look-ahead limiter turns down, worked out at a control rate.
+"""The attenuation of a look-ahead limiter, designed at a control rate.
 
 The audio is divided into groups of a few frames. Each group asks for an attenuation in dB;
 `AttenuationDesigner` returns a smooth attenuation that is never less than what the group and its two
@@ -48,7 +48,7 @@ def group_frames_for(sample_rate_hz: int) -> int:
 
 
 def required_attenuation_db(over_ceiling_db: NDArray[T]) -> Array:
-    """Return what groups ask for whose quickly detected peaks are so many dB over the ceiling."""
+    """Return the attenuation that groups ask for, from their quickly detected peaks over the ceiling."""
     over = over_ceiling_db > _DETECT_DB
     return np.where(over, over_ceiling_db.astype(np.float64) + TARGET_DB, 0.0)
 
@@ -159,13 +159,13 @@ class AttenuationDesigner:
 
 
 def sliding_max(values: NDArray[T], half: int) -> NDArray[T]:
-    """Return the maximum over ``2 half + 1`` values around each value that has them all."""
+    """Return the maximum over ``2 half + 1`` values of the last axis around each value that has them all."""
     width, span = 2 * half + 1, 1
     while 2 * span <= width:
-        values = np.maximum(values[:-span], values[span:])
+        values = np.maximum(values[..., :-span], values[..., span:])
         span *= 2
     rest = width - span
-    return np.maximum(values[:-rest], values[rest:]) if rest else values
+    return np.maximum(values[..., :-rest], values[..., rest:]) if rest else values
 
 
 def sliding_min(values: Array, half: int) -> Array:

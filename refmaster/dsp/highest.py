@@ -1,8 +1,8 @@
 """The highest true peaks of a stream, without interpolating where none can be.
 
-The points are those of `refmaster.dsp.interpolation`, eight per frame. What is new is the order: most of
-them are ruled out by a bound first. Between two samples the interpolated signal is the straight line between
-them plus the second differences about them, filtered::
+The points are those of `refmaster.dsp.interpolation`, eight per frame. Most of them are ruled out by a bound
+first. Between two samples the interpolated signal is the straight line between them plus the second
+differences about them, filtered::
 
     |y| <= flat * (the larger of the two samples) + bend * (the largest second difference in reach)
 
@@ -16,6 +16,7 @@ Conventions: blocks are ``(frames, channels)``; levels are linear; the signal is
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,24 +24,31 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from refmaster._types import Array, Array32
+from refmaster.dsp.attenuation import sliding_max
 from refmaster.dsp.blocks import Reblocker
-from refmaster.dsp.interpolation import FINE_BETA, FINE_FACTOR, FINE_TAPS, HALF_BETA, HALF_TAPS, kaiser_sinc
+from refmaster.dsp.interpolation import (
+    EIGHTHS,
+    FINE_TAPS,
+    HALF_TAPS,
+    RowInterpolator,
+    fine_taps,
+    half_way_taps,
+    row_interpolator,
+)
 
-BLOCK_FRAMES = 32768
-"""Each block's highest peak is exact for every channel."""
+PART_FRAMES = 32768
+"""Each part's highest peak is exact: 0.7 s."""
 ROW_FRAMES = 32
+BLOCK_FRAMES = 2 * PART_FRAMES  # worked on at once; more do not stay in the cache
 
 _MARGIN_ROWS = 5  # on either side of a block; more than the filters reach
 _MARGIN = _MARGIN_ROWS * ROW_FRAMES
-_FINE_REACH = FINE_TAPS // 4  # frames
-_PAD = HALF_TAPS // 2 + _FINE_REACH  # frames about a row that its points depend on
-_HALF_POINTS = ROW_FRAMES + 2 * _FINE_REACH + 1
-_ROWS_AT_ONCE = 64
+_ROWS_AT_ONCE = 256
 _SLACK = 1.0 + 1e-5  # float32 rounding is far below
 
 
 class HighestPeaks:
-    """Peaks per row of 32 frames, exact wherever a row holds a channel's highest peak of its block.
+    """Peaks over all channels per row of 32 frames, exact where a row holds the highest peak of its part.
 
     Other rows read between their largest sample and their true peak.
 
@@ -50,14 +58,16 @@ class HighestPeaks:
         Number of channels.
     """
 
-    group_frames = ROW_FRAMES
-
     def __init__(self, channels: int) -> None:
         self._channels = channels
-        self._half, self._fine, self._bound, self._fine_bound = _matrices()
+        self._rows = row_interpolator(ROW_FRAMES)
+        self._bound, self._fine_bound = _bounds()
         self._blocks: Reblocker[Any] = Reblocker(BLOCK_FRAMES)
-        self._line = np.zeros((BLOCK_FRAMES + 2 * _MARGIN, channels), np.float32)
-        rows = len(self._line) // ROW_FRAMES
+        self._line = np.zeros((channels, BLOCK_FRAMES + 2 * _MARGIN), np.float32)
+        windows = sliding_window_view(self._line, self._rows.window_frames, axis=1)
+        first = _MARGIN - self._rows.before_frames
+        self._windows = windows[:, first : first + BLOCK_FRAMES : ROW_FRAMES]
+        rows = self._line.shape[1] // ROW_FRAMES
         self._places = np.empty((channels, ROW_FRAMES, rows), np.float32)
         self._steps = np.zeros((channels, ROW_FRAMES + 1, rows), np.float32)
         self._bends = np.empty_like(self._places)
@@ -65,44 +75,40 @@ class HighestPeaks:
         self._frames_done = -_MARGIN
 
     def push(self, block: NDArray[Any]) -> Array32:
-        """Take ``(frames, channels)`` and return the rows now complete, ``(rows, channels)``."""
+        """Take ``(frames, channels)`` and return the rows now complete, ``(rows,)``."""
         self._frames_in += len(block)
         return self._joined([self._process(piece) for piece in self._blocks.push(block)])
 
     def flush(self) -> Array32:
-        """Return the remaining rows, ``(rows, channels)``; the stream is then over."""
+        """Return the remaining rows, ``(rows,)``; the stream is then over."""
         done = []
-        rest = self._blocks.remainder()
-        while self._frames_done < self._frames_in:
-            tail = np.zeros((BLOCK_FRAMES, self._channels), np.float32)
-            if rest is not None:
-                tail[: len(rest)] = rest
-                rest = None
-            done.append(self._process(tail))
+        for block in self._blocks.filled_up(self._channels):
+            if self._frames_done >= self._frames_in:
+                break
+            done.append(self._process(block))
         return self._joined(done)
 
     def _joined(self, done: list[Array32]) -> Array32:
         if len(done) == 1:
             return done[0]
-        return np.concatenate(done) if done else np.empty((0, self._channels), np.float32)
+        return np.concatenate(done) if done else np.empty(0, np.float32)
 
     def _process(self, block: NDArray[Any]) -> Array32:
         """Take ``BLOCK_FRAMES`` frames and return the rows of those whose surroundings are now known."""
-        self._line[: 2 * _MARGIN] = self._line[BLOCK_FRAMES:].copy()
-        self._line[2 * _MARGIN :] = block
-        peaks, bounds = self._bounded()
-        for channel in range(self._channels):
-            self._refine(self._line[:, channel], peaks[channel], bounds[channel])
+        self._line[:, : 2 * _MARGIN] = self._line[:, BLOCK_FRAMES:].copy()
+        self._line[:, 2 * _MARGIN :] = block.T
+        samples, bounds = self._bounded()
+        peaks = self._refined(samples.max(axis=0), bounds)
         first = max(0, -self._frames_done) // ROW_FRAMES
         last = -(-min(BLOCK_FRAMES, self._frames_in - self._frames_done) // ROW_FRAMES)
         self._frames_done += BLOCK_FRAMES
-        return peaks.T[first:last]
+        return peaks[first:last]
 
     def _bounded(self) -> tuple[Array32, Array32]:
         """Return the largest sample of each row, and what its points cannot exceed: ``(channels, rows)``."""
         # By place within the row, (channels, ROW_FRAMES, rows): maxima over rows are then of whole lines.
-        np.copyto(self._places, self._line.reshape(-1, ROW_FRAMES, self._channels).transpose(2, 1, 0))
         places, steps = self._places, self._steps
+        np.copyto(places, self._line.reshape(self._channels, -1, ROW_FRAMES).transpose(0, 2, 1))
         samples = _magnitude(places)
         around = samples[:, 1:-1].copy()
         np.maximum(around, np.abs(places[:, -1, :-2]), out=around)
@@ -113,37 +119,46 @@ class HighestPeaks:
         steps[:, -1, :-1] = steps[:, 0, 1:]
         bend = _magnitude(np.subtract(steps[:, 1:], steps[:, :-1], out=self._bends))
         # The outermost rows lack a neighbour, but no filter reaches that far.
-        count = bend.shape[1] - 2 * _MARGIN_ROWS
-        near = bend[:, :count].copy()
-        for row in range(1, 2 * _MARGIN_ROWS + 1):
-            np.maximum(near, bend[:, row : row + count], out=near)
-        around = around[:, _MARGIN_ROWS - 1 : 1 - _MARGIN_ROWS]
-        inner = np.ascontiguousarray(samples[:, _MARGIN_ROWS:-_MARGIN_ROWS])
-        return inner, around * self._bound.flat + near * self._bound.bend
+        near = sliding_max(bend, _MARGIN_ROWS)
+        inner = slice(_MARGIN_ROWS, -_MARGIN_ROWS)
+        around = around[:, inner.start - 1 : inner.stop + 1]
+        return samples[:, inner], around * self._bound.flat + near * self._bound.bend
 
-    def _refine(self, line: Array32, peaks: Array32, bounds: Array32) -> None:
-        """Raise the peaks of the rows that may hold the highest one, the likeliest first."""
-        rows = np.flatnonzero(bounds > peaks.max())
-        rows = rows[np.argsort(bounds[rows])[::-1]]
-        windows = sliding_window_view(line, ROW_FRAMES + 2 * _PAD)
+    def _refined(self, peaks: Array32, bounds: Array32) -> Array32:
+        """Raise the peaks ``(rows,)`` of the rows that may hold the highest one of their part."""
+        channels, rows = np.nonzero(bounds > _highest_of_parts(peaks))
         while len(rows):
-            some, rows = rows[:_ROWS_AT_ONCE], rows[_ROWS_AT_ONCE:]
-            self._refine_rows(windows[some * ROW_FRAMES + (_MARGIN - _PAD)], peaks, some)
-            rows = rows[bounds[rows] > peaks.max()]
+            some = channels[:_ROWS_AT_ONCE], rows[:_ROWS_AT_ONCE]
+            self._refine(peaks, some[1], self._windows[some])
+            channels, rows = channels[_ROWS_AT_ONCE:], rows[_ROWS_AT_ONCE:]
+            left = bounds[channels, rows] > _highest_of_parts(peaks)[rows]
+            channels, rows = channels[left], rows[left]
+        return peaks
 
-    def _refine_rows(self, windows: Array32, peaks: Array32, rows: NDArray[np.intp]) -> None:
-        twice = np.empty((2 * _HALF_POINTS, len(rows)), np.float32)
-        twice[0::2] = self._half @ windows.T
-        twice[1::2] = windows.T[_PAD - _FINE_REACH : _PAD - _FINE_REACH + _HALF_POINTS]
-        height = np.abs(twice)
-        owned = slice(2 * _FINE_REACH, 2 * _FINE_REACH + 2 * ROW_FRAMES + 1)
-        known = height[owned].max(axis=0)
-        bend = np.abs(np.diff(twice, 2, axis=0)).max(axis=0)
-        bounds = height.max(axis=0) * self._fine_bound.flat + bend * self._fine_bound.bend
-        chosen = np.flatnonzero(bounds > max(known.max(), peaks.max()))
+    def _refine(self, peaks: Array32, rows: NDArray[np.intp], windows: Array32) -> None:
+        """Raise ``peaks[rows]`` to the true peaks of their windows, where these may be the highest."""
+        samples, half_way = self._rows.doubled(windows)
+        own = slice(self._rows.reach_frames, -self._rows.reach_frames)
+        heights = np.abs(samples), np.abs(half_way)
+        np.maximum.at(peaks, rows, np.maximum(*(height[own].max(axis=0) for height in heights)))
+        # The same bound at twice the rate: second differences about half-way points, and about samples.
+        bends = (
+            half_way[1:] + half_way[:-1] - 2 * samples,
+            samples[1:] + samples[:-1] - 2 * half_way[1:-1],
+        )
+        bend = np.maximum(*(np.abs(part).max(axis=0) for part in bends))
+        bounds = np.maximum(*(height.max(axis=0) for height in heights)) * self._fine_bound.flat
+        bounds += bend * self._fine_bound.bend
+        chosen = np.flatnonzero(bounds > _highest_of_parts(peaks)[rows])
         if len(chosen):
-            known[chosen] = np.maximum(known[chosen], np.abs(self._fine @ twice[:, chosen]).max(axis=0))
-        peaks[rows] = np.maximum(peaks[rows], known)
+            between = self._rows.highest_between(samples[:, chosen], half_way[:, chosen])
+            np.maximum.at(peaks, rows[chosen], between)
+
+
+def _highest_of_parts(peaks: Array32) -> Array32:
+    """Return, for each row, the highest peak that is known of its part."""
+    rows = PART_FRAMES // ROW_FRAMES
+    return np.repeat(peaks.reshape(-1, rows).max(axis=1), rows)
 
 
 def _magnitude(places: Array32) -> Array32:
@@ -152,10 +167,31 @@ def _magnitude(places: Array32) -> Array32:
 
 
 class _Bound(NamedTuple):
-    """Of a point between two samples: ``flat`` times the larger plus ``bend`` times the second difference."""
+    """A bound for points between two samples: ``flat`` times the larger plus ``bend`` times the bend."""
 
     flat: np.float32
     bend: np.float32
+
+
+@cache
+def _bounds() -> tuple[_Bound, _Bound]:
+    """Return the bounds of all points from the samples, and of the second stage's from the doubled signal."""
+    half = half_way_taps()
+    pad = RowInterpolator.before_frames
+    bounds, fine_bounds = [_bound(half, 1 - HALF_TAPS // 2, 0.5)], []
+    steps = np.arange(-FINE_TAPS // 2, FINE_TAPS // 2 + 1)  # half frames about the frame
+    for eighth in EIGHTHS:
+        weights = fine_taps(steps - eighth / 4)
+        fine_bounds.append(_bound(weights, int(steps[0]), eighth / 4))
+        both = np.zeros(2 * pad + 1)  # both stages in one
+        for step, weight in zip(steps, weights, strict=True):
+            if step % 2 == 0:
+                both[pad + step // 2] += weight
+            else:
+                start = pad + step // 2 + 1 - HALF_TAPS // 2
+                both[start : start + HALF_TAPS] += weight * half
+        bounds.append(_bound(both, -pad, eighth / 8))
+    return _largest(bounds), _largest(fine_bounds)
 
 
 def _bound(taps: Array, first: int, at: float) -> tuple[float, float]:
@@ -176,41 +212,3 @@ def _bound(taps: Array, first: int, at: float) -> tuple[float, float]:
 def _largest(bounds: list[tuple[float, float]]) -> _Bound:
     flat, bend = np.max(bounds, axis=0) * _SLACK
     return _Bound(np.float32(flat), np.float32(bend))
-
-
-def _matrices() -> tuple[Array32, Array32, _Bound, _Bound]:
-    """Return both stages as matrices onto a row, and the bounds of all points and of the second stage's.
-
-    The first takes the window of a row to its half-way points; the second takes those and the samples in
-    turn, ``2 * _HALF_POINTS`` values, to the six points between in each frame.
-    """
-    reach = HALF_TAPS // 2
-    taps = kaiser_sinc(np.arange(1.0 - reach, reach + 1.0) - 0.5, reach, HALF_BETA)
-    taps /= taps.sum()
-    half = np.zeros((ROW_FRAMES + 2 * _PAD, _HALF_POINTS))
-    for point in range(_HALF_POINTS):
-        half[point : point + HALF_TAPS, point] = taps
-    fine = np.zeros((2 * _HALF_POINTS, ROW_FRAMES, 6))
-    steps = np.arange(-FINE_TAPS // 2, FINE_TAPS // 2 + 1)  # half frames about the frame
-    bounds, fine_bounds = [_bound(taps, 1 - reach, 0.5)], []
-    for number, eighth in enumerate((-3, -2, -1, 1, 2, 3)):
-        weights = kaiser_sinc(steps.astype(np.float64) - eighth / FINE_FACTOR, FINE_TAPS / 2, FINE_BETA)
-        weights /= weights.sum()
-        fine_bounds.append(_bound(weights, int(steps[0]), eighth / FINE_FACTOR))
-        whole = np.zeros(2 * _PAD + 1)
-        for step, weight in zip(steps, weights, strict=True):
-            if step % 2 == 0:
-                whole[_PAD + step // 2] += weight
-            else:
-                start = _PAD + step // 2 + 1 - reach
-                whole[start : start + HALF_TAPS] += weight * taps
-        bounds.append(_bound(whole, -_PAD, eighth / 8))
-        for frame in range(ROW_FRAMES):
-            at = 2 * (frame + _FINE_REACH) + 1 - FINE_TAPS // 2
-            fine[at : at + len(steps), frame, number] = weights
-    matrix = fine.reshape(2 * _HALF_POINTS, -1)
-    return _transposed(half), _transposed(matrix), _largest(bounds), _largest(fine_bounds)
-
-
-def _transposed(matrix: Array) -> Array32:
-    return np.ascontiguousarray(matrix.T, dtype=np.float32)

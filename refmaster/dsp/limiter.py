@@ -11,13 +11,14 @@ the frames come out as they went in, bit for bit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refmaster._types import Array
+from refmaster._types import Array, Array32
 from refmaster.dsp.attenuation import (
     TARGET_DB,
     AttenuationDesigner,
@@ -26,15 +27,12 @@ from refmaster.dsp.attenuation import (
     required_attenuation_db,
     sliding_max,
 )
-from refmaster.dsp.blocks import Reblocker
-from refmaster.dsp.guard import GuardedBlock, PeakGuard, scale_frames
+from refmaster.dsp.blocks import BlockKernel
+from refmaster.dsp.guard import Passage, PeakGuard
+from refmaster.dsp.hops import HopMaxima
 from refmaster.dsp.peaks import QuickPeaks
 from refmaster.settings.limiter import LimiterSettings
 from refmaster.units import db_to_amplitude
-
-__all__ = ["Limiter", "LimiterActivity", "LimiterSettings"]
-
-S = TypeVar("S", np.float32, np.float64)
 
 BLOCK_FRAMES = 32768
 
@@ -47,12 +45,11 @@ _GUARDS = 4
 # A correction must be slow against the interpolation filter, at 8 kHz as well.
 _SMOOTH_FRAMES = 64
 _ACTIVE_DB = 0.1
-_HOPS_PER_SECOND = 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class LimiterActivity:
-    """What a limiter did.
+    """A limiter's gain reduction.
 
     Attributes
     ----------
@@ -64,18 +61,15 @@ class LimiterActivity:
         Share of the time with more than 0.1 dB of reduction, 0 to 1.
     gain_reduction_db : ndarray of float32, shape (hops,)
         Deepest reduction in every 100 ms, in dB.
-    hop_s : float
-        Time from one value of ``gain_reduction_db`` to the next.
     """
 
     max_gain_reduction_db: float
     mean_gain_reduction_db: float
     active_share: float
-    gain_reduction_db: NDArray[np.float32]
-    hop_s: float = 1.0 / _HOPS_PER_SECOND
+    gain_reduction_db: Array32
 
 
-class Limiter:
+class Limiter(BlockKernel):
     """Turn a stream up by ``gain_db`` and hold its true peak under the ceiling.
 
     Parameters
@@ -88,6 +82,9 @@ class Limiter:
         Ceiling and times.
     gain_db : float, optional
         Drive: gain in dB before the limiter.
+    peaks : sequence of ndarray, optional
+        The stream's `QuickPeaks` at ``group_frames_for(sample_rate_hz)``, for blocks of `BLOCK_FRAMES`, where
+        they are known from an earlier pass.
 
     Notes
     -----
@@ -96,170 +93,142 @@ class Limiter:
     """
 
     def __init__(
-        self, sample_rate_hz: int, channels: int, settings: LimiterSettings, *, gain_db: float = 0.0
+        self,
+        sample_rate_hz: int,
+        channels: int,
+        settings: LimiterSettings,
+        *,
+        gain_db: float = 0.0,
+        peaks: Sequence[Array32] | None = None,
     ) -> None:
-        if channels < 1:
-            raise ValueError(f"channels must be at least 1, got {channels}")
-        self.channels = channels
-        self._sample_rate_hz = sample_rate_hz
         self._group = group_frames_for(sample_rate_hz)
-        self._drive = float(db_to_amplitude(gain_db))
-        self._ceiling = float(db_to_amplitude(settings.ceiling_dbtp))
+        self._drive = db_to_amplitude(float(gain_db))
+        self._ceiling = db_to_amplitude(settings.ceiling_dbtp)
         group_rate_hz = sample_rate_hz / self._group
-        self._input: Reblocker[Any] = Reblocker(BLOCK_FRAMES)
-        self._detector = QuickPeaks(channels, self._group, BLOCK_FRAMES)
-        self._designer = AttenuationDesigner(group_rate_hz, settings)
-        self._interpolate = ReductionInterpolator(self._group)
         self._guards = [
             PeakGuard(
                 sample_rate_hz,
-                channels,
                 self._group,
-                accept=self._ceiling * float(db_to_amplitude(-_ACCEPT_DB)),
-                target=self._ceiling * float(db_to_amplitude(-TARGET_DB)),
-                suspect_ratio=float(db_to_amplitude(-_SUSPECT_DB)),
+                accept=self._ceiling * db_to_amplitude(-_ACCEPT_DB),
+                target=self._ceiling * db_to_amplitude(-TARGET_DB),
+                suspect_ratio=db_to_amplitude(-_SUSPECT_DB),
                 smooth_groups=max(
                     round(settings.lookahead_ms * 1e-3 * group_rate_hz), -(-_SMOOTH_FRAMES // self._group)
                 ),
             )
             for _ in range(_GUARDS)
         ]
-        self._dtype: np.dtype[Any] = np.dtype(np.float32)
-        self._waiting: NDArray[Any] = np.zeros((0, channels))  # frames whose gain is not known yet
-        self._peaks = np.zeros((channels, 1), np.float32)  # of the frames waiting, and one group before
+        latency = self._guards[0].latency_groups
+        super().__init__(channels, BLOCK_FRAMES, _GUARDS * latency * self._group)
+        self._detector = QuickPeaks(channels, self._group, BLOCK_FRAMES)
+        self._known_peaks = None if peaks is None else iter(peaks)
+        self._designer = AttenuationDesigner(group_rate_hz, settings)
+        self._interpolate = ReductionInterpolator(self._group)
+        # The frames that the guards are not done with or look back to, silence at first, and after these
+        # ``_seen`` groups the frames whose gain is not known yet.
+        self._seen = seen = (_GUARDS + 1) * latency
+        self._passage = Passage(
+            np.zeros((channels, seen * self._group), np.float32),
+            np.zeros(seen, np.float32),
+            np.zeros(seen, np.float32),
+            np.zeros(seen),
+        )
+        self._peaks = np.zeros(1, np.float32)  # of the frames waiting, and one group before
         self._attenuation = np.zeros(0)  # final attenuations not used yet, and one group before
         self._peaks_to_drop = self._detector.latency_frames // self._group
-        self._frames_to_drop = _GUARDS * self._guards[0].latency_groups * self._group
-        self._frames_in = 0
-        self._frames_out = 0
         self._activity = _ActivityLog(sample_rate_hz, self._group)
 
     @property
     def activity(self) -> LimiterActivity:
-        """What was done to the frames that have come out so far."""
+        """The gain reduction of the frames that have come out so far."""
         return self._activity.result()
 
-    def push(self, block: NDArray[S]) -> NDArray[S]:
-        """Take a block and return the frames that are now final, perhaps none.
-
-        Parameters
-        ----------
-        block : ndarray of float32 or float64, shape (frames, channels)
-            Any number of frames, of one dtype for the whole stream.
-
-        Returns
-        -------
-        ndarray, shape (frames', channels)
-        """
-        if block.ndim != 2 or block.shape[1] != self.channels:
-            raise ValueError(f"expected blocks of shape (frames, {self.channels}), got {block.shape}")
-        self._dtype = block.dtype
-        self._frames_in += len(block)
-        return self._join([self._process(full) for full in self._input.push(block)])
-
-    def flush(self) -> NDArray[Any]:
-        """Return the frames still inside, as if silence followed; the stream is then over."""
-        done = []
-        rest = self._input.remainder()
-        out = self._frames_out
-        while out < self._frames_in:
-            block = np.zeros((BLOCK_FRAMES, self.channels), self._dtype)
-            if rest is not None:
-                block[: len(rest)] = rest
-                rest = None
-            done.append(self._process(block))
-            out = self._frames_out
-        return self._join(done)
-
-    def _join(self, done: list[NDArray[Any]]) -> NDArray[Any]:
-        if not done:
-            return np.zeros((0, self.channels), self._dtype)
-        return done[0] if len(done) == 1 else np.concatenate(done)
-
     def _process(self, block: NDArray[Any]) -> NDArray[Any]:
-        """Take ``BLOCK_FRAMES`` frames and return what is final, without the frames beyond the end."""
-        peaks = self._detector.process(block)[:, self._peaks_to_drop :]
+        peaks = self._quick_peaks(block)[self._peaks_to_drop :]
         self._peaks_to_drop = 0
-        self._peaks = np.concatenate([self._peaks, peaks], axis=1)
-        self._waiting = np.concatenate([self._waiting.astype(block.dtype, copy=False), block])
+        self._peaks = np.concatenate([self._peaks, peaks])
         attenuation = self._designer.push(self._required(peaks))
         if not len(self._attenuation):
             self._attenuation = attenuation[:1]  # the group before the first goes along with it
         self._attenuation = np.concatenate([self._attenuation, attenuation])
-        guarded = self._apply()
-        for guard in self._guards:
-            guarded = guard.process(guarded)
-        dropped = min(self._frames_to_drop, len(guarded.frames))
-        self._frames_to_drop -= dropped
-        frames = guarded.frames[dropped : dropped + self._frames_in - self._frames_out]
-        first = dropped // self._group
-        self._activity.add(guarded.attenuation_db[first : first - (-len(frames) // self._group)])
-        self._frames_out += len(frames)
-        return frames
+        groups = max(0, len(self._attenuation) - 2)
+        passage = self._continued(block, groups)
+        for number, guard in enumerate(self._guards):
+            guard.process(passage, self._seen + groups - number * guard.latency_groups, groups)
+        final = guard.latency_groups  # so many groups were given out before
+        out = slice(final * self._group, (final + groups) * self._group)
+        self._log(passage.attenuation_db[final : final + groups])
+        self._passage = passage
+        return passage.frames[:, out].T
 
-    def _required(self, peaks: NDArray[np.float32]) -> Array:
+    def _quick_peaks(self, block: NDArray[Any]) -> Array32:
+        if self._known_peaks is None:
+            return self._detector.process(block)
+        found = next(self._known_peaks, None)
+        return np.zeros(len(block) // self._group, np.float32) if found is None else found
+
+    def _required(self, peaks: Array32) -> Array:
         """Return the attenuation in dB that each group asks for."""
-        levels = peaks.max(axis=0) * (self._drive / self._ceiling)
+        levels = peaks * (self._drive / self._ceiling)
         return required_attenuation_db(20.0 * np.log10(np.maximum(levels, 1e-6)))
 
-    def _apply(self) -> GuardedBlock:
-        """Apply the drive and the attenuations that are final."""
-        groups = max(0, len(self._attenuation) - 2)
-        frames = self._waiting[: groups * self._group]
+    def _continued(self, block: NDArray[Any], groups: int) -> Passage:
+        """Return the passage with the next ``groups`` at their drive and attenuation.
+
+        Groups that no guard needs any more are left out, so that it holds ``_seen + groups`` groups with a
+        known gain.
+        """
+        before = self._passage
+        done = len(before.changed) - self._seen
+        frames = before.frames[:, done * self._group :].astype(block.dtype, copy=False)
+        frames = np.concatenate([frames, block.T], axis=1)
         attenuation = self._attenuation[: groups + 2] if groups else np.zeros(2)
-        gain: NDArray[Any] | None = None
+        gains = db_to_amplitude(-attenuation)
+        driven = frames[:, self._seen * self._group : (self._seen + groups) * self._group]
         if attenuation.any():
-            reduction = self._interpolate(1.0 - np.power(10.0, attenuation / -20.0))
-            gain = (self._drive * (1.0 - reduction)).astype(frames.dtype)
-        if gain is not None:
-            frames = scale_frames(frames, gain)
+            driven *= (self._drive * (1.0 - self._interpolate(1.0 - gains))).astype(frames.dtype)
         elif self._drive != 1.0:
-            frames = frames * frames.dtype.type(self._drive)
+            driven *= frames.dtype.type(self._drive)
         # An estimate of the output's peaks, on the high side: a peak may lie in the group beside.
-        near = np.maximum(self._peaks[:, :groups], self._peaks[:, 1 : groups + 1])
-        np.maximum(near, self._peaks[:, 2 : groups + 2], out=near)
-        loudest_gain = self._drive * np.power(10.0, sliding_max(-attenuation, 1) / 20.0)
-        levels = near * loudest_gain[:groups].astype(np.float32)
-        self._waiting = self._waiting[groups * self._group :]
-        self._peaks = self._peaks[:, groups:]
+        loudest: Array = self._drive * sliding_max(gains, 1)
+        levels = sliding_max(self._peaks[: groups + 2], 1) * loudest.astype(np.float32)
+        self._peaks = self._peaks[groups:]
         self._attenuation = self._attenuation[groups:]
-        return GuardedBlock(frames, levels, np.ones(groups, np.float32), attenuation[1:-1])
+        return Passage(
+            frames,
+            np.concatenate([before.levels[done:], levels]),
+            np.concatenate([before.changed[done:], np.ones(groups, np.float32)]),
+            np.concatenate([before.attenuation_db[done:], attenuation[1:-1]]),
+        )
+
+    def _log(self, attenuation_db: Array) -> None:
+        """Add the groups of the stream among the next ones to come out."""
+        first = max(0, -self._frames_out) // self._group
+        last = -(-(self._frames_in - self._frames_out) // self._group)
+        self._activity.add(attenuation_db[first : max(first, last)])
 
 
 class _ActivityLog:
     """Collect attenuations group by group."""
 
     def __init__(self, sample_rate_hz: int, group_frames: int) -> None:
-        self._groups_per_hop = sample_rate_hz / _HOPS_PER_SECOND / group_frames
+        self._hops = HopMaxima(sample_rate_hz, group_frames)
         self._groups = 0
         self._active = 0
         self._active_sum_db = 0.0
-        self._hops: list[NDArray[np.float32]] = []
-        self._open = (0, 0.0)  # the last hop and its maximum so far
 
     def add(self, attenuation_db: Array) -> None:
-        if not len(attenuation_db):
-            return
         active = attenuation_db > _ACTIVE_DB
         self._active += int(np.count_nonzero(active))
         self._active_sum_db += float(attenuation_db[active].sum())
-        hops = ((self._groups + np.arange(len(attenuation_db))) / self._groups_per_hop).astype(np.intp)
-        starts = np.flatnonzero(np.diff(hops, prepend=-1))
-        maxima = np.maximum.reduceat(attenuation_db, starts)
-        number, so_far = self._open
-        if hops[0] == number:
-            maxima[0] = max(maxima[0], so_far)
-        else:
-            self._hops.append(np.array([so_far], np.float32))
-        self._hops.append(maxima[:-1].astype(np.float32))
-        self._open = (int(hops[-1]), float(maxima[-1]))
         self._groups += len(attenuation_db)
+        self._hops.add(attenuation_db)
 
     def result(self) -> LimiterActivity:
-        series = np.concatenate([*self._hops, np.array([self._open[1]] if self._groups else [], np.float32)])
+        series = self._hops.series().astype(np.float32)
         return LimiterActivity(
             max_gain_reduction_db=float(series.max(initial=0.0)),
             mean_gain_reduction_db=self._active_sum_db / self._active if self._active else 0.0,
             active_share=self._active / self._groups if self._groups else 0.0,
-            gain_reduction_db=series.astype(np.float32),
+            gain_reduction_db=series,
         )

@@ -38,6 +38,9 @@ FAR_SIDE_DB = 12.0
 _FOLLOWED = {
     "reference_mono": "matchering follows it and takes the width away",
     "reference_low_passed": "matchering follows it and takes the treble away",
+    "reference_one_sided": "matchering follows what is left of its width",
+    "reference_imbalanced": "matchering follows the width that comes of it",
+    "reference_out_of_phase": "matchering follows its width",
 }
 
 
@@ -88,6 +91,7 @@ class MatcheringEngine(Engine):
         tone = plan.tone.model_copy(
             update={
                 "why": "matchering's curves, read off its own output (mid and side, level removed)",
+                "width_why": "",
                 "mid": _points(curves.frequencies_hz, curves.mid_db - level_db),
                 "side": (
                     _points(curves.frequencies_hz, side_db - level_db) if mix.format.channels == 2 else ()

@@ -13,7 +13,9 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+import stat
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from refmaster.errors import OutputError
@@ -219,6 +221,59 @@ def check_destination(path: str | Path, *, overwrite: bool, inputs: Sequence[str
         raise OutputError(f"{path}: cannot be used as a destination: {error}") from error
 
 
+def check_destinations(
+    paths: Iterable[str | Path], *, overwrite: bool, inputs: Sequence[str | Path] = ()
+) -> None:
+    """Check all that a job writes as `check_destination` does, and that no two of them are one file.
+
+    Raises
+    ------
+    OutputError
+        As for `check_destination`, and if an output is another output under whatever name.
+    """
+    taken: dict[tuple[object, ...], str | Path] = {}
+    for path in paths:
+        check_destination(path, overwrite=overwrite, inputs=inputs)
+        for key in file_keys(path):
+            other = taken.setdefault(key, path)
+            if other is not path:
+                raise OutputError(
+                    f"{path}: is the output {other} as well; choose another name for one of them"
+                )
+
+
+def file_keys(
+    path: str | Path, folders: dict[str, tuple[object, ...]] | None = None
+) -> list[tuple[object, ...]]:
+    """Return what two names of one file have in common, be it there already or not.
+
+    Two names are of one file if they share one of these: its device and inode, once it exists, and its place,
+    the folder (by device and inode) with the name as file systems that fold case and accents take it.
+    `folders` keeps what is known of folders from call to call.
+    """
+    text = os.fspath(path)
+    found = _facts(text, follow=False)
+    if found is not None and stat.S_ISLNK(found.st_mode):
+        text = os.path.realpath(text)
+        found = _facts(text)
+    folder, name = os.path.split(text)
+    folders = {} if folders is None else folders
+    if folder not in folders:
+        there = _facts(folder or ".")
+        folders[folder] = (os.path.realpath(folder),) if there is None else (there.st_dev, there.st_ino)
+    if not name.isascii():
+        name = unicodedata.normalize("NFC", name)
+    place = (*folders[folder], name.casefold())
+    return [place] if found is None else [place, (found.st_dev, found.st_ino)]
+
+
+def _facts(path: str, *, follow: bool = True) -> os.stat_result | None:
+    try:
+        return os.stat(path, follow_symlinks=follow)  # noqa: PTH116 - Path's takes twice the time
+    except (OSError, ValueError):
+        return None
+
+
 def write_text(path: str | Path, text: str, *, overwrite: bool, inputs: Sequence[str | Path] = ()) -> None:
     """Write a text file (UTF-8, line ends as they are), complete or not at all.
 
@@ -245,7 +300,7 @@ def output_error(path: Path, error: OSError) -> OutputError:
 
 
 def _exists(path: Path) -> str:
-    return f"{path}: exists already; use --overwrite to replace it or choose another name"
+    return f"{path}: exists already; use overwrite=True to replace it or choose another name"
 
 
 def _prefix(target: Path) -> str:

@@ -6,19 +6,21 @@ libsndfile shortens its frame count silently when a file ends before its header 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from refmaster.errors import AudioError
 from refmaster.io import chunks
 
 _AUDIO = (b"data", b"SSND", chunks.W64_DATA)
 _MAX_OGG_PAGE = 65307
+_AU_UNKNOWN_SIZE = 0xFFFFFFFF
 
 
 def check_complete(path: Path, name: str) -> None:
     """Raise if the header promises more audio than the file has.
 
-    Knows RIFF and RF64 WAVE, Wave64, AIFF and CAF by the size of the chunk of audio, and Ogg by the flag on
-    its last page. Says nothing about other formats.
+    Knows RIFF and RF64 WAVE, Wave64, AIFF and CAF by the size of the chunk of audio, AU by the size in its
+    header, and Ogg by the flag on its last page. Says nothing about other formats.
 
     Raises
     ------
@@ -26,21 +28,35 @@ def check_complete(path: Path, name: str) -> None:
         If the file is shorter than it promises, or larger than its 32-bit header can say.
     """
     audio = next((chunk for chunk in chunks.walk(path) if chunk.identifier in _AUDIO), None)
+    held = path.stat().st_size
     if audio is None:
+        _check_au(path, name, held)
         _check_ogg(path, name)
     elif audio.size is not None:
-        held = path.stat().st_size
         if held > 2**32 + 8 and chunks.form_of(path) == "RIFF":
             raise AudioError(
                 f"{name}: the file has {held} bytes, more than a plain WAV's header can describe (4 GiB), "
                 f"and it claims {audio.size} bytes of audio; export it again as RF64 or W64"
             )
-        end = audio.start + audio.size
-        if end > held:
-            raise AudioError(
-                f"{name}: truncated: its header promises audio up to byte {end}, but the file ends at byte "
-                f"{held}; export or copy the file again"
-            )
+        _check_end(audio.start + audio.size, held, name)
+
+
+def _check_end(end: int, held: int, name: str) -> None:
+    if end > held:
+        raise AudioError(
+            f"{name}: truncated: its header promises audio up to byte {end}, but the file ends at byte "
+            f"{held}; export or copy the file again"
+        )
+
+
+def _check_au(path: Path, name: str, held: int) -> None:
+    with path.open("rb") as file:
+        head = file.read(12)
+    byte_order: Literal["big", "little"] = "big" if head[:4] == b".snd" else "little"
+    if head[:4] in (b".snd", b"dns."):
+        start, size = (int.from_bytes(head[at : at + 4], byte_order) for at in (4, 8))
+        if size != _AU_UNKNOWN_SIZE:
+            _check_end(start + size, held, name)
 
 
 def _check_ogg(path: Path, name: str) -> None:

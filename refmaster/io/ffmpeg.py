@@ -23,7 +23,14 @@ import numpy as np
 
 from refmaster._types import Block
 from refmaster.errors import AudioError
-from refmaster.io.source import BLOCK_FRAMES, AudioFormat, check_finite, valid_block_frames
+from refmaster.io.source import (
+    BLOCK_FRAMES,
+    AudioFormat,
+    check_sample_rate,
+    check_samples,
+    valid_block_frames,
+)
+from refmaster.io.state import FileState
 
 _PROBE_TIMEOUT_S = 60.0
 _ABOUT_PICTURES = re.compile(r"\[(a?png|mjpegb?|bmp|gif|webp|tiff)\]")
@@ -44,9 +51,10 @@ def available() -> bool:
 class FfmpegSource:
     """The first audio stream of a file, decoded by ffmpeg; `AudioError` if ffprobe finds none."""
 
-    def __init__(self, path: Path, name: str) -> None:
-        self.path = path
-        self.name = name
+    def __init__(self, state: FileState) -> None:
+        self.path = path = state.path
+        self.name = name = state.name
+        self.check_unchanged = state.check
         stream = _probe(path, name)
         sample_format = str(stream.get("sample_fmt", ""))
         codec = str(stream.get("codec_name", "unknown"))
@@ -62,6 +70,7 @@ class FfmpegSource:
             container="FFMPEG",
             subtype=codec,
         )
+        check_sample_rate(found.sample_rate_hz, name)
         self.format = found if found.lossy else replace(found, decoder_bits=bits)
 
     def blocks(self, block_frames: int = BLOCK_FRAMES) -> Iterator[Block]:
@@ -70,6 +79,7 @@ class FfmpegSource:
         channels = self.format.channels
         frame_bytes = channels * dtype.itemsize
         size = valid_block_frames(block_frames) * frame_bytes
+        self.check_unchanged()
         delivered = 0
         with self._decoder() as (output, finish):
             header = _read_au_header(output)
@@ -82,10 +92,11 @@ class FfmpegSource:
             while header is not None and len(data := output.read(size)) >= frame_bytes:
                 samples = np.frombuffer(data, dtype, len(data) // frame_bytes * channels)
                 block: Block = samples.astype(dtype.newbyteorder("=")).reshape(-1, channels)
-                check_finite(block, delivered, self.name, self.format.sample_rate_hz)
+                check_samples(block, delivered, self.name, self.format.sample_rate_hz)
                 delivered += len(block)
                 yield block
             status, complaint = finish()
+        self.check_unchanged()
         self._check_end(delivered, status, complaint)
 
     @contextlib.contextmanager

@@ -168,7 +168,7 @@ def _check_limits(path: Path, kind: str, subtype: str, rate: int, channels: int)
         nearest = min((known for known in rates if known >= rate), default=rates[-1])
         raise OutputError(
             f"{path}: {kind} can be written at {listed} Hz, not at {rate} Hz; convert with "
-            f"--sample-rate {nearest} or write .flac or .wav"
+            f"sample_rate_hz={nearest} or write .flac or .wav"
         )
     if rate > _MAX_RATE_HZ.get(kind, 2**31 - 1):
         raise OutputError(

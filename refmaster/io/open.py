@@ -16,7 +16,15 @@ import soundfile as sf
 from refmaster._types import Block
 from refmaster.errors import AudioError
 from refmaster.io import completeness, ffmpeg, mp3, wave
-from refmaster.io.source import BLOCK_FRAMES, AudioFormat, AudioSource, check_finite, valid_block_frames
+from refmaster.io.source import (
+    BLOCK_FRAMES,
+    AudioFormat,
+    AudioSource,
+    check_sample_rate,
+    check_samples,
+    valid_block_frames,
+)
+from refmaster.io.state import FileState
 
 _WIDE_SUBTYPES = frozenset({"PCM_32", "DOUBLE", "ALAC_32"})
 
@@ -24,32 +32,36 @@ _WIDE_SUBTYPES = frozenset({"PCM_32", "DOUBLE", "ALAC_32"})
 class FileSource:
     """A file that libsndfile reads. Made by `open_audio`."""
 
-    def __init__(self, path: Path, name: str, audio_format: AudioFormat, mp3_frames: range | None) -> None:
-        self.path = path
-        self.name = name
+    def __init__(self, state: FileState, audio_format: AudioFormat, mp3_audio: mp3.Mp3Audio | None) -> None:
+        self.path = path = state.path
+        self.name = state.name
+        self.check_unchanged = state.check
         self.format = audio_format
-        self._mp3_frames = mp3_frames  # of an MP3 that does not state its length
+        self._mp3 = mp3_audio  # of an MP3 that does not state its length
         wide = audio_format.subtype in _WIDE_SUBTYPES
         self._dtype = "float64" if wide else "float32"
-        self._finite_by_format = not audio_format.lossy and audio_format.subtype not in ("FLOAT", "DOUBLE")
+        self._bounded_by_format = not audio_format.lossy and audio_format.subtype not in ("FLOAT", "DOUBLE")
         self._pcm_start = _pcm_start(path, audio_format)
 
     def blocks(self, block_frames: int = BLOCK_FRAMES) -> Iterator[Block]:
         """Yield the file's audio; see `AudioSource.blocks`."""
+        self.check_unchanged()
         delivered = 0
         decoded = self._decoded(valid_block_frames(block_frames))
         with _translated(self.name), contextlib.closing(decoded) as blocks:
             try:
                 for block in blocks:
-                    if not self._finite_by_format:
-                        check_finite(block, delivered, self.name, self.format.sample_rate_hz)
+                    if not self._bounded_by_format:
+                        check_samples(block, delivered, self.name, self.format.sample_rate_hz)
                     delivered += len(block)
                     yield block
             except sf.LibsndfileError as error:
                 raise AudioError(self._damage(delivered, error.error_string)) from error
+        self.check_unchanged()
         if delivered == 0:
             raise AudioError(f"{self.name}: there is no audio in it (0 frames)")
-        if self.format.frames is not None and delivered < self.format.frames:
+        least = self._mp3.least_frames if self._mp3 is not None else self.format.frames
+        if least is not None and delivered < least:
             raise AudioError(self._damage(delivered, "the data end early"))
 
     def _decoded(self, block_frames: int) -> Generator[Block, None, None]:
@@ -59,8 +71,9 @@ class FileSource:
                 self.path, self._pcm_start, held.frames, held.channels, held.bits, block_frames
             )
             return
-        mp3_frames = self._mp3_frames
-        with _opened(self.path) if mp3_frames is None else mp3.opened_as_pipe(self.path, mp3_frames) as file:
+        with _opened(self.path) if self._mp3 is None else mp3.opened_as_pipe(self.path, self._mp3) as file:
+            if (file.channels, file.samplerate) != (held.channels, held.sample_rate_hz):
+                raise AudioError(self._damage(0, "channels or sample rate change on the way"))
             while len(block := file.read(block_frames, dtype=self._dtype, always_2d=True)):
                 yield block
 
@@ -91,12 +104,13 @@ def open_audio(path: str | Path, *, name: str | None = None) -> AudioSource:
     Raises
     ------
     AudioError
-        If the file is missing, unreadable, not audio, empty or truncated as far as its header shows, or
-        needs ffmpeg where there is none.
+        If the file is missing, unreadable, not audio, empty or truncated as far as its header shows, has a
+        sample rate outside the supported range, or needs ffmpeg where there is none.
     """
     path = Path(path)
     name = str(path) if name is None else name
     _check_readable(path, name)
+    state = FileState.of(path, name)
     with _translated(name):
         completeness.check_complete(path, name)
         try:
@@ -104,10 +118,11 @@ def open_audio(path: str | Path, *, name: str | None = None) -> AudioSource:
                 channels, rate = int(file.channels), int(file.samplerate)
                 frames, container, subtype = int(file.frames), str(file.format), str(file.subtype)
         except sf.LibsndfileError as error:
-            return _open_with_ffmpeg(path, name, error)
-        mp3_frames = mp3.frames_if_length_unstated(path, name) if container == "MP3" else None
+            return _open_with_ffmpeg(state, error)
+        check_sample_rate(rate, name)
+        mp3_audio = mp3.audio_if_length_unstated(path, name) if container == "MP3" else None
         wave_header = wave.read_header(path)
-    known = mp3_frames is None and frames < 2**62  # libsndfile's "unknown" is the largest count there is
+    known = mp3_audio is None and frames < 2**62  # libsndfile's "unknown" is the largest count there is
     if known and frames == 0:
         raise AudioError(f"{name}: there is no audio in it (0 frames)")
     audio_format = AudioFormat(
@@ -118,7 +133,7 @@ def open_audio(path: str | Path, *, name: str | None = None) -> AudioSource:
         subtype=subtype,
         channel_mask=wave_header.channel_mask if wave_header else None,
     )
-    return FileSource(path, name, audio_format, mp3_frames)
+    return FileSource(state, audio_format, mp3_audio)
 
 
 def _pcm_start(path: Path, audio_format: AudioFormat) -> int | None:
@@ -169,7 +184,8 @@ def _opened(path: Path) -> Iterator[Any]:
         os.close(descriptor)
 
 
-def _open_with_ffmpeg(path: Path, name: str, error: sf.LibsndfileError) -> AudioSource:
+def _open_with_ffmpeg(state: FileState, error: sf.LibsndfileError) -> AudioSource:
+    name = state.name
     if error.code == 3:  # SF_ERR_MALFORMED_FILE: a format libsndfile knows; ffmpeg would decode the torso
         raise AudioError(
             f"{name}: truncated or damaged ({error.error_string.strip()}); export or copy the file again"
@@ -180,4 +196,4 @@ def _open_with_ffmpeg(path: Path, name: str, error: sf.LibsndfileError) -> Audio
             "M4A, AAC or another such format, ffmpeg is needed for this format: install ffmpeg (with "
             "ffprobe), or convert the file to WAV or FLAC"
         ) from error
-    return ffmpeg.FfmpegSource(path, name)
+    return ffmpeg.FfmpegSource(state)

@@ -4,12 +4,13 @@ Conventions: a block has the shape ``(frames, channels)``, its dtype is float32,
 holds more than float32 can (32-bit integers, doubles); full scale is 1.0. A source can be read any number of
 times, each call of `AudioSource.blocks` starts anew, and memory does not grow with length.
 
-A truncated file, a sample that is not a finite number and audio without a single frame raise `AudioError`.
+A truncated file, a sample that is no number or beyond `MAX_SAMPLE`, a sample rate outside the range of
+`refmaster.settings.output` and audio without a single frame raise `AudioError`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,10 +18,14 @@ from typing import Protocol
 import numpy as np
 from numpy import typing as npt
 
-from refmaster._types import Block
+from refmaster._types import Block, Progress
 from refmaster.errors import AudioError
+from refmaster.settings.output import MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ
+from refmaster.units import amplitude_to_db
 
 BLOCK_FRAMES = 65536
+MAX_SAMPLE = 1000.0
+"""The largest sample that is read, +60 dBFS: every meter, plan and render works up to here."""
 MAX_CHANNELS = 64
 """More channels than this mean that an array was passed as (channels, frames)."""
 
@@ -109,8 +114,13 @@ class AudioSource(Protocol):
         Raises
         ------
         AudioError
-            If the audio is truncated or damaged, or has a sample that is not finite.
+            If the audio is truncated or damaged, has a sample that cannot be measured, or is in a file that
+            was changed or replaced since the source was opened.
         """
+        ...
+
+    def check_unchanged(self) -> None:
+        """Raise AudioError if its file was changed or replaced since it was opened."""
         ...
 
 
@@ -129,7 +139,8 @@ class ArraySource:
     Raises
     ------
     AudioError
-        If the array cannot be audio: wrong type or shape, empty, or with samples that are not finite.
+        If the array cannot be audio: wrong type, shape or sample rate, empty, or with samples that cannot
+        be measured.
     """
 
     def __init__(self, samples: npt.ArrayLike, sample_rate_hz: int, *, name: str = "array") -> None:
@@ -148,8 +159,9 @@ class ArraySource:
             )
         if len(array) == 0:
             raise AudioError(f"{name}: there is no audio in it (0 frames)")
-        if isinstance(sample_rate_hz, bool) or int(sample_rate_hz) != sample_rate_hz or sample_rate_hz < 1:
+        if isinstance(sample_rate_hz, bool) or sample_rate_hz % 1 != 0:
             raise AudioError(f"{name}: the sample rate must be a whole number of Hz, got {sample_rate_hz!r}")
+        check_sample_rate(sample_rate_hz, name)
         self._samples: Block = array.view()
         self._samples.flags.writeable = False  # the blocks are views: nobody downstream may change the input
         self.name = name
@@ -162,35 +174,48 @@ class ArraySource:
             subtype="FLOAT" if array.dtype == np.float32 else "DOUBLE",
         )
         for number, block in enumerate(self.blocks()):
-            check_finite(block, number * BLOCK_FRAMES, self.name, self.format.sample_rate_hz)
+            check_samples(block, number * BLOCK_FRAMES, self.name, self.format.sample_rate_hz)
 
     def blocks(self, block_frames: int = BLOCK_FRAMES) -> Iterator[Block]:
         """Yield read-only views of the array; see `AudioSource.blocks`."""
         for start in range(0, len(self._samples), valid_block_frames(block_frames)):
             yield self._samples[start : start + block_frames]
 
+    def check_unchanged(self) -> None:
+        """Do nothing: there is no file."""
 
-def check_finite(block: Block, first_frame: int, name: str, sample_rate_hz: int) -> None:
-    """Raise if a sample of the block is NaN or infinite.
+
+def check_sample_rate(sample_rate_hz: int, name: str) -> None:
+    """Raise AudioError for a sample rate that the meters are not made for."""
+    if not MIN_SAMPLE_RATE_HZ <= sample_rate_hz <= MAX_SAMPLE_RATE_HZ:
+        raise AudioError(
+            f"{name}: expected a sample rate from {MIN_SAMPLE_RATE_HZ} to {MAX_SAMPLE_RATE_HZ} Hz, found "
+            f"{sample_rate_hz}; convert it first, or export it again if its header is damaged"
+        )
+
+
+def check_samples(block: Block, first_frame: int, name: str, sample_rate_hz: int) -> None:
+    """Raise if a sample of the block is no number, infinite, or beyond `MAX_SAMPLE`.
 
     Raises
     ------
     AudioError
-        Naming the first bad frame (counted from 0 at the start of the stream), its channel and the value.
+        Naming the first bad frame (counted from 0 at the start of the stream), its time, its channel and
+        the value.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(block.sum()):  # one NaN or Inf spoils the sum; one that overflows is looked at closely
-            return
-    finite = np.isfinite(block)
-    if finite.all():
+    if block.min() >= -MAX_SAMPLE and block.max() <= MAX_SAMPLE:  # false where one is no number
         return
-    frame = int(np.argmin(finite.all(axis=1)))
-    channel = int(np.argmin(finite[frame]))
-    at = first_frame + frame
+    measurable = np.abs(block) <= MAX_SAMPLE
+    frame = int(np.argmin(measurable.all(axis=1)))
+    channel = int(np.argmin(measurable[frame]))
+    value, at = float(block[frame, channel]), first_frame + frame
+    found, expected = f"{value:g}", "every sample must be a finite number"
+    if np.isfinite(value):
+        found += f" ({amplitude_to_db(abs(value)):+.1f} dBFS)"
+        expected = f"full scale is 1.0, and at most {amplitude_to_db(MAX_SAMPLE):+.0f} dBFS can be measured"
     raise AudioError(
         f"{name}: the sample at frame {at} ({at / sample_rate_hz:.3f} s), channel {channel + 1} of "
-        f"{block.shape[1]}, is {block[frame, channel]}; every sample must be a finite number, so render or "
-        "export the file again"
+        f"{block.shape[1]}, is {found}; {expected}, so render or export the file again"
     )
 
 
@@ -199,3 +224,15 @@ def valid_block_frames(block_frames: int) -> int:
     if block_frames < 1:
         raise ValueError(f"block_frames must be at least 1, got {block_frames}")
     return block_frames
+
+
+def counted(
+    blocks: Iterable[Block], stage: str, total: int | None, progress: Progress | None
+) -> Iterator[Block]:
+    """Yield blocks, and report after each how many frames of `total` have been worked on."""
+    done = 0
+    for block in blocks:
+        yield block
+        done += len(block)
+        if progress is not None:
+            progress(stage, done, total)

@@ -45,7 +45,7 @@ class LearnedTrack(Model):
 
 
 class LearnedContent(Model):
-    """How content differs: in the mid's spectrum, or in side over mid."""
+    """The way content differs: in the mid's spectrum, or in side over mid."""
 
     near_log_rms: tuple[Finite, Finite] = Field(
         description="intercept, slope: log RMS in dB that matched segments differ by, over log quality"

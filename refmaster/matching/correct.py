@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from refmaster._types import Array
 from refmaster.matching.curves import curve_at, tone_points
-from refmaster.plan import CurvePoint, MasteringPlan
+from refmaster.matching.neutral import MixLoudness, loudness_neutral
+from refmaster.matching.shape import range_window
+from refmaster.plan import MasteringPlan
 from refmaster.profile.bands import energy_mask, judged, smooth, smooth_power_db
 from refmaster.profile.model import Profile
 
@@ -48,13 +49,14 @@ def corrected_peak(plan: MasteringPlan, master: Profile) -> MasteringPlan | None
 
 
 def corrected_tone(plan: MasteringPlan, mix: Profile, master: Profile) -> MasteringPlan | None:
-    """Take from the curves what the limiter moved, where it moved the tone noticeably."""
+    """Take from the curves what the limiter moved, where it moved the tone noticeably; no level is added."""
     if not plan.requested.tone or not plan.tone.mid:
         return None
     count = min(len(mix.spectrum.frequencies_hz), len(master.spectrum.frequencies_hz))
     frequencies = np.asarray(mix.spectrum.frequencies_hz[:count])
     before, reached = np.asarray(mix.spectrum.mid_db[:count]), np.asarray(master.spectrum.mid_db[:count])
-    expected = before + curve_at(plan.tone.mid, frequencies)
+    mid, side = (curve_at(points, frequencies) for points in (plan.tone.mid, plan.tone.side))
+    expected = before + mid
     present = energy_mask(frequencies, before)
     counts = present & judged(frequencies)
     if not counts.any():
@@ -64,18 +66,17 @@ def corrected_tone(plan: MasteringPlan, mix: Profile, master: Profile) -> Master
     if np.sqrt(np.mean(moved[counts] ** 2)) <= TONE_OFF_DB:
         return None
     correction = -smooth(moved, present, plan.requested.smoothing_octaves)
-    correction = np.where(present, np.clip(correction, -MAX_TONE_CORRECTION_DB, MAX_TONE_CORRECTION_DB), 0.0)
+    correction = np.clip(correction, -MAX_TONE_CORRECTION_DB, MAX_TONE_CORRECTION_DB)
+    reach = present * range_window(frequencies, plan.requested)
+    loudness, width = MixLoudness(mix, frequencies), side - mid
+    corrected = loudness_neutral(
+        mid + correction, width, loudness, lambda asked: mid + reach * (asked - mid), plan.requested
+    )
     tone = plan.tone.model_copy(
         update={
-            "mid": _moved(plan.tone.mid, frequencies, correction),
-            "side": _moved(plan.tone.side, frequencies, correction),
+            "mid": tone_points(frequencies, corrected),
+            "side": tone_points(frequencies, corrected + width) if plan.tone.side else (),
             "why": f"{plan.tone.why}; corrected for what the limiter moved",
         }
     )
     return plan.model_copy(update={"tone": tone})
-
-
-def _moved(points: tuple[CurvePoint, ...], frequencies: Array, correction: Array) -> tuple[CurvePoint, ...]:
-    if not points:
-        return points
-    return tone_points(frequencies, curve_at(points, frequencies) + correction)

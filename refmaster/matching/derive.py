@@ -8,6 +8,7 @@ import numpy as np
 
 from refmaster.matching.curves import curve_at
 from refmaster.matching.explain import explained_tone
+from refmaster.matching.image import has_silent_channel, image_aim_db
 from refmaster.matching.tone import derive_tone
 from refmaster.plan import (
     Balance,
@@ -41,6 +42,7 @@ def derive_plan(
     sample_rate_hz: int | None = None,
     bit_depth: str | None = None,
     dither_seed: int = 0,
+    loudness_tags: str | None = None,
 ) -> MasteringPlan:
     """Derive a plan whose level stage is still 0 dB.
 
@@ -58,6 +60,8 @@ def derive_plan(
         Of the output; the mix's by default.
     dither_seed : int
         Recorded for the render.
+    loudness_tags : {"replaygain", "r128"}, optional
+        Recorded for the render.
 
     Returns
     -------
@@ -67,7 +71,7 @@ def derive_plan(
     oddness = fits
     if references and (settings.tone or settings.side):
         match = derive_tone(mix, references, settings)
-        tone = explained_tone(match, settings, stereo=mix.source.channels == 2)
+        tone = explained_tone(match, mix, references, settings)
         fits, oddness = match.likely.fits, match.likely.oddness
     else:
         why = "tone and width are switched off" if references else "no reference was given"
@@ -107,6 +111,7 @@ def derive_plan(
             bit_depth=bit_depth,  # type: ignore[arg-type]  # validated by the model
             dither=True,
             dither_seed=dither_seed,
+            loudness_tags=loudness_tags,  # type: ignore[arg-type]
         ),
         promise=Promise(
             integrated_lufs=target,
@@ -132,13 +137,14 @@ def _balance_stage(
     mix: Profile, references: Sequence[WeightedProfile], settings: MatchSettings, tone: Tone
 ) -> Balance:
     own = mix.stereo.balance_db
-    known = [(p.stereo.balance_db, w) for p, w in references if p.stereo.balance_db is not None]
+    if has_silent_channel(mix):
+        return Balance(why="one channel of the mix is silent and stays so", left_over_right_db=0.0)
     if mix.source.channels != 2 or own is None:
         return Balance(why="the mix is mono", left_over_right_db=0.0)
-    if not settings.balance or not known:
-        why = "switched off" if not settings.balance else "no stereo reference"
+    wanted = image_aim_db(references, lambda stereo: stereo.balance_db)
+    if not settings.balance or wanted is None:
+        why = "no reference has a balance to follow" if settings.balance else "switched off"
         return Balance(why=why, left_over_right_db=0.0)
-    wanted = sum(b * w for b, w in known) / sum(w for _, w in known)
     aim = own + settings.fraction * (wanted - own)
     move = float(np.clip(aim - _balance_after(mix, tone), -MAX_BALANCE_DB, MAX_BALANCE_DB))
     if abs(move) < NEGLIGIBLE_BALANCE_DB:

@@ -1,14 +1,30 @@
-"""The tone stage of a plan and its reasons: distances, what is likely mastering, and why, per region."""
+"""The tone stage of a plan and its reasons: distances, what is likely mastering, and why, per region.
+
+Differences, what is likely mastering, and moves are told on one scale: their mean from 40 Hz to 16 kHz is 0,
+so that they say what the shape is. The curve itself has the level at which the mix stays as loud.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from refmaster._types import Array, Mask
 from refmaster.matching.curves import tone_points
 from refmaster.matching.posterior import LikelyGain
 from refmaster.matching.tone import ToneMatch
+from refmaster.matching.words import tone_in_words, width_in_words
 from refmaster.plan import BandEstimate, Region, Tone
-from refmaster.profile.bands import JUDGED_THIRDS, THIRDS_HZ, third_octave_rms_db, thirds_at_bands
+from refmaster.profile.bands import (
+    JUDGED_THIRDS,
+    THIRDS_HZ,
+    mask_at_thirds,
+    third_octave_rms_db,
+    thirds_at_bands,
+    values_at_thirds,
+)
+from refmaster.profile.model import Profile
 from refmaster.settings.match import FULL_PERCENT, MatchSettings
 
 REGIONS = (
@@ -24,31 +40,41 @@ REGIONS = (
 CLOSE_DB = 0.5
 # A difference counts as followed where this share of it is applied, and as left where less than that is.
 FOLLOWED_SHARE, LEFT_SHARE = 0.8, 0.3
+# A region is followed where mix and reference have energy in at least this share of it.
+HEARD_SHARE = 0.5
 
 
-def explained_tone(match: ToneMatch, settings: MatchSettings, *, stereo: bool) -> Tone:
+def explained_tone(
+    match: ToneMatch, mix: Profile, references: Sequence[tuple[Profile, float]], settings: MatchSettings
+) -> Tone:
     """Return the plan's tone stage: the curves and the reasons.
 
     Parameters
     ----------
     match : ToneMatch
         The curves.
+    mix : Profile
+        The mix that they are for; mono has no side curve.
+    references : sequence of (Profile, weight)
+        What it is matched to.
     settings : MatchSettings
         What was asked.
-    stereo : bool
-        Mono has no side curve.
     """
+    stereo = mix.source.channels == 2
     hz, known, likely = match.frequencies_hz, match.known, match.likely.mid
     distance = third_octave_rms_db(match.difference_db, known)
     applied = third_octave_rms_db(match.mid_db, known)
     moved = None if likely is None else third_octave_rms_db(thirds_at_bands(likely.gain_db, hz), known)
+    regions = _regions(match, settings)
+    heard = [region for region, share in regions if share >= HEARD_SHARE]
     prior = "shipped" if settings.prior is None else settings.prior
     return Tone(
-        why=_why(match, settings, distance, moved, applied),
+        why=tone_in_words(heard, len(references), settings, distance, moved),
+        width_why=width_in_words(match, mix, references, settings),
         phase=settings.phase,
         mid=tone_points(hz, match.mid_db),
         side=tone_points(hz, match.side_db) if stereo else (),
-        regions=_regions(match, settings),
+        regions=tuple(region for region, _ in regions),
         distance_db=_rounded(distance),
         likely_mastering_db=_rounded(moved),
         applied_db=_rounded(applied),
@@ -58,30 +84,6 @@ def explained_tone(match: ToneMatch, settings: MatchSettings, *, stereo: bool) -
         corridor=tuple(
             (round(hz, 1), round(low, 1) + 0.0, round(high, 1) + 0.0) for hz, low, high in match.corridor
         ),
-    )
-
-
-def _why(
-    match: ToneMatch,
-    settings: MatchSettings,
-    distance: float | None,
-    likely: float | None,
-    applied: float | None,
-) -> str:
-    if distance is None:
-        return "mix and reference share no band with energy: nothing is matched"
-    if not settings.tone:
-        return f"the reference is {distance:.1f} dB RMS away; tone is switched off"
-    left = third_octave_rms_db(match.difference_db - match.mid_db, match.known)
-    mastering = (
-        "too few bands to tell mastering from song content"
-        if likely is None
-        else f"a move of {likely:.1f} dB is likely mastering, the rest song content"
-    )
-    strength = settings.strength if isinstance(settings.strength, str) else f"{settings.strength:g} %"
-    return (
-        f"the reference is {distance:.1f} dB RMS away (third octaves, 40 Hz-16 kHz); {mastering}; strength "
-        f"{strength} applies {applied or 0.0:.1f} dB and leaves {left or 0.0:.1f} dB"
     )
 
 
@@ -97,30 +99,39 @@ def _estimates(likely: LikelyGain | None) -> tuple[BandEstimate, ...]:
     )
 
 
-def _regions(match: ToneMatch, settings: MatchSettings) -> tuple[Region, ...]:
+def _regions(match: ToneMatch, settings: MatchSettings) -> list[tuple[Region, float]]:
+    """Return each region below half the sample rate, with the share of it where both have energy."""
+    hz, known = match.frequencies_hz, match.known
+    difference_db, applied_db = (
+        _without_level(values, known) for values in (match.difference_db, match.mid_db)
+    )
     regions = []
     for name, low, high in REGIONS:
-        inside = (match.frequencies_hz >= low) & (match.frequencies_hz < high)
-        known = inside & match.known
+        inside = (hz >= low) & (hz < high)
         if not inside.any():
             continue
-        difference = float(match.difference_db[known].mean()) if known.any() else 0.0
-        applied = float(match.mid_db[inside].mean())
+        share = float(known[inside].mean())
+        heard = inside & known if share > 0.0 else inside
+        difference, applied = float(difference_db[heard].mean()), float(applied_db[heard].mean())
         likely = _region_likely(match.likely.mid, low, high)
-        known_share = float(known.sum() / inside.sum())
-        regions.append(
-            Region(
-                name=name,
-                low_hz=low,
-                high_hz=high,
-                difference_db=round(difference, 1) + 0.0,
-                likely_mastering_db=_rounded(likely[0], 1) if likely else None,
-                uncertainty_db=_rounded(likely[1], 1) if likely else None,
-                applied_db=round(applied, 1) + 0.0,
-                why=_region_why(known_share, difference, applied, likely, settings),
-            )
+        region = Region(
+            name=name,
+            low_hz=low,
+            high_hz=high,
+            difference_db=round(difference, 1) + 0.0,
+            likely_mastering_db=_rounded(likely[0], 1) if likely else None,
+            uncertainty_db=_rounded(likely[1], 1) if likely else None,
+            applied_db=round(applied, 1) + 0.0,
+            why=_region_why(share, difference, applied, likely, settings),
         )
-    return tuple(regions)
+        regions.append((region, share))
+    return regions
+
+
+def _without_level(values: Array, known: Mask) -> Array:
+    """Remove the mean over the judged third octaves, as it is removed from what is likely mastering."""
+    counts = mask_at_thirds(known) & JUDGED_THIRDS
+    return values - values_at_thirds(values)[counts].mean() if counts.any() else values
 
 
 def _region_likely(likely: LikelyGain | None, low_hz: float, high_hz: float) -> tuple[float, float] | None:
@@ -142,7 +153,7 @@ def _region_why(
     likely: tuple[float, float] | None,
     settings: MatchSettings,
 ) -> str:
-    if known_share < 0.5:
+    if known_share < HEARD_SHARE:
         return "mix or reference has no energy in much of it: not followed there"
     if not settings.tone:
         return "tone is switched off"

@@ -51,7 +51,7 @@ _Solved = tuple[Array, Array, float]  # mean, covariance, marginal log likelihoo
 
 @dataclass(frozen=True, kw_only=True)
 class ContentModel:
-    """How content differs, and what mastering does about it.
+    """Model of how content differs and of what mastering does about it.
 
     Attributes
     ----------

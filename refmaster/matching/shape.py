@@ -30,7 +30,7 @@ class CurveShape:
         places, index = np.flatnonzero(known), np.arange(len(known))
         self._nearest = places[np.abs(index[:, None] - places).argmin(axis=1)]
         self._run_out = _fade(np.abs(index - self._nearest) / (RUN_OUT_OCTAVES * BANDS_PER_OCTAVE))
-        self._window = _range_window(frequencies_hz, settings.low_hz, settings.high_hz)
+        self._window = range_window(frequencies_hz, settings)
 
     def __call__(self, curve: Array) -> Array:
         """Return a curve run out beyond what is known, and to 0 dB beyond the asked range.
@@ -43,13 +43,13 @@ class CurveShape:
         return np.asarray(np.where(self._known, curve, beyond) * self._window)
 
 
-def _range_window(frequencies: Array, low_hz: float, high_hz: float) -> Array:
+def range_window(frequencies_hz: Array, settings: MatchSettings) -> Array:
     """Return 1 inside the asked range, falling to 0 within a third of an octave inside its ends."""
-    octaves = np.full(len(frequencies), np.inf)
-    if low_hz > frequencies[0]:
-        octaves = np.minimum(octaves, np.log2(frequencies / low_hz))
-    if high_hz < min(frequencies[-1], OPEN_FROM_HZ):
-        octaves = np.minimum(octaves, np.log2(high_hz / frequencies))
+    octaves = np.full(len(frequencies_hz), np.inf)
+    if settings.low_hz > frequencies_hz[0]:
+        octaves = np.minimum(octaves, np.log2(frequencies_hz / settings.low_hz))
+    if settings.high_hz < min(frequencies_hz[-1], OPEN_FROM_HZ):
+        octaves = np.minimum(octaves, np.log2(settings.high_hz / frequencies_hz))
     return 1.0 - _fade(octaves / RANGE_EDGE_OCTAVES)
 
 

@@ -4,6 +4,7 @@ The difference is taken between third-octave readings in the profile's bands, it
 and loudness are separate matters. How much of it is followed, and where, is decided by the strength (dial.py)
 and by what is likely mastering (likely.py). A curve exists only where mix and reference both have energy;
 beyond that it runs out to 0 dB within a sixth of an octave, so that no treble and no width is made of noise.
+Whatever the strength, the curves leave the mix as loud as it was (neutral.py): level is the gain's business.
 
 Arrays have the shape (bands,) of the profile's bands below half the mix's sample rate, or (thirds,) of
 `THIRDS_HZ`; levels and gains are dB, masks are True where a band counts.
@@ -20,9 +21,11 @@ from refmaster._types import Array, Mask
 from refmaster.matching.content_prior import Prior, load_prior
 from refmaster.matching.dial import Stops, balanced_curve, dial
 from refmaster.matching.features import MatchFeatures, long_term_thirds_db, match_features
+from refmaster.matching.image import has_image_to_follow, has_silent_channel, without_side
 from refmaster.matching.likely import Likely, likely_gains
+from refmaster.matching.neutral import MixLoudness, loudness_neutral
 from refmaster.matching.posterior import LikelyGain
-from refmaster.matching.shape import CurveShape
+from refmaster.matching.shape import CurveShape, range_window
 from refmaster.profile.bands import (
     JUDGED_THIRDS,
     THIRDS_HZ,
@@ -60,8 +63,11 @@ class ToneMatch:
         Gains; `side_db` is the side's whole gain (the mid's curve plus the width's).
     difference_db : ndarray, shape (bands,)
         Reference minus mix, third-octave readings, level removed; 0 where nothing is known.
-    known : ndarray of bool, shape (bands,)
-        Where mix and reference both have energy.
+    known, width_known : ndarray of bool, shape (bands,)
+        Where mix and reference both have energy, and where their sides do.
+    loudness : MixLoudness
+        How much louder a curve makes the mix; the curves here leave it as it is, unless their bounds are
+        too tight for that or only the side's is asked.
     likely : Likely
         The gains that are likely mastering, in third octaves.
     prior : Prior
@@ -76,6 +82,8 @@ class ToneMatch:
     side_db: Array
     difference_db: Array
     known: Mask
+    width_known: Mask
+    loudness: MixLoudness
     likely: Likely
     prior: Prior
     corridor: tuple[tuple[float, float, float], ...]
@@ -108,6 +116,10 @@ def derive_tone(
         How far, in which range, within which bounds.
     """
     frequencies = band_centers_hz(mix.source.sample_rate_hz)
+    loudness = MixLoudness(mix, frequencies)
+    if has_silent_channel(mix):
+        mix = without_side(mix)
+    references = [(p if has_image_to_follow(p) else without_side(p), weight) for p, weight in references]
     levels = band_levels(mix, frequencies)
     others = [(band_levels(profile, frequencies), weight) for profile, weight in references]
     difference, known = _difference(levels, others, _mid_reading, level_is_free=True)
@@ -119,11 +131,6 @@ def derive_tone(
     near = 0.0 if likely.mid is None else likely.mid.near_weight
 
     mid, width = np.zeros(len(frequencies)), np.zeros(len(frequencies))
-    if settings.tone and known.any():
-        gain = _gain_db(likely.mid)
-        tone = _Difference(frequencies, difference, known, gain, near_weight=near, level_is_free=True)
-        at_thirds = _thirds_difference(mix, references, difference, known)
-        mid = _mid_curve(levels, tone, at_thirds, settings)
     width_difference, width_known = _difference(levels, others, _width_reading, level_is_free=False)
     if settings.side and width_known.any():
         gain = _gain_db(likely.width)
@@ -131,12 +138,20 @@ def derive_tone(
             frequencies, width_difference, width_known, gain, near_weight=near, level_is_free=False
         )
         width = _width_curve(image, settings)
+    if settings.tone and known.any():
+        gain = _gain_db(likely.mid)
+        tone = _Difference(frequencies, difference, known, gain, near_weight=near, level_is_free=True)
+        at_thirds = _thirds_difference(mix, references, difference, known)
+        mid = _mid_curve(levels, tone, at_thirds, settings)
+        mid = loudness_neutral(mid, width, loudness, CurveShape(frequencies, known, settings), settings)
     return ToneMatch(
         frequencies_hz=frequencies,
         mid_db=mid,
         side_db=mid + width,
         difference_db=difference,
         known=known,
+        width_known=width_known,
+        loudness=loudness,
         likely=likely,
         prior=prior,
         corridor=_corridor(own, [f for f, _ in features]) if likely.mid and len(features) > 1 else (),
@@ -148,9 +163,17 @@ def tonal_distance_db(profile: Profile, reference: Profile) -> float | None:
 
     Only bands in which both have energy count; None where there are none.
     """
-    frequencies = band_centers_hz(min(profile.source.sample_rate_hz, reference.source.sample_rate_hz))
-    own, others = band_levels(profile, frequencies), [(band_levels(reference, frequencies), 1.0)]
-    difference, known = _difference(own, others, _mid_reading, level_is_free=True)
+    return distance_to_aim_db(profile, [(reference, 1.0)])
+
+
+def distance_to_aim_db(profile: Profile, references: Sequence[tuple[Profile, float]]) -> float | None:
+    """Return the tonal distance, as `tonal_distance_db` does, to the weighted mean of references."""
+    rates = [p.source.sample_rate_hz for p in (profile, *(reference for reference, _ in references))]
+    frequencies = band_centers_hz(min(rates))
+    others = [(band_levels(reference, frequencies), weight) for reference, weight in references]
+    difference, known = _difference(
+        band_levels(profile, frequencies), others, _mid_reading, level_is_free=True
+    )
     return third_octave_rms_db(difference, known)
 
 
@@ -208,11 +231,10 @@ def _thirds_difference(
 
 
 def _mid_curve(mix: BandLevels, difference: _Difference, at_thirds: Array, settings: MatchSettings) -> Array:
-    """Return the curve of the mid that the strength asks for."""
-    shape = CurveShape(mix.frequencies_hz, difference.known, settings)
+    """Return the curve of the mid that the strength asks for, its level and its shape still to come."""
 
     def bounded(asked: Array, *, full: bool) -> Array:
-        return shape(np.clip(asked, -settings.cut_bound_db(full=full), settings.boost_bound_db(full=full)))
+        return np.clip(asked, -settings.cut_bound_db(full=full), settings.boost_bound_db(full=full))
 
     full = _full_curve(mix, difference, at_thirds, bounded, settings)
     return _at_strength(difference, full, bounded, settings)
@@ -241,26 +263,30 @@ def _full_curve(
     bounded: Callable[..., Array],
     settings: MatchSettings,
 ) -> Array:
-    """Return the `full` stop: the reference's third octaves, within the bounds."""
+    """Return the `full` stop: the reference's third octaves, within the bounds and the range."""
     octaves, known = settings.resolution_octaves or FULL_RESOLUTION_OCTAVES, difference.known
     asked = smooth(difference.db, known, octaves)
     curve = bounded(asked, full=True)
     # A band that is known in part (a codec's cut-off runs through it) tells nothing to correct by.
     whole = values_at_thirds(smooth(known.astype(np.float64), np.ones(len(known)), 1 / 3)) > 0.99
-    bands = mask_at_thirds(known) & whole
+    in_range = values_at_thirds(range_window(mix.frequencies_hz, settings)) == 1.0
+    bands = mask_at_thirds(known) & whole & in_range
     if octaves > FULL_RESOLUTION_OCTAVES + 1e-9 or not bands.any():
         return curve
     # Gains within a band act on its loudest part: the third octaves' gains, straight between their centres,
     # are corrected by what they miss when applied, until every band is where the reference has it.
     octave, center = np.log2(mix.frequencies_hz), np.log2(THIRDS_HZ)
     asked_at_thirds, before = values_at_thirds(asked), smooth_power_db(mix.mid_db, 1 / 3)
-    corrections = np.zeros(int(bands.sum()))
+    gains = bounded(asked_at_thirds[bands], full=True)
     for _ in range(FULL_ITERATIONS):
-        gains = asked_at_thirds + np.interp(center, center[bands], corrections)
-        curve = bounded(np.interp(octave, center, gains), full=True)
+        at_centers = asked_at_thirds + np.interp(center, center[bands], gains - asked_at_thirds[bands])
+        curve = bounded(np.interp(octave, center, at_centers), full=True)
         reached = smooth_power_db(mix.mid_db + curve, 1 / 3) - before
         missed = (at_thirds - values_at_thirds(reached))[bands]
-        corrections = corrections + FULL_STEP * (missed - missed.mean())
+        step = FULL_STEP * (missed - missed.mean())
+        moved = bounded(gains + step, full=True)
+        # A gain that its bound holds back must not lift all the others, time and again.
+        gains = moved - (moved - gains).mean()
     return curve
 
 
@@ -292,7 +318,7 @@ def _at_strength(
         )
         asked = np.interp(np.arange(len(likely)), at, found)
     stops = Stops(evidence=evidence, balanced=stop(asked), full=full)
-    counts = known & judged(frequencies)
+    counts = known & judged(frequencies) & (range_window(frequencies, settings) > 0.0)
     return dial(settings.percent, stops, difference.db, counts, level_is_free=difference.level_is_free)
 
 

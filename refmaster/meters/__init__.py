@@ -1,4 +1,4 @@
-"""What can be measured in a stream of blocks.
+"""Meters of a stream of blocks.
 
 Every meter takes ``(frames, channels)`` blocks by ``update`` and gives a frozen dataclass by ``result``.
 Results do not depend on how the stream was cut into blocks. Samples must be finite: sources check that.

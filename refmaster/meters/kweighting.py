@@ -16,12 +16,14 @@ Conventions: blocks are ``(frames, channels)``; powers are sums or means of squa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from refmaster._types import Array, Block
+from refmaster.units import db_to_amplitude
 
 STEPS_PER_SECOND = 100
 """Powers come in steps of 10 ms: maximum momentary loudness needs hops no longer (Tech 3341, case 13)."""
@@ -31,8 +33,7 @@ _SUPER_ROWS = 32
 _SILENT = 1e-30  # states below this are dropped: denormal numbers are slow and mean nothing
 
 
-@dataclass(frozen=True, kw_only=True)
-class Biquad:
+class _Biquad(NamedTuple):
     """A second-order section with ``a0 = 1``."""
 
     b0: float
@@ -43,66 +44,52 @@ class Biquad:
 
 
 # ITU-R BS.1770-4, Annex 1, tables 1 and 2.
-_SHELF_48K = Biquad(
-    b0=1.53512485958697, b1=-2.69169618940638, b2=1.19839281085285, a1=-1.69065929318241, a2=0.73248077421585
+_SHELF_48K = _Biquad(
+    1.53512485958697, -2.69169618940638, 1.19839281085285, -1.69065929318241, 0.73248077421585
 )
-_RLB_48K = Biquad(b0=1.0, b1=-2.0, b2=1.0, a1=-1.99004745483398, a2=0.99007225036621)
+_RLB_48K = _Biquad(1.0, -2.0, 1.0, -1.99004745483398, 0.99007225036621)
 
 # The analogue filters behind those tables, as found by B. De Man, "Evaluation of implementations of the
 # EBU R128 loudness measurement", AES convention e-Brief, 2018: frequency, quality, and the shelf's gain.
-_SHELF_HZ, _SHELF_Q, _SHELF_DB, _SHELF_EXPONENT = (
-    1681.974450955533,
-    0.7071752369554196,
-    3.999843853973347,
-    0.4996667741545416,
-)
+_SHELF_HZ, _SHELF_Q, _SHELF_DB = 1681.974450955533, 0.7071752369554196, 3.999843853973347
+_SHELF_EXPONENT = 0.4996667741545416
 _RLB_HZ, _RLB_Q = 38.13547087602444, 0.5003270373238773
 
 
-def k_weighting_sections(sample_rate_hz: int) -> tuple[Biquad, Biquad]:
-    """Return the shelf and the high-pass of the K-weighting at a sample rate.
-
-    Parameters
-    ----------
-    sample_rate_hz : int
-        Sample rate, in Hz.
-
-    Returns
-    -------
-    tuple of two Biquad
-    """
+def _sections(sample_rate_hz: int) -> tuple[_Biquad, _Biquad]:
+    """Return the shelf and the high-pass of the K-weighting at a sample rate."""
     if sample_rate_hz == 48000:
         return _SHELF_48K, _RLB_48K
-    k = np.tan(np.pi * _SHELF_HZ / sample_rate_hz)
-    high = 10.0 ** (_SHELF_DB / 20.0)
+    k = math.tan(math.pi * _SHELF_HZ / sample_rate_hz)
+    high = db_to_amplitude(_SHELF_DB)
     band = high**_SHELF_EXPONENT
     a0 = 1.0 + k / _SHELF_Q + k * k
-    shelf = Biquad(
-        b0=float((high + band * k / _SHELF_Q + k * k) / a0),
-        b1=float(2.0 * (k * k - high) / a0),
-        b2=float((high - band * k / _SHELF_Q + k * k) / a0),
-        a1=float(2.0 * (k * k - 1.0) / a0),
-        a2=float((1.0 - k / _SHELF_Q + k * k) / a0),
+    shelf = _Biquad(
+        b0=(high + band * k / _SHELF_Q + k * k) / a0,
+        b1=2.0 * (k * k - high) / a0,
+        b2=(high - band * k / _SHELF_Q + k * k) / a0,
+        a1=2.0 * (k * k - 1.0) / a0,
+        a2=(1.0 - k / _SHELF_Q + k * k) / a0,
     )
-    k = np.tan(np.pi * _RLB_HZ / sample_rate_hz)
+    k = math.tan(math.pi * _RLB_HZ / sample_rate_hz)
     a0 = 1.0 + k / _RLB_Q + k * k
     # The passband gain of b = 1, -2, 1 is that at half the sample rate: 4 / (1 - a1 + a2).
     gain_48k = 4.0 / (1.0 - _RLB_48K.a1 + _RLB_48K.a2)
     a1, a2 = 2.0 * (k * k - 1.0) / a0, (1.0 - k / _RLB_Q + k * k) / a0
     scale = gain_48k * (1.0 - a1 + a2) / 4.0
-    return shelf, Biquad(b0=float(scale), b1=float(-2.0 * scale), b2=float(scale), a1=float(a1), a2=float(a2))
+    return shelf, _Biquad(scale, -2.0 * scale, scale, a1, a2)
 
 
 def k_weighting_power_gain(frequencies_hz: ArrayLike, sample_rate_hz: int) -> Array:
     """Return ``|H(f)|^2`` of the K-weighting, as it acts at ``sample_rate_hz``."""
     z = np.exp(-2j * np.pi * np.asarray(frequencies_hz, dtype=np.float64) / sample_rate_hz)
     response = np.ones_like(z)
-    for s in k_weighting_sections(sample_rate_hz):
+    for s in _sections(sample_rate_hz):
         response *= (s.b0 + s.b1 * z + s.b2 * z * z) / (1.0 + s.a1 * z + s.a2 * z * z)
     return np.asarray(np.abs(response) ** 2, dtype=np.float64)
 
 
-def _state_space(sections: tuple[Biquad, Biquad]) -> tuple[Array, Array, Array, float]:
+def _state_space(sections: tuple[_Biquad, _Biquad]) -> tuple[Array, Array, Array, float]:
     """Return A (4, 4), B (4,), C (4,) and D of the cascade: s' = A s + B x, y = C s + D x."""
     blocks = []
     for s in sections:
@@ -116,9 +103,9 @@ def _state_space(sections: tuple[Biquad, Biquad]) -> tuple[Array, Array, Array, 
 
 
 class _RowFilter:
-    """What turns rows of ``frames`` samples into filtered rows and into states."""
+    """Matrices that turn rows of ``frames`` samples into filtered rows and into states."""
 
-    def __init__(self, sections: tuple[Biquad, Biquad], frames: int) -> None:
+    def __init__(self, sections: tuple[_Biquad, _Biquad], frames: int) -> None:
         a, b, c, d = _state_space(sections)
         observe = np.empty((frames, 4))
         control = np.empty((frames, 4))
@@ -159,7 +146,7 @@ class KWeightedPower:
         self.step_frames = np.diff(self.step_ends, prepend=0)
         self._row_frames = _row_frames(sample_rate_hz)
         self._rows, self._tail_frames = divmod(sample_rate_hz, self._row_frames)
-        sections = k_weighting_sections(sample_rate_hz)
+        sections = _sections(sample_rate_hz)
         self._row = _RowFilter(sections, self._row_frames)
         self._tail = _RowFilter(sections, self._tail_frames)
         self._state = np.zeros((channels, 4))
@@ -190,9 +177,10 @@ class KWeightedPower:
             self._filtered[:, frames:] = np.hstack([tail, self._state]) @ self._tail.output
             self._state = self._state @ self._tail.advance + tail @ self._tail.control
         self._state[np.abs(self._state) < _SILENT] = 0.0
-        squares = np.square(self._filtered, out=self._filtered)
         if self.sample_rate_hz % STEPS_PER_SECOND == 0:
-            return squares.reshape(self.channels, STEPS_PER_SECOND, -1).sum(axis=2).T.astype(np.float64)
+            steps = self._filtered.reshape(self.channels, STEPS_PER_SECOND, -1)
+            return np.vecdot(steps, steps).T.astype(np.float64)
+        squares = np.square(self._filtered, out=self._filtered)
         starts = self.step_ends - self.step_frames
         return np.add.reduceat(squares, starts, axis=1).T.astype(np.float64)
 

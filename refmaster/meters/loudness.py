@@ -21,20 +21,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from refmaster._types import Array, Block
 from refmaster.dsp.blocks import Reblocker
 from refmaster.errors import AudioError
-from refmaster.meters.kweighting import STEPS_PER_SECOND, KWeightedPower
+from refmaster.meters.kweighting import KWeightedPower
 from refmaster.units import db_to_power, lufs_to_power, power_to_db, power_to_lufs
 
-"""BS.1770-4, Annex 1, equation 2: makes 997 Hz at 0 dBFS in one front channel read -3.01."""
 ABSOLUTE_GATE_LUFS = -70.0
-RELATIVE_GATE_LU = -10.0
-RANGE_RELATIVE_GATE_LU = -20.0
+INTEGRATED_GATE_LU = -10.0
+RANGE_GATE_LU = -20.0
+"""Relative gates, below the mean of the windows that pass the absolute one."""
 RANGE_PERCENTILES = (10.0, 95.0)
 RANGE_STABLE_SECONDS = 60.0
 """Tech 3342, section 3: before this much programme the loudness range is not stable."""
@@ -54,8 +54,8 @@ CHANNEL_WEIGHTS: dict[int, tuple[float, ...]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Loudness:
-    """What a `LoudnessMeter` found. ``None`` is what the signal was too short for.
+class LoudnessResult:
+    """Loudness of a recording; ``None`` is what the signal was too short for.
 
     Attributes
     ----------
@@ -69,9 +69,6 @@ class Loudness:
         The signal is a minute or longer; before that the range may still move.
     momentary_lufs, short_term_lufs : ndarray
         Loudness of the windows of 400 ms and of 3 s that begin at 0, 100, 200 ms, ...
-    gating_block_power : ndarray
-        Power of the same 400 ms windows, linear. Those of several signals put together give their pooled
-        loudness by `integrated_lufs_from_block_powers`.
     gated_share : float
         Share of the 400 ms windows that passed both gates, 0 to 1.
     """
@@ -83,11 +80,10 @@ class Loudness:
     loudness_range_stable: bool
     momentary_lufs: Array
     short_term_lufs: Array
-    gating_block_power: Array
     gated_share: float
 
 
-def gate_block_powers(powers: Array, *, relative_gate_lu: float = RELATIVE_GATE_LU) -> Array:
+def gate_block_powers(powers: Array, *, relative_gate_lu: float = INTEGRATED_GATE_LU) -> Array:
     """Return the powers above -70 LUFS and above the relative gate below their mean."""
     loud = powers[powers > lufs_to_power(ABSOLUTE_GATE_LUFS)]
     if not len(loud):
@@ -101,7 +97,7 @@ def integrated_lufs_from_block_powers(powers: Array) -> float | None:
     Parameters
     ----------
     powers : ndarray
-        `Loudness.gating_block_power`, of several signals put together for an album.
+        Their K-weighted powers, weighted by channel, linear.
 
     Returns
     -------
@@ -128,12 +124,62 @@ def loudness_range_from_short_term(short_term_lufs: Array) -> float | None:
         In LU; ``None`` when no window passed the gates.
     """
     powers = lufs_to_power(short_term_lufs)
-    gated = np.sort(gate_block_powers(powers, relative_gate_lu=RANGE_RELATIVE_GATE_LU))
+    gated = np.sort(gate_block_powers(powers, relative_gate_lu=RANGE_GATE_LU))
     if not len(gated):
         return None
     # Nearest rank, as in the script printed in Tech 3342.
     low, high = (gated[round((len(gated) - 1) * p / 100.0)] for p in RANGE_PERCENTILES)
     return power_to_db(float(high / low))
+
+
+class PowerSteps:
+    """K-weighted power in 10 ms steps: sums of squares, the channels weighted and added.
+
+    Parameters
+    ----------
+    sample_rate_hz : int
+        Sample rate, in Hz.
+    channel_weights : sequence of float
+        Weight of each channel's power; 0 leaves a channel out.
+    """
+
+    def __init__(self, sample_rate_hz: int, channel_weights: Sequence[float]) -> None:
+        weights = np.asarray(channel_weights, dtype=np.float64)
+        self._heard = np.flatnonzero(weights)
+        self._all_heard = len(self._heard) == len(weights)
+        self._weights = weights[self._heard]
+        self._power = KWeightedPower(sample_rate_hz, len(self._heard))
+        self._seconds: Reblocker[Any] = Reblocker(sample_rate_hz)
+        self._steps: list[Array] = []
+
+    def update(self, block: Block) -> None:
+        """Take the next ``(frames, channels)``, any number of frames."""
+        for second in self._seconds.push(block):
+            self._steps.append(self._power.second(self._of_heard(second)) @ self._weights)
+
+    def sums(self) -> Array:
+        """Return the sum of each whole step so far; more may follow."""
+        steps = list(self._steps)
+        rest = self._seconds.remainder()
+        if rest is not None:
+            self._seconds.push(rest)
+            steps.append(self._power.last(self._of_heard(rest)) @ self._weights)
+        return np.concatenate([*steps, np.empty(0)])
+
+    def window_powers(self, sums: Array, steps: int) -> Array:
+        """Return the mean power of the windows of so many steps that begin at each step.
+
+        Windows are summed afresh and not from running totals, so that silence after sound is exactly silent.
+        """
+        frames = np.resize(self._power.step_frames, len(sums)).astype(np.float64)
+        totals = []
+        for values in (sums, frames):
+            tens = _sliding_sum(values, HOP_STEPS)
+            totals.append(_sliding_sum(tens, steps // HOP_STEPS, HOP_STEPS))
+        return np.asarray(totals[0] / totals[1])
+
+    def _of_heard(self, block: Block) -> Block:
+        return block if self._all_heard else block[:, self._heard]
 
 
 class LoudnessMeter:
@@ -167,55 +213,36 @@ class LoudnessMeter:
             channel_weights = CHANNEL_WEIGHTS[channels]
         if len(channel_weights) != channels:
             raise ValueError(f"expected {channels} channel_weights, got {len(channel_weights)}")
-        self._weights = np.asarray(channel_weights, dtype=np.float64)
-        self._heard = np.flatnonzero(self._weights)
-        self._power = KWeightedPower(sample_rate_hz, len(self._heard))
-        self._seconds: Reblocker[np.generic] = Reblocker(sample_rate_hz)
-        self._steps: list[Array] = []
+        self._steps = PowerSteps(sample_rate_hz, channel_weights)
+        self._stable_frames = RANGE_STABLE_SECONDS * sample_rate_hz
         self._frames = 0
 
     def update(self, block: Block) -> None:
         """Take the next ``(frames, channels)``, any number of frames."""
         self._frames += len(block)
-        for second in self._seconds.push(block):
-            self._steps.append(self._power.second(self._of_heard(second)) @ self._weights[self._heard])
+        self._steps.update(block)
 
-    def _of_heard(self, block: NDArray[np.generic]) -> Block:
-        return block if len(self._heard) == len(self._weights) else block[:, self._heard]  # type: ignore[return-value]
-
-    def result(self) -> Loudness:
+    def result(self) -> LoudnessResult:
         """Return what was measured so far; more may follow."""
-        steps = list(self._steps)
-        rest = self._seconds.remainder()
-        if rest is not None:
-            self._seconds.push(rest)
-            steps.append(self._power.last(self._of_heard(rest)) @ self._weights[self._heard])
-        sums = np.concatenate(steps) if steps else np.empty(0)
-        repeats = -(-len(sums) // STEPS_PER_SECOND)
-        frames = np.tile(self._power.step_frames, repeats)[: len(sums)].astype(np.float64)
-        tens = _sliding_sum(sums, HOP_STEPS), _sliding_sum(frames, HOP_STEPS)
-        momentary = _window_power(*tens, MOMENTARY_STEPS)
-        short_term = _window_power(*tens, SHORT_TERM_STEPS)
-        blocks = momentary[::HOP_STEPS].copy()
+        sums = self._steps.sums()
+        momentary = self._steps.window_powers(sums, MOMENTARY_STEPS)
+        short_term = self._steps.window_powers(sums, SHORT_TERM_STEPS)
+        blocks = momentary[::HOP_STEPS]
         short_term_lufs = power_to_lufs(short_term[::HOP_STEPS])
-        return Loudness(
+        return LoudnessResult(
             integrated_lufs=integrated_lufs_from_block_powers(blocks),
             max_momentary_lufs=_maximum_lufs(momentary),
             max_short_term_lufs=_maximum_lufs(short_term),
             loudness_range_lu=loudness_range_from_short_term(short_term_lufs),
-            loudness_range_stable=self._frames >= RANGE_STABLE_SECONDS * self._power.sample_rate_hz,
+            loudness_range_stable=self._frames >= self._stable_frames,
             momentary_lufs=power_to_lufs(blocks),
             short_term_lufs=short_term_lufs,
-            gating_block_power=blocks,
             gated_share=len(gate_block_powers(blocks)) / len(blocks) if len(blocks) else 0.0,
         )
 
 
 def _sliding_sum(values: Array, length: int, stride: int = 1) -> Array:
-    """Return ``values[i] + values[i + stride] + ...``, ``length`` terms, wherever all of them exist.
-
-    Sums are taken afresh and not from running totals, so that silence after sound is exactly silent.
-    """
+    """Return ``values[i] + values[i + stride] + ...``, ``length`` terms, wherever all of them exist."""
     count = len(values) - (length - 1) * stride
     if count <= 0:
         return np.empty(0)
@@ -223,12 +250,6 @@ def _sliding_sum(values: Array, length: int, stride: int = 1) -> Array:
     for term in range(1, length):
         total += values[term * stride : term * stride + count]
     return total
-
-
-def _window_power(ten_sums: Array, ten_frames: Array, steps: int) -> Array:
-    """Return the mean power over windows of ``steps`` 10 ms steps, from sums over ten of them."""
-    tens = steps // HOP_STEPS
-    return _sliding_sum(ten_sums, tens, HOP_STEPS) / _sliding_sum(ten_frames, tens, HOP_STEPS)
 
 
 def _maximum_lufs(powers: Array) -> float | None:

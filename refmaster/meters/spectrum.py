@@ -12,6 +12,7 @@ second gate is known at the end only, so power is collected per class of 1 LU: e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,18 +20,18 @@ from numpy.typing import NDArray
 from refmaster._types import Array, Block
 from refmaster.dsp.blocks import Reblocker
 from refmaster.meters.kweighting import k_weighting_power_gain
-from refmaster.units import power_to_db
+from refmaster.meters.loudness import RANGE_GATE_LU
+from refmaster.units import db_to_power, power_to_db, power_to_lufs
 
 FRAME_AT_48K = 16384
 LOWEST_LUFS, HIGHEST_LUFS = -70, 10
-RELATIVE_GATE_LU = 20.0
 SEGMENT_S = 0.75  # to the nearest hop: 0.74 s at 44.1 kHz, 0.68 s at 48 kHz
 MAX_SEGMENTS = 512  # 6 minutes; of a longer recording every second (fourth, ...) segment is kept
 _HOPS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spectrum:
+class SpectrumResult:
     """The long-term average spectrum.
 
     Attributes
@@ -79,7 +80,8 @@ class SpectrumMeter:
         self._window = (window * (0.5 if self._stereo else 1.0)).astype(np.float32)
         scale = np.full(len(self.frequencies_hz), 2.0)
         scale[0] = scale[-1] = 1.0
-        self._scale = scale / (self.frame * np.sum(window**2))
+        # Spectra come divided by the frame length: NumPy then transforms float32 as such, four times as fast.
+        self._scale = scale * (self.frame / np.sum(window**2))
         weighting = k_weighting_power_gain(self.frequencies_hz, sample_rate_hz)
         # A mean over both channels' squares is twice the mean of mid's and side's.
         loudness_weight = weighting * self._scale * (2.0 if self._stereo else channels)
@@ -95,7 +97,9 @@ class SpectrumMeter:
         # two channels are transformed as mid and side, others as they are
         self._signals = np.zeros((channels, (_HOPS_AT_ONCE + 1) * self._hop), np.float32)  # one hop kept
         self._frames = np.empty((channels, _HOPS_AT_ONCE, self.frame), np.float32)
-        self._frame_power = np.empty((channels, _HOPS_AT_ONCE, len(self.frequencies_hz)), np.float32)
+        shape = (channels, _HOPS_AT_ONCE, len(self.frequencies_hz))
+        self._spectra: NDArray[Any] = np.empty(shape, np.complex64)
+        self._frame_power = np.empty(shape, np.float32)
         self._segments = _Segments(self._hop / sample_rate_hz)
 
     def update(self, block: Block) -> None:
@@ -103,7 +107,7 @@ class SpectrumMeter:
         for piece in self._blocks.push(block.astype(np.float32, copy=False)):
             self._take(piece)
 
-    def result(self) -> Spectrum:
+    def result(self) -> SpectrumResult:
         """Return the spectrum; the meter is finished."""
         rest = self._blocks.remainder()
         if rest is not None:
@@ -123,7 +127,7 @@ class SpectrumMeter:
         segments = self._segments.power(gate)
         if not len(segments):
             segments = np.zeros((0, len(self._power[0]), self._segment_bands))
-        return Spectrum(
+        return SpectrumResult(
             frequencies_hz=self.frequencies_hz,
             mid_power=power[0],
             side_power=power[1] if self._stereo else None,
@@ -135,8 +139,6 @@ class SpectrumMeter:
 
     def _take(self, piece: NDArray[np.float32]) -> None:
         """Transform the half-overlapped frames of a whole number of hops."""
-        from scipy.fft import rfft
-
         hop, count = self._hop, len(piece) // self._hop
         signals = self._signals[:, : (count + 1) * hop]
         fresh = signals[:, hop:]
@@ -151,7 +153,7 @@ class SpectrumMeter:
             frames = self._frames[:, :count]
             np.multiply(hops[:, :-1], self._window[:hop], out=frames[:, :, :hop])
             np.multiply(hops[:, 1:], self._window[hop:], out=frames[:, :, hop:])
-            spectra = rfft(frames, axis=2)
+            spectra = np.fft.rfft(frames, norm="forward", out=self._spectra[:, :count])
             parts = spectra.view(np.float32)  # real and imaginary in turn
             np.square(parts, out=parts)
             power = np.add(parts[:, :, 0::2], parts[:, :, 1::2], out=self._frame_power[:, :count])
@@ -163,8 +165,7 @@ class SpectrumMeter:
         """Count frames, shape (signals, frames, bins), each in its class of loudness."""
         loudness = (power @ self._loudness_weight)[:, :, np.newaxis]
         summed = np.concatenate([self._bands(power), loudness], axis=2, dtype=np.float64)
-        for number, heard in enumerate(summed[:, :, -1].sum(axis=0).tolist()):
-            level = -0.691 + power_to_db(heard)
+        for number, level in enumerate(power_to_lufs(summed[:, :, -1].sum(axis=0)).tolist()):
             self._segments.add(summed[:, number], counts=level >= LOWEST_LUFS)
             if level < LOWEST_LUFS:
                 self._below += 1
@@ -178,8 +179,8 @@ class SpectrumMeter:
         if not self._count.any():
             return float(HIGHEST_LUFS)
         levels = np.arange(LOWEST_LUFS, HIGHEST_LUFS) + 0.5
-        mean = power_to_db(float(np.sum(self._count * 10 ** (levels / 10)) / self._count.sum()))
-        return float(mean) - RELATIVE_GATE_LU
+        mean = power_to_db(float(np.sum(self._count * db_to_power(levels)) / self._count.sum()))
+        return mean + RANGE_GATE_LU
 
 
 class _Segments:
@@ -208,9 +209,7 @@ class _Segments:
         """Return mean band powers of what passes the gate, shape (segments, signals, bands)."""
         if self._counted and (not self._rows or 2 * self._taken >= self._hops):
             self._close()
-        kept = [
-            row[:, :-1] for _, row in self._rows if -0.691 + power_to_db(float(row[:, -1].sum())) >= gate_lufs
-        ]
+        kept = [row[:, :-1] for _, row in self._rows if power_to_lufs(float(row[:, -1].sum())) >= gate_lufs]
         return np.array(kept)
 
     def _close(self) -> None:
@@ -256,7 +255,7 @@ def band_power(frequencies_hz: Array, power: Array, edges_hz: Array) -> Array:
 
 
 class _BandSums:
-    """What `band_power` yields, times a factor, for many float32 frames of the same bands."""
+    """The powers of `band_power`, times a factor, for many float32 frames of the same bands."""
 
     def __init__(self, frequencies_hz: Array, edges_hz: Array, factor: float) -> None:
         place = edges_hz / (frequencies_hz[1] - frequencies_hz[0]) + 0.5

@@ -1,4 +1,4 @@
-"""The stereo image, DC and crest of a stream, from running sums in double precision.
+"""The stereo image, DC, sample peak and crest of a stream, from running sums in double precision.
 
 Correlation is the normalised cross-correlation at lag 0; balance is the level of left over right; side to
 mid is the level of (L-R)/2 over (L+R)/2. Values that do not exist (mono, silence) are None.
@@ -15,15 +15,16 @@ from refmaster._types import Block
 from refmaster.dsp.blocks import Reblocker
 from refmaster.units import amplitude_to_db, power_to_db
 
-# Sums of this many samples keep full accuracy in pairs of float32 products.
-_BLOCK_FRAMES = 16384
+# Sums of so many samples keep full accuracy in pairs of float32 products; so many of them are taken at once.
+_SUM_FRAMES = 16384
+_SUMS_AT_ONCE = 4
 # A clipped peak is a flat top of this many equal samples at the recording's own maximum.
 CLIPPED_RUN_FRAMES = 3
 _SILENCE = 1e-15
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stereo:
+class StereoResult:
     """The stereo image of a recording.
 
     Attributes
@@ -33,10 +34,10 @@ class Stereo:
     balance_db, side_to_mid_db : float or None
     dc : tuple of float
         Mean sample value of each channel, full scale is 1.
-    rms_dbfs : float or None
-        Root mean square over all channels; a full-scale sine reads -3.01.
-    sample_peak_dbfs, crest_factor_db : float or None
-        Largest sample, and that over the RMS.
+    sample_peak_dbfs : float
+        Largest sample over all channels; ``-inf`` for silence.
+    crest_factor_db : float or None
+        Largest sample over the root mean square, over all channels; a sine has 3.01.
     clipped_runs : int
         Flat tops: runs of 3 and more equal samples at the peak of a channel.
     """
@@ -45,14 +46,13 @@ class Stereo:
     balance_db: float | None
     side_to_mid_db: float | None
     dc: tuple[float, ...]
-    rms_dbfs: float | None
-    sample_peak_dbfs: float | None
+    sample_peak_dbfs: float
     crest_factor_db: float | None
     clipped_runs: int
 
 
 class StereoMeter:
-    """Measures image, DC and crest of a stream.
+    """Measures image, DC, sample peak and crest of a stream.
 
     Parameters
     ----------
@@ -66,18 +66,21 @@ class StereoMeter:
         self._square = np.zeros(channels)
         self._product = 0.0
         self._clipping = [_FlatTops() for _ in range(channels)]
-        self._blocks: Reblocker[np.floating] = Reblocker(_BLOCK_FRAMES)
+        self._blocks: Reblocker[np.floating] = Reblocker(_SUM_FRAMES * _SUMS_AT_ONCE)
 
     def update(self, block: Block) -> None:
         """Take a block of shape (frames, channels)."""
         for piece in self._blocks.push(block):
             self._take(piece)
 
-    def result(self) -> Stereo:
+    def result(self) -> StereoResult:
         """Return the values; the meter is finished."""
         rest = self._blocks.remainder()
         if rest is not None:
-            self._take(rest)
+            whole = len(rest) // _SUM_FRAMES * _SUM_FRAMES
+            for piece in (rest[:whole], rest[whole:]):
+                if len(piece):
+                    self._take(piece)
         for tops in self._clipping:
             tops.finish()
         frames = max(self._frames, 1)
@@ -85,13 +88,12 @@ class StereoMeter:
         peak = max(tops.peak for tops in self._clipping)
         silent = mean_square < _SILENCE**2 or peak == 0.0
         correlation, balance, width = self._image()
-        return Stereo(
+        return StereoResult(
             correlation=correlation,
             balance_db=balance,
             side_to_mid_db=width,
             dc=tuple(float(v) for v in self._sum / frames),
-            rms_dbfs=None if silent else power_to_db(mean_square),
-            sample_peak_dbfs=None if silent else amplitude_to_db(peak),
+            sample_peak_dbfs=amplitude_to_db(max(tops.largest for tops in self._clipping)),
             crest_factor_db=None if silent else amplitude_to_db(peak) - power_to_db(mean_square),
             clipped_runs=0 if silent else sum(tops.runs for tops in self._clipping),
         )
@@ -99,10 +101,11 @@ class StereoMeter:
     def _take(self, piece: NDArray[np.floating]) -> None:
         self._frames += len(piece)
         lines = np.ascontiguousarray(piece.T)
-        self._sum += lines.sum(axis=1)
-        self._square += [np.dot(line, line) for line in lines]
+        parts = lines.reshape(self._channels, -1, min(len(piece), _SUM_FRAMES))
+        self._sum += parts.sum(axis=2).sum(axis=1, dtype=np.float64)
+        self._square += np.vecdot(parts, parts).sum(axis=1, dtype=np.float64)
         if self._channels == 2:
-            self._product += float(np.dot(lines[0], lines[1]))
+            self._product += float(np.vecdot(parts[0], parts[1]).sum(dtype=np.float64))
         for line, tops in zip(lines, self._clipping, strict=True):
             tops.take(line)
 
@@ -124,13 +127,15 @@ class _FlatTops:
     """Counts runs of equal samples at the running peak of one channel."""
 
     def __init__(self) -> None:
-        self.peak = 0.0
+        self.largest = 0.0
+        self.peak = 0.0  # the same, to 1e-6
         self.runs = 0
         self._tail: NDArray[np.floating] = np.zeros(0, np.float32)
 
     def take(self, line: NDArray[np.floating]) -> None:
         """Take the next samples; a run across blocks is seen once."""
         highest = float(max(line.max(), -line.min()))
+        self.largest = max(self.largest, highest)
         if highest > self.peak * (1 + 1e-6):
             self.peak, self.runs, self._tail = highest, 0, self._tail[:0]
         elif highest < self.peak * (1 - 1e-6):

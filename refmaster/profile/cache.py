@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from refmaster._types import Progress
 from refmaster.errors import AudioError
+from refmaster.io.state import FileState
 from refmaster.io.suffixes import is_yaml
 from refmaster.profile.code_digest import measuring_digest
 
@@ -67,17 +68,34 @@ def cached_profile(
     Raises
     ------
     AudioError, SettingsError
-        The file cannot be read.
+        The file cannot be read, or was changed meanwhile.
     """
     path = Path(path)
-    key = f"{content_sha256(path)}-{measuring_digest()}{path.suffix.lower()}"
-    profile = _memory.pop(key, None) or _from_folder(folder or default_folder(), key, path, progress, stage)
+    state = FileState.of(path, str(path))
+    key = _key(path)
+    profile = _memory.pop(key, None) or _from_folder(folder or default_folder(), key, state, progress, stage)
     _memory[key] = profile
     if len(_memory) > _IN_MEMORY:
         _memory.popitem(last=False)
     if is_yaml(path) or profile.source.file == str(path):
         return profile
     return profile.model_copy(update={"source": profile.source.model_copy(update={"file": str(path)})})
+
+
+def keep_profile(path: Path, profile: Profile) -> None:
+    """Keep the profile of a file that was measured while it was made, so that it is not measured again.
+
+    Raises
+    ------
+    AudioError
+        The file cannot be read.
+    """
+    key = _key(path)
+    facts = profile.source.model_copy(update={"file": str(path), "sha256": content_sha256(path)})
+    entry = default_folder() / f"{key}.json"
+    with contextlib.suppress(OSError):
+        entry.parent.mkdir(parents=True, exist_ok=True)
+    _store(entry, profile.model_copy(update={"source": facts}))
 
 
 def content_sha256(path: Path) -> str:
@@ -113,6 +131,10 @@ def trim(folder: Path, max_bytes: int = MAX_BYTES) -> None:
         total -= size
 
 
+def _key(path: Path) -> str:
+    return f"{content_sha256(path)}-{measuring_digest()}{path.suffix.lower()}"
+
+
 @functools.lru_cache(4096)
 def _sha256(path: Path, _facts: tuple[int, ...]) -> str:
     from refmaster.io.digest import sha256_of
@@ -120,14 +142,15 @@ def _sha256(path: Path, _facts: tuple[int, ...]) -> str:
     return sha256_of(path)
 
 
-def _from_folder(folder: Path, key: str, path: Path, progress: Progress | None, stage: str) -> Profile:
+def _from_folder(folder: Path, key: str, state: FileState, progress: Progress | None, stage: str) -> Profile:
     entry = folder / f"{key}.json"
     profile = _load(entry)
     if profile is None:
         with _one_at_a_time(entry):
             profile = _load(entry)
             if profile is None:
-                profile = _measured(path, progress, stage)
+                profile = _measured(state.path, progress, stage)
+                state.check()  # the key's hash is of the file that was measured
                 _store(entry, profile)
     return profile
 
@@ -163,7 +186,7 @@ def _store(entry: Path, profile: Profile) -> None:
     try:
         temporary.write_bytes(profile.model_dump_json().encode())
         temporary.replace(entry)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a file name that JSON cannot hold
         with contextlib.suppress(OSError):
             temporary.unlink()
         return

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refmaster._types import Array, Block, Progress
-from refmaster.io.source import AudioSource
-from refmaster.meters.loudness import Loudness, LoudnessMeter
-from refmaster.meters.spectrum import Spectrum, SpectrumMeter, band_power
-from refmaster.meters.stereo import Stereo, StereoMeter
-from refmaster.meters.true_peak import TruePeak, TruePeakMeter, plr_db, psr_db
+from refmaster.dsp.interpolation import LONG_FILTER_NAME
+from refmaster.errors import AudioError
+from refmaster.io.open import open_audio
+from refmaster.io.source import AudioSource, counted
+from refmaster.meters.loudness import LoudnessMeter, LoudnessResult
+from refmaster.meters.spectrum import SpectrumMeter, SpectrumResult, band_power
+from refmaster.meters.stereo import StereoMeter, StereoResult
+from refmaster.meters.true_peak import TruePeakMeter, TruePeakResult, plr_db, psr_db
 from refmaster.profile.bands import BANDS_PER_OCTAVE, band_centers_hz, band_edges_hz, third_centers_hz
 from refmaster.profile.model import (
     FLOOR_DB,
@@ -24,7 +29,7 @@ from refmaster.profile.model import (
     StereoFacts,
     TimeSeries,
 )
-from refmaster.threads import feed
+from refmaster.threads import prefetched
 from refmaster.units import power_to_db
 from refmaster.version import made_by
 
@@ -35,22 +40,23 @@ DECIMALS = 3
 
 
 def measure(
-    source: AudioSource,
+    recording: str | Path | AudioSource,
     *,
     progress: Progress | None = None,
-    stage: str = "measuring the mix",
+    stage: str | None = None,
     identify: bool = True,
 ) -> Profile:
     """Measure a recording.
 
     Parameters
     ----------
-    source : AudioSource
-        Read once, in blocks; memory does not grow with its length.
+    recording : str, Path or AudioSource
+        A path, an open recording, or an array with its rate as an `ArraySource`. It is read once, in blocks;
+        memory does not grow with its length.
     progress : callable, optional
         Called as ``progress(stage, frames_done, frames_in_all)``.
-    stage : str
-        What the progress calls this.
+    stage : str, optional
+        What the progress calls this; ``measuring`` and the recording's name by default.
     identify : bool
         Also take the file's SHA-256 (arrays have none).
 
@@ -61,8 +67,10 @@ def measure(
     Raises
     ------
     AudioError
-        The source cannot be read to its end, or a sample is not finite.
+        The source cannot be read to its end, was changed meanwhile, or has a sample beyond measuring.
     """
+    source = _opened(recording)
+    stage = stage or f"measuring {source.name}"
     rate, channels = source.format.sample_rate_hz, source.format.channels
     loudness = LoudnessMeter(rate, channels)
     peak = TruePeakMeter(rate, channels)
@@ -70,28 +78,30 @@ def measure(
     spectrum = SpectrumMeter(rate, channels, band_edges_hz(thirds, 3))
     stereo = StereoMeter(channels)
     digest = _digest(source) if identify else None
+
+    def half_measured() -> Iterator[Block]:
+        """Yield the blocks for the other half: the two take about as long, each on a thread of its own."""
+        for block in source.blocks():
+            # Each channel's frames side by side in memory: every meter works on whole channels.
+            planar = cast("Block", np.asfortranarray(block))
+            for meter in (loudness, peak, stereo):
+                meter.update(planar)
+            yield planar
+
     frames = 0
-
-    def here(block: Block) -> None:
-        nonlocal frames
-        for meter in (loudness, peak, stereo):
-            meter.update(block)
-        frames += len(block)
-        if progress is not None:
-            progress(stage, frames, source.format.frames)
-
-    def beside(block: Block) -> None:
+    for block in counted(prefetched(half_measured()), stage, source.format.frames, progress):
         spectrum.update(block)
         if digest is not None:
             digest.advance()
-
-    feed(source.blocks(), here, beside)
+        frames += len(block)
+    sha256 = None if digest is None else digest.sha256()
+    source.check_unchanged()  # the hash is of the file that was measured
     heard, image = loudness.result(), stereo.result()
     tone = spectrum.result()
     return Profile(
         version=1,
         made_by=made_by(),
-        source=_source_facts(source, frames, digest),
+        source=_source_facts(source, frames, sha256),
         levels=_levels(heard, peak.result(), image),
         stereo=StereoFacts(
             correlation=_rounded(image.correlation),
@@ -109,17 +119,28 @@ def measure(
     )
 
 
+def _opened(recording: str | Path | AudioSource) -> AudioSource:
+    if isinstance(recording, str | Path):
+        return open_audio(recording)
+    if not hasattr(recording, "blocks"):
+        raise AudioError(
+            f"expected the path of a recording, found {type(recording).__name__}; give an array as "
+            "refmaster.ArraySource(samples, sample_rate_hz)"
+        )
+    return recording
+
+
 def _digest(source: AudioSource) -> FileDigest | None:
     from refmaster.io.digest import FileDigest
 
     return None if source.path is None else FileDigest(source.path)
 
 
-def _source_facts(source: AudioSource, frames: int, digest: FileDigest | None) -> SourceFacts:
+def _source_facts(source: AudioSource, frames: int, sha256: str | None) -> SourceFacts:
     found = source.format
     return SourceFacts(
         file=source.name,
-        sha256=None if digest is None else digest.sha256(),
+        sha256=sha256,
         container=found.container,
         subtype=found.subtype,
         lossy=found.lossy,
@@ -130,7 +151,7 @@ def _source_facts(source: AudioSource, frames: int, digest: FileDigest | None) -
     )
 
 
-def _levels(heard: Loudness, peak: TruePeak, image: Stereo) -> Levels:
+def _levels(heard: LoudnessResult, peak: TruePeakResult, image: StereoResult) -> Levels:
     integrated = _rounded(heard.integrated_lufs)
     true_peak = _rounded(peak.true_peak_dbtp)
     return Levels(
@@ -140,8 +161,8 @@ def _levels(heard: Loudness, peak: TruePeak, image: Stereo) -> Levels:
         loudness_range_lu=_rounded(heard.loudness_range_lu),
         loudness_range_stable=heard.loudness_range_stable,
         true_peak_dbtp=true_peak,
-        true_peak_filter=peak.filter_name,
-        sample_peak_dbfs=_rounded(peak.sample_peak_dbfs),
+        true_peak_filter=LONG_FILTER_NAME,
+        sample_peak_dbfs=_rounded(image.sample_peak_dbfs),
         plr_db=_rounded(plr_db(true_peak, integrated)),
         psr_db=_rounded(psr_db(peak.true_peak_series_dbtp, heard.short_term_lufs)),
         crest_factor_db=_rounded(image.crest_factor_db),
@@ -150,7 +171,7 @@ def _levels(heard: Loudness, peak: TruePeak, image: Stereo) -> Levels:
     )
 
 
-def _band_spectrum(tone: Spectrum, sample_rate_hz: int) -> BandSpectrum:
+def _band_spectrum(tone: SpectrumResult, sample_rate_hz: int) -> BandSpectrum:
     centers = band_centers_hz(sample_rate_hz)
     edges = band_edges_hz(centers, BANDS_PER_OCTAVE)
     return BandSpectrum(
@@ -163,7 +184,7 @@ def _band_spectrum(tone: Spectrum, sample_rate_hz: int) -> BandSpectrum:
     )
 
 
-def _segment_levels(tone: Spectrum, thirds_hz: Array) -> SegmentLevels:
+def _segment_levels(tone: SpectrumResult, thirds_hz: Array) -> SegmentLevels:
     mid = np.maximum(power_to_db(tone.segment_mid_power), FLOOR_DB)
     side = (
         None

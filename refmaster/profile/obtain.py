@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TypeAlias
@@ -15,11 +15,27 @@ from refmaster.io.source import AudioSource
 from refmaster.profile.cache import cached_profile
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile, is_profile_path, load_profile
+from refmaster.settings.match import checked_weight
 
 Recording: TypeAlias = str | Path | Profile | AudioSource
 """A path (of audio or of a saved profile), a profile, or an open source."""
 
+PathLike: TypeAlias = str | Path
+ReferenceLike: TypeAlias = PathLike | Profile | tuple[PathLike | Profile, float]
+References: TypeAlias = ReferenceLike | Sequence[ReferenceLike]
+
 PROGRESS_EVERY_S = 0.1
+
+
+def weighted_references(references: References) -> Iterator[tuple[PathLike | Profile, float]]:
+    """Yield each reference with its weight, 1 where none is given."""
+    if isinstance(references, str | Path | Profile):
+        yield references, 1.0
+    elif isinstance(references, tuple) and len(references) == 2 and isinstance(references[1], int | float):
+        yield references[0], checked_weight(references[1])
+    else:
+        for reference in references:
+            yield from weighted_references(reference)
 
 
 def profile_of(
@@ -58,7 +74,8 @@ def profiles_side_by_side(
         latest = (stage, done, total)
 
     def measure_references(progress: Progress | None) -> list[Profile]:
-        return [profile_of(r, progress, use_cache=use_cache) for r in references]
+        with threads.cores_shared(2):
+            return [profile_of(r, progress, use_cache=use_cache) for r in references]
 
     def measure_mix() -> Profile:
         return profile_of(mix, progress, stage="measuring the mix", use_cache=use_cache)
@@ -68,7 +85,8 @@ def profiles_side_by_side(
     with ThreadPoolExecutor(1, "refmaster-references") as pool:
         beside = pool.submit(measure_references, note)
         try:
-            measured_mix = measure_mix()
+            with threads.cores_shared(2):
+                measured_mix = measure_mix()
             while not wait([beside], PROGRESS_EVERY_S).done:
                 if progress is not None:
                     progress(*latest)

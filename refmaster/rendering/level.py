@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from refmaster._types import Progress
-from refmaster.io.source import AudioSource
+from refmaster._types import Array32, Progress
+from refmaster.io.source import AudioSource, counted
 from refmaster.plan import Level, MasteringPlan
 from refmaster.rendering.drive import DriveAnalyzer, DriveSolution
-from refmaster.rendering.renderer import KeptBlocks, Renderer
-from refmaster.settings.limiter import LimiterSettings
+from refmaster.rendering.renderer import KeptBlocks, Renderer, limiter_settings
 from refmaster.threads import prefetched
 
 
@@ -19,27 +18,42 @@ def drive_analyzed(
     kept: KeptBlocks | None = None,
     stage: str = "solving the level",
 ) -> DriveAnalyzer:
-    """Return the analysis of the signal that will enter the limiter, ready to be solved."""
-    analyzer = DriveAnalyzer(plan.output.sample_rate_hz, source.format.channels)
-    total = round(plan.mix.frames * plan.output.sample_rate_hz / plan.mix.sample_rate_hz)
-    done = 0
-    for block in prefetched(Renderer(plan, source, kept).equalized_blocks()):
+    """Return the analysis of the signal that will enter the limiter, ready to be solved.
+
+    Parameters
+    ----------
+    plan : MasteringPlan
+        Its stages up to the level.
+    source : AudioSource
+        The plan's mix.
+    progress : callable, optional
+        Called as ``progress(stage, frames_done, frames_in_all)``.
+    kept : KeptBlocks, optional
+        Keeps the signal and its quick peaks for the render that follows.
+    stage : str
+        Name of this work for the progress.
+    """
+    renderer = Renderer(plan, source, kept)
+    rate, channels = plan.output.sample_rate_hz, source.format.channels
+    total = round(plan.mix.frames * rate / plan.mix.sample_rate_hz)
+    peaks: list[Array32] = []
+    keeps_peaks = kept is not None and kept.has_room_for(total * channels)
+    analyzer = DriveAnalyzer(rate, channels, on_peaks=peaks.append if keeps_peaks else None)
+    for block in counted(prefetched(renderer.equalized_blocks()), stage, total, progress):
         analyzer.update(block)
-        done += len(block)
-        if progress is not None:
-            progress(stage, done, total)
+    analyzer.finish()
+    if kept is not None and keeps_peaks:
+        kept.keep_peaks(renderer.stages, peaks)
     return analyzer
 
 
-def level_solved(
-    plan: MasteringPlan, analyzer: DriveAnalyzer, limiter: LimiterSettings
-) -> tuple[MasteringPlan, float]:
+def level_solved(plan: MasteringPlan, analyzer: DriveAnalyzer) -> tuple[MasteringPlan, float]:
     """Return the plan with its gain solved, and the slope there in LU per dB of gain."""
     target = plan.promise.integrated_lufs
     if target is None:
         return plan, 1.0
     limit = plan.requested.max_reduction_db
-    solution = analyzer.solve(target, limiter, max_reduction_db=limit)
+    solution = analyzer.solve(target, limiter_settings(plan), max_reduction_db=limit)
     level = Level(why=_why(solution, target, limit), gain_db=round(solution.gain_db, 3) + 0.0)
     promise = plan.promise.model_copy(update={"limited_by": solution.limited_by})
     return plan.model_copy(update={"level": level, "promise": promise}), solution.slope_lu_per_db

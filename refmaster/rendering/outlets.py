@@ -1,24 +1,25 @@
-"""Where a render goes: a file, a spool that is thrown away, or an array.
+"""Destinations of a render: a file, a spool that is thrown away, or an array.
 
-An outlet can be written several times, each time anew, and what was written can be read back and measured.
-It is kept only by `keep`; leaving its context without that leaves nothing behind.
+An outlet is a context and can be written several times, each time anew; what was written can be read back and
+measured. It is kept only by `keep`; leaving the context without that leaves nothing behind.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from refmaster._types import Block
 from refmaster.check.findings import Finding, info, warning
+from refmaster.dsp.blocks import interleaved
 from refmaster.io.atomic import atomic_destination, check_destination
 from refmaster.io.formats import OutputFormat, output_format_for
 from refmaster.io.open import open_audio
@@ -28,29 +29,40 @@ from refmaster.plan import MasteringPlan
 from refmaster.profile.model import Profile
 
 
-class Outlet(Protocol):
-    """Where a render goes."""
+class Outlet(AbstractContextManager["Outlet"]):
+    """A destination of a render.
 
-    @property
-    def path(self) -> Path | None:
-        """The file that `keep` leaves, if any."""
-        ...
+    Attributes
+    ----------
+    path : Path or None
+        The file that `keep` leaves, if any.
+    findings : list of Finding
+        Notes on what could not be kept of the mix (tags, say).
+    """
 
-    @property
-    def findings(self) -> Sequence[Finding]:
-        """What could not be kept of the mix (tags, say)."""
-        ...
+    path: Path | None = None
 
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    @abstractmethod
     def write(self, blocks: Iterator[Block], source: AudioSource, plan: MasteringPlan, /) -> AudioSource:
         """Write all blocks, replacing what was written before, and return it as a source."""
-        ...
 
     def keep(self, source: AudioSource, master: Profile, /) -> None:
-        """Keep what was written last."""
-        ...
+        """Keep what was written last, where the outlet is one that keeps anything."""
 
 
-class FileOutlet:
+class FileOutlet(Outlet):
     """A file, written beside its place and moved there by `keep`.
 
     Parameters
@@ -61,6 +73,8 @@ class FileOutlet:
         Replace an existing file.
     inputs : sequence of Path
         Files that must not be written over.
+    before_commit : callable, optional
+        Called with the path of the complete file before that gets its name.
 
     Raises
     ------
@@ -68,12 +82,21 @@ class FileOutlet:
         The destination cannot be written, exists, or is one of the inputs.
     """
 
-    def __init__(self, path: str | Path, *, overwrite: bool, inputs: Sequence[Path]) -> None:
+    path: Path
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        overwrite: bool,
+        inputs: Sequence[Path],
+        before_commit: Callable[[Path], None] | None = None,
+    ) -> None:
+        super().__init__()
         self.path = Path(path)
-        self.findings: list[Finding] = []
         self._overwrite = overwrite
         self._inputs = list(inputs)
-        self._stack = ExitStack()
+        self._before_commit = before_commit
         check_destination(self.path, overwrite=overwrite, inputs=self._inputs)
 
     def __enter__(self) -> Self:
@@ -82,13 +105,9 @@ class FileOutlet:
         )
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.__exit__(kind, error, trace)
-
     def write(self, blocks: Iterator[Block], source: AudioSource, plan: MasteringPlan) -> AudioSource:
         """Write the file beside its place; see `Outlet.write`."""
+        self._plan = plan
         output_format = format_of(self.path, source, plan)
         frames = _frames_to_come(source, output_format)
         clipped = write_blocks(self._destination.path, output_format, blocks, frames, name=str(self.path))
@@ -103,73 +122,66 @@ class FileOutlet:
 
     def keep(self, source: AudioSource, master: Profile) -> None:
         """Copy tags and chunks from the mix and move the file into place."""
-        from refmaster.io.metadata.broadcast import BextLoudness
-        from refmaster.io.metadata.copy import copy_metadata
-
-        levels = master.levels
-        loudness = BextLoudness(
-            integrated_lufs=levels.integrated_lufs,
-            loudness_range_lu=levels.loudness_range_lu,
-            max_true_peak_dbtp=levels.true_peak_dbtp,
-            max_momentary_lufs=levels.max_momentary_lufs,
-            max_short_term_lufs=levels.max_short_term_lufs,
-        )
         if source.path is not None:
-            written = self._destination.path
-            notes = copy_metadata(source.path, written, loudness=loudness, name=str(self.path))
+            notes = tag(self._destination.path, source.path, self._plan, master, name=str(self.path))
             self.findings += [info("metadata", note) for note in notes]
+        source.check_unchanged()  # the master and its tags are of one file
+        if self._before_commit is not None:
+            self._before_commit(self._destination.path)
         self._destination.commit()
 
 
-class SpoolOutlet:
+def tag(written: Path, mix: Path, plan: MasteringPlan, master: Profile, *, name: str) -> list[str]:
+    """Write the mix's tags and chunks, and the plan's, to a master; return a note on each loss."""
+    from refmaster.io.metadata.broadcast import BextLoudness
+    from refmaster.io.metadata.copy import copy_metadata
+
+    levels = master.levels
+    loudness = BextLoudness(
+        integrated_lufs=levels.integrated_lufs,
+        loudness_range_lu=levels.loudness_range_lu,
+        max_true_peak_dbtp=levels.true_peak_dbtp,
+        max_momentary_lufs=levels.max_momentary_lufs,
+        max_short_term_lufs=levels.max_short_term_lufs,
+    )
+    return copy_metadata(mix, written, said=said_tags(plan, master), loudness=loudness, name=name)
+
+
+def said_tags(plan: MasteringPlan, master: Profile) -> dict[str, str]:
+    """Return the tags that a plan writes in place of the mix's own."""
+    from refmaster.io.metadata.loudness import loudness_fields
+
+    kind, levels = plan.output.loudness_tags, master.levels
+    if kind is None:
+        return plan.tags
+    return plan.tags | loudness_fields(kind, levels.integrated_lufs, levels.sample_peak_dbfs)
+
+
+class SpoolOutlet(Outlet):
     """A 24-bit file in the temporary folder, for a trial render that is measured and thrown away."""
 
-    path = None
-    findings: Sequence[Finding] = ()
-
     def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory(prefix="refmaster-")
+        folder = tempfile.TemporaryDirectory(prefix="refmaster-")
+        self._folder = Path(self._stack.enter_context(folder))
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._folder.cleanup()
 
     def write(self, blocks: Iterator[Block], source: AudioSource, plan: MasteringPlan) -> AudioSource:
         """Write the trial; see `Outlet.write`."""
-        spool = Path(self._folder.name) / "trial.rf64"
+        spool = self._folder / "trial.rf64"
         output_format = format_of(spool, source, plan)
         write_blocks(
             spool, output_format, blocks, _frames_to_come(source, output_format), name="trial render"
         )
         return open_audio(spool)
 
-    def keep(self, _source: AudioSource, _master: Profile) -> None:
-        """Keep nothing."""
 
-
-class ArrayOutlet:
+class ArrayOutlet(Outlet):
     """An array in memory, in the precision of the source."""
 
-    path = None
-    findings: Sequence[Finding] = ()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
-
     def write(self, blocks: Iterator[Block], _source: AudioSource, plan: MasteringPlan) -> AudioSource:
-        """Collect the blocks; see `Outlet.write`."""
-        self.samples: NDArray[np.floating] = np.concatenate(list(blocks))
+        """Collect the blocks in ``samples``; see `Outlet.write`."""
+        self.samples: Block = interleaved(np.concatenate(list(blocks)))
         return ArraySource(self.samples, plan.output.sample_rate_hz, name="master")
-
-    def keep(self, _source: AudioSource, _master: Profile) -> None:
-        """Nothing to do: `samples` holds the master."""
 
 
 def format_of(path: Path, source: AudioSource, plan: MasteringPlan) -> OutputFormat:
@@ -200,5 +212,5 @@ def write_blocks(
     """Write blocks (`frames` in all, where that is known) and return how many samples were clipped."""
     with AudioSink(path, output_format, frames=frames, name=name) as sink:
         for block in blocks:
-            sink.write(block)
+            sink.write(interleaved(block))
     return sink.clipped_samples

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from refmaster._types import Block
+from refmaster._types import Array32, Block
+from refmaster.dsp.blocks import BlockKernel
 from refmaster.dsp.fir import FirEqualizer, design_linear_phase, design_minimum_phase
 from refmaster.dsp.limiter import Limiter, LimiterActivity
 from refmaster.dsp.resample import Resampler
@@ -22,12 +22,31 @@ KEPT_BYTES = 96 << 20  # 4:45 of stereo at 44.1 kHz
 
 
 class KeptBlocks:
-    """Keeps the equalised signal from one pass for the next, where it is short enough for memory."""
+    """Keep the equalised signal and its quick peaks from one pass for the next, where it is short enough.
+
+    Parameters
+    ----------
+    limit_bytes : int
+        The longest signal that is kept; a longer one is made anew in each pass.
+    """
 
     def __init__(self, limit_bytes: int = KEPT_BYTES) -> None:
         self._limit_bytes = limit_bytes
         self._blocks: list[Block] = []
-        self._made_by: object = None  # what was kept whole; None where nothing was
+        self._made_by: object = None  # the stages of what was kept whole; None where nothing was
+        self._peaks: tuple[object, Sequence[Array32]] = (None, ())
+
+    def has_room_for(self, samples: int) -> bool:
+        """Whether so many samples in float32 are kept."""
+        return 4 * samples <= self._limit_bytes
+
+    def keep_peaks(self, stages: object, peaks: Sequence[Array32]) -> None:
+        """Keep the quick peaks of the signal that `stages` make."""
+        self._peaks = stages, peaks
+
+    def peaks_of(self, stages: object) -> Sequence[Array32] | None:
+        """Return the quick peaks of the signal that `stages` make, None where they are not known."""
+        return self._peaks[1] if self._peaks[0] == stages else None
 
     def through(self, stages: object, make: Callable[[], Iterator[Block]]) -> Iterator[Block]:
         """Yield what `make` yields, from memory where `stages` are those of the pass that was kept."""
@@ -45,18 +64,6 @@ class KeptBlocks:
                 self._blocks = []
             yield block
         self._made_by = stages if left >= 0 else None
-
-
-class Kernel(Protocol):
-    """A streaming stage: as many frames out as in, none of them late."""
-
-    def push(self, block: Any) -> Any:
-        """Take a block and return what is ready, in the block's dtype."""
-        ...
-
-    def flush(self) -> Any:
-        """Return the rest."""
-        ...
 
 
 class Renderer:
@@ -84,16 +91,18 @@ class Renderer:
         self._limiter: Limiter | None = None
 
     @property
+    def stages(self) -> object:
+        """The part of the plan that the signal entering the level stage depends on."""
+        return self.plan.tone, self.plan.balance, self.plan.output.sample_rate_hz
+
+    @property
     def activity(self) -> LimiterActivity | None:
-        """What the limiter did in the last complete render; None where it is off."""
+        """The limiter's gain reduction in the last complete render; None where it is off."""
         return self._limiter.activity if self._limiter else None
 
     def equalized_blocks(self) -> Iterator[Block]:
         """Yield the blocks that enter the level stage, at the output sample rate."""
-        if self._kept is None:
-            return self._equalize()
-        plan = self.plan
-        return self._kept.through((plan.tone, plan.balance, plan.output.sample_rate_hz), self._equalize)
+        return self._equalize() if self._kept is None else self._kept.through(self.stages, self._equalize)
 
     def _equalize(self) -> Iterator[Block]:
         plan = self.plan
@@ -115,9 +124,12 @@ class Renderer:
         plan, channels = self.plan, self.source.format.channels
         blocks = self.equalized_blocks()
         if plan.limiter.enabled:
-            settings = limiter_settings(plan)
             self._limiter = Limiter(
-                plan.output.sample_rate_hz, channels, settings, gain_db=plan.level.gain_db
+                plan.output.sample_rate_hz,
+                channels,
+                limiter_settings(plan),
+                gain_db=plan.level.gain_db,
+                peaks=self._kept.peaks_of(self.stages) if self._kept else None,
             )
             yield from prefetched(_through(self._limiter, prefetched(blocks)))
             return
@@ -142,14 +154,7 @@ class Renderer:
 
 def limiter_settings(plan: MasteringPlan) -> LimiterSettings:
     """Return the limiter's settings as its kernel takes them."""
-    stage = plan.limiter
-    return LimiterSettings(
-        ceiling_dbtp=stage.ceiling_dbtp,
-        lookahead_ms=stage.lookahead_ms,
-        hold_ms=stage.hold_ms,
-        sustain_ms=stage.sustain_ms,
-        release_ms=stage.release_ms,
-    )
+    return LimiterSettings(**plan.limiter.model_dump(include=set(LimiterSettings.model_fields)))
 
 
 def _balanced(block: Block, gains: tuple[float, float]) -> Block:
@@ -159,7 +164,7 @@ def _balanced(block: Block, gains: tuple[float, float]) -> Block:
     return balanced
 
 
-def _through(kernel: Kernel, blocks: Iterator[Block]) -> Iterator[Block]:
+def _through(kernel: BlockKernel | Resampler, blocks: Iterator[Block]) -> Iterator[Block]:
     for block in blocks:
         ready = kernel.push(block)
         if len(ready):

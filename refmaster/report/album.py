@@ -1,6 +1,7 @@
-"""An album's result as one JSON object, and as tables of its tracks and engineers before and after.
+"""An album's result as one JSON object, and its loudness and work in lines of text.
 
-Values are LUFS, dBTP, dB and LU, as their names say; a gap is the distance to the mean of the album.
+Values are LUFS, dBTP, dB and LU, as their names say; a gap is the distance to the mean of the album. The
+sentences on engineers and tracks are in `refmaster.report.album_words`.
 """
 
 from __future__ import annotations
@@ -20,16 +21,6 @@ from refmaster.matching.curves import curve_at
 
 # AES TD1008: an album's loudest track at -14 LUFS, the others as they stand to it.
 AES_LOUDEST_LUFS = -14.0
-
-GAP_HEADER = ("tone gap", "level gap", "width", "PLR")
-TRACK_HEADER = ("", "track", "engineer", "gain dB", "tone dB RMS", "LUFS", *GAP_HEADER)
-ENGINEER_HEADER = ("engineer", "tracks", "level dB", "tone dB RMS", "known", *GAP_HEADER)
-_GAP_FORMS = {
-    "tone_gap_db": "{:.1f}",
-    "level_gap_db": "{:+.1f}",
-    "width_db": "{:.1f}",
-    "dynamics_plr_db": "{:.1f}",
-}
 
 Values = dict[str, float | None]
 T = TypeVar("T")
@@ -70,6 +61,7 @@ def _tracks_json(result: AlbumResult) -> list[dict[str, Any]]:
             "gain_db": track.plan.level.gain_db,
             "tone_rms_db": _rounded(_tone_rms_db(result, number)),
             "kept": track.kept,
+            "retagged": track.retagged,
             "before": {**track.before.measured, **before[number]},
             "after": {**track.after.measured, **after[number]} if track.after and after else None,
             "findings": [finding.model_dump(mode="json") for finding in track.findings],
@@ -85,6 +77,10 @@ def _engineers_json(result: AlbumResult) -> list[dict[str, Any]]:
             "name": stage.name,
             "tracks": [i + 1 for i in _places(result, stage.name)],
             "reliability": stage.reliability,
+            "habit": {
+                "level_db": stage.habit_level_db,
+                "tone_db": [list(estimate) for estimate in stage.habit],
+            },
             "correction": {
                 "level_db": stage.level_db,
                 "level_std_db": stage.level_std_db,
@@ -127,41 +123,6 @@ def _song_scale(fit: EffectsFit) -> dict[str, float]:
     }
 
 
-def track_rows(result: AlbumResult) -> list[list[str]]:
-    """Return a row for each track, as `TRACK_HEADER`; before and after stand as ``a > b``."""
-    before, after = _before_after(result, lambda found: _track_values(result, found))
-    return [
-        [
-            str(number + 1),
-            stage.title,
-            stage.engineer or "-",
-            f"{track.plan.level.gain_db:+.1f}",
-            f"{_tone_rms_db(result, number):.1f}",
-            _change(
-                "{:.1f}", track.before.integrated_lufs, track.after.integrated_lufs if track.after else None
-            ),
-            *_changes(before[number], after[number] if after else None),
-        ]
-        for number, (stage, track) in enumerate(zip(result.plan.tracks, result.tracks, strict=True))
-    ]
-
-
-def engineer_rows(result: AlbumResult) -> list[list[str]]:
-    """Return a row for each named engineer, as `ENGINEER_HEADER`."""
-    before, after = _before_after(result, lambda found: _engineer_values(result, found))
-    return [
-        [
-            stage.name,
-            str(len(_places(result, stage.name))),
-            f"{stage.level_db:+.1f} ({stage.level_std_db:.1f})",
-            f"{np.std(curve_at(stage.mid, TONE_HZ)):.1f} ({stage.tone_std_db:.1f})",
-            f"{stage.reliability:.0%}",
-            *_changes(before[number], after[number] if after else None),
-        ]
-        for number, stage in enumerate(result.plan.engineers)
-    ]
-
-
 def loudness_lines(result: AlbumResult) -> list[str]:
     """Return the album's loudness in words, before and after."""
     lines = [f"album   {result.plan.promise.why}"]
@@ -171,9 +132,28 @@ def loudness_lines(result: AlbumResult) -> list[str]:
         loudest = f"its loudest, track {found['loudest_track']}, from {found['loudest_lufs']:.1f}"
         lines.append(
             f"{name:<7} {found['pooled_lufs']:.2f} LUFS over all tracks, true peak "
-            f"{found['true_peak_dbtp']:.2f} dBTP; AES TD1008 would play the album "
+            f"{round(found['true_peak_dbtp'], 2) + 0.0:.2f} dBTP; AES TD1008 would play the album "
             f"{found['aes_gain_db']:+.1f} dB ({loudest} to {AES_LOUDEST_LUFS:g} LUFS)"
         )
+    return lines
+
+
+def work_lines(result: AlbumResult) -> list[str]:
+    """Return what this run moved, kept and wrote, in words."""
+    count = len(result.tracks)
+    rendered = result.tracks[0].after is not None
+    if result.unchanged:
+        stands = f"all {count} masters" if rendered else "the plans (there are no masters yet)"
+        return [f"kept    {stands} in {result.folder}: nothing has changed since they were made"]
+    lines = [f"moved   {line}" for line in result.changed]
+    kept = sum(track.kept for track in result.tracks)
+    if kept:
+        lines.append(f"kept    {kept} of {count} masters, made by the same plans in an earlier run")
+    retagged = sum(track.retagged for track in result.tracks)
+    if retagged:
+        lines.append(f"tags    written anew into {retagged} of them; their audio is as it was")
+    if kept < count:
+        lines.append(f"written {result.folder}" + ("" if rendered else " (plans only)"))
     return lines
 
 
@@ -243,19 +223,10 @@ def _tone_rms_db(result: AlbumResult, number: int) -> float:
     return float(np.std(curve_at(curves[0], TONE_HZ) - curve_at(curves[1], TONE_HZ)))
 
 
-def _changes(before: Values, after: Values | None) -> list[str]:
-    return [_change(form, before[key], after[key] if after else None) for key, form in _GAP_FORMS.items()]
-
-
-def _change(form: str, before: float | None, after: float | None) -> str:
-    shown = ["-" if v is None else form.format(v + 0.0) for v in (before, after)]
-    return shown[0] if after is None or shown[0] == shown[1] else " > ".join(shown)
-
-
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [v for v in values if v is not None]
     return _rounded(sum(known) / len(known)) if known else None
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None or not np.isfinite(value) else round(float(value), 3)
+    return None if value is None or not np.isfinite(value) else round(float(value), 3) + 0.0

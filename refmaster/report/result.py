@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from refmaster.mastering import MasterResult
-from refmaster.matching.tone import tonal_distance_db
+from refmaster.matching.image import image_aim_db
+from refmaster.matching.tone import distance_to_aim_db, tonal_distance_db
 from refmaster.profile.model import Profile
 
 # By name: the unit, the format, and the value in a profile.
@@ -24,13 +26,16 @@ LEVELS: dict[str, tuple[str, str, Callable[[Profile], float | None]]] = {
     "Correlation": ("", "{:.2f}", lambda p: p.stereo.correlation),
     "Left over right": ("dB", "{:.2f}", lambda p: p.stereo.balance_db),
 }
-SHORT_LEVELS = (
-    "Integrated loudness",
-    "Maximum short-term",
-    "Loudness range",
-    "True peak",
-    "PLR",
-    "Side to mid",
+REFERENCE_LEVELS = ("Integrated loudness", "True peak", "Side to mid", "Left over right")
+REFERENCE_HEADER = (
+    "reference",
+    "weight",
+    "LUFS",
+    "dBTP",
+    "side to mid dB",
+    "left over right dB",
+    "tone to mix dB RMS",
+    "to master",
 )
 
 
@@ -43,14 +48,89 @@ def level_rows(profiles: Sequence[Profile | None], names: Iterable[str] = LEVELS
     return rows
 
 
+@dataclass(frozen=True, kw_only=True)
+class Aim:
+    """The values that a master was brought toward, and how far its tone came; None where there are none.
+
+    Attributes
+    ----------
+    integrated_lufs : float or None
+        As asked, or the references' mean.
+    side_to_mid_db, balance_db : float or None
+        Means of the references that have an image to follow.
+    tone_before_db, tone_after_db : float or None
+        RMS distance of mix and master, as measured, to the references' mean tone.
+    """
+
+    integrated_lufs: float | None
+    side_to_mid_db: float | None
+    balance_db: float | None
+    tone_before_db: float | None
+    tone_after_db: float | None
+
+
+def aim_of(result: MasterResult) -> Aim | None:
+    """Return what the references ask for together, by their weights; None without a reference."""
+    if not result.references:
+        return None
+    weights = [record.weight for record in result.plan.references]
+    weighted = list(zip(result.references, weights, strict=True))
+    return Aim(
+        integrated_lufs=result.plan.promise.integrated_lufs,
+        side_to_mid_db=image_aim_db(weighted, lambda stereo: stereo.side_to_mid_db),
+        balance_db=image_aim_db(weighted, lambda stereo: stereo.balance_db),
+        tone_before_db=distance_to_aim_db(result.mix, weighted),
+        tone_after_db=distance_to_aim_db(result.master, weighted),
+    )
+
+
 def result_rows(result: MasterResult) -> list[list[str]]:
-    """Return the table of a master: mix, first reference and master side by side."""
-    rows = level_rows([result.mix, *result.references[:1], result.master])
-    for number, reference in enumerate(result.references, 1):
-        name = "Tone to reference" + (f" {number}" if len(result.references) > 1 else "")
-        before, after = (tonal_distance_db(p, reference) for p in (result.mix, result.master))
-        rows.append([name, "dB RMS", shown(before), "0", shown(after)])
+    """Return the table of a master: mix, reference and master side by side.
+
+    Of several references it has what they ask for together; `reference_rows` has each.
+    """
+    aim, references = aim_of(result), result.references
+    if aim is None or len(references) == 1:
+        rows = level_rows([result.mix, *references, result.master])
+    else:
+        aims = {
+            "Integrated loudness": aim.integrated_lufs,
+            "Side to mid": aim.side_to_mid_db,
+            "Left over right": aim.balance_db,
+        }
+        rows = [
+            [name, unit, mix, shown(aims[name], LEVELS[name][1]) if name in aims else "", master]
+            for name, unit, mix, master in level_rows([result.mix, result.master])
+        ]
+    if aim is not None:
+        tone = "Tone to reference" if len(references) == 1 else "Tone to the aim"
+        rows.append([tone, "dB RMS", shown(aim.tone_before_db), "0", shown(aim.tone_after_db)])
     return rows
+
+
+def reference_rows(result: MasterResult) -> list[list[str]]:
+    """Return a row for each of several references, as `REFERENCE_HEADER`."""
+    return [
+        [
+            profile.name,
+            f"{record.weight:g}",
+            *(row[2] for row in level_rows([profile], REFERENCE_LEVELS)),
+            *(shown(tonal_distance_db(p, profile)) for p in (result.mix, result.master)),
+        ]
+        for profile, record in zip(result.references, result.plan.references, strict=True)
+    ]
+
+
+def tone_left(result: MasterResult) -> str:
+    """Return in words what the written master's tone is away from the reference; nothing without one."""
+    aim = aim_of(result)
+    if aim is None or aim.tone_before_db is None or aim.tone_after_db is None:
+        return ""
+    whose = "the reference" if len(result.references) == 1 else "the references' mean"
+    return (
+        f"measured on the master: {aim.tone_after_db:.1f} dB RMS away from {whose}, the mix was "
+        f"{aim.tone_before_db:.1f} dB away"
+    )
 
 
 def result_json(result: MasterResult) -> dict[str, Any]:
@@ -78,11 +158,17 @@ def result_json(result: MasterResult) -> dict[str, Any]:
                 }
                 for r in result.references
             ],
+            "aim": _aim_json(result),
             "limiter": _activity_json(result),
         },
         "plan": plan.model_dump(mode="json"),
         "findings": [finding.model_dump(mode="json") for finding in result.findings],
     }
+
+
+def _aim_json(result: MasterResult) -> dict[str, float | None] | None:
+    aim = aim_of(result)
+    return None if aim is None else {name: rounded(value) for name, value in asdict(aim).items()}
 
 
 def _activity_json(result: MasterResult) -> dict[str, float] | None:

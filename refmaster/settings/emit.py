@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from refmaster.errors import SettingsError
 from refmaster.settings.document import parse_document
 
 LINE_WIDTH = 100
@@ -26,8 +27,13 @@ def emit_model(model: BaseModel, *, header: str = "") -> str:
         Nested models become sections; tuples of numbers become flow lists; tuples of tuples become rows.
     header : str
         Comment lines for the top of the file, without ``#``.
+
+    Raises
+    ------
+    SettingsError
+        A text is not UTF-8 (the name of a file), which YAML cannot hold.
     """
-    head = [f"# {line}".rstrip() for line in header.splitlines()]
+    head = [f"# {_printable(line)}".rstrip() for line in header.splitlines()]
     lines = [*head, "", *_fields(model, 0)] if head else _fields(model, 0)
     return "\n".join(lines) + "\n"
 
@@ -36,6 +42,8 @@ def _fields(model: BaseModel, indent: int, *, comments: bool = True) -> list[str
     """Return the lines of a model's fields; sections at the top of the file have a blank line before them."""
     lines: list[str] = []
     for name, info in type(model).model_fields.items():
+        if info.exclude:
+            continue
         value = getattr(model, name)
         comment = f"  # {info.description}" if info.description and comments else ""
         below = _below(value, indent + 1)
@@ -103,13 +111,17 @@ def _scalar(value: Any) -> str:
     # Plain only where the strict reader gives the very same text back.
     if _PLAIN.match(text) and text == text.strip() and parse_document(text, name="").data == text:
         return text
-    return '"' + "".join(_escaped(character) for character in text) + '"'
+    return '"' + _printable(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
+
+
+def _printable(text: str) -> str:
+    return "".join(map(_escaped, text))
 
 
 def _escaped(character: str) -> str:
-    if character in '"\\':
-        return "\\" + character
     if character.isprintable() and character != "\ufeff":
         return character
     code = ord(character)
+    if 0xD800 <= code <= 0xDFFF:
+        raise SettingsError("a name that is not UTF-8 cannot be written into a YAML file; rename the file")
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

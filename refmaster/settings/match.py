@@ -6,12 +6,14 @@ Levels are dB, LUFS or dBTP, frequencies Hz, as the names say. Every range and d
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from refmaster.errors import SettingsError
 from refmaster.settings.limiter import DEFAULT_CEILING_DBTP, CeilingDbtp
 from refmaster.settings.model import Model
+from refmaster.settings.targets import TargetLufs, delivery_target
 
 # `full` promises the reference's balance itself, so its bounds only stop what no recording needs.
 FULL_MAX_GAIN_DB = 40.0
@@ -32,8 +34,12 @@ _HONOURED: dict[str, frozenset[str]] = {
     "matchering": frozenset({"engine", "loudness", "target_lufs", "ceiling_dbtp", "max_reduction_db"})
 }
 
+MIN_WEIGHT, MAX_WEIGHT = 1e-6, 1e6
+
+Weight = Annotated[float, Field(ge=MIN_WEIGHT, le=MAX_WEIGHT)]
+"""The weight of a reference among several; only the ratios count."""
+
 Percent = Annotated[float, Field(ge=0.0, le=100.0)]
-TargetLufs = Annotated[float, Field(ge=-60.0, le=-1.0)]
 GainBoundDb = Annotated[float, Field(ge=0.0, le=40.0)]
 Phase = Literal["linear", "minimum"]
 
@@ -71,6 +77,12 @@ class MatchSettings(Model):
     side: bool = Field(default=True, description="match the side spectrum (width) against the mid")
     balance: bool = Field(default=True, description="match the left/right balance")
     loudness: bool = Field(default=True, description="match the loudness; false keeps the mix's own")
+    target: str | None = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="a delivery preset, such as spotify: stands for its target_lufs and ceiling_dbtp",
+    )
     target_lufs: TargetLufs | None = Field(
         default=None, description="LUFS; null: the reference's integrated loudness"
     )
@@ -82,6 +94,14 @@ class MatchSettings(Model):
     )
     phase: Phase = Field(default="linear", description="of the equalizer")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_target(cls, values: Any) -> Any:
+        try:
+            return with_target_values(values) if isinstance(values, dict) else values
+        except SettingsError as error:
+            raise ValueError(str(error)) from error
+
     @model_validator(mode="after")
     def _ordered(self) -> MatchSettings:
         if self.low_hz >= self.high_hz:
@@ -92,7 +112,7 @@ class MatchSettings(Model):
 
     @model_validator(mode="after")
     def _honoured(self) -> MatchSettings:
-        fields = type(self).model_fields
+        fields = MatchSettings.model_fields
         changed = [name for name in fields if getattr(self, name) != fields[name].default]
         ignored = ignored_by(self.engine, changed)
         if ignored:
@@ -132,10 +152,58 @@ class MatchSettings(Model):
         return _bound(self.max_width_db, FULL_MAX_WIDTH_DB if full else DEFAULT_MAX_WIDTH_DB)
 
 
+def with_target_values(values: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with the name of a delivery preset replaced by the values it stands for.
+
+    Raises
+    ------
+    SettingsError
+        There is no such preset, or another of the settings contradicts it.
+    """
+    name = values.get("target")
+    if not isinstance(name, str):
+        return values
+    given = {key: value for key, value in values.items() if key != "target"}
+    levels = delivery_target(name).match_values
+    _refuse_contradictions(name, levels, given)
+    return {**levels, **given}
+
+
+def _refuse_contradictions(name: str, levels: dict[str, float], given: dict[str, Any]) -> None:
+    """Refuse another loudness than the preset's, or a higher ceiling; a lower one keeps the preset's."""
+    asked = {key: given[key] for key in levels if isinstance(given.get(key), int | float)}
+    loudness, ceiling = asked.get("target_lufs"), asked.get("ceiling_dbtp")
+    if loudness is not None and loudness != levels["target_lufs"]:
+        raise SettingsError(
+            f"the target {name} is {levels['target_lufs']:g} LUFS and contradicts a loudness of "
+            f"{loudness:g} LUFS; drop one of them"
+        )
+    if ceiling is not None and ceiling > levels["ceiling_dbtp"]:
+        raise SettingsError(
+            f"the target {name} allows {levels['ceiling_dbtp']:g} dBTP and contradicts a ceiling of "
+            f"{ceiling:g} dBTP; drop one of them"
+        )
+
+
 def ignored_by(engine: str, names: Iterable[str]) -> list[str]:
     """Return which of the settings named an engine does not honour."""
     honoured = _HONOURED.get(engine)
     return [] if honoured is None else [name for name in names if name not in honoured]
+
+
+def checked_weight(weight: float) -> float:
+    """Return the weight of a reference, given beside it in a call or on the command line.
+
+    Raises
+    ------
+    SettingsError
+        It is out of range, infinite or no number.
+    """
+    if MIN_WEIGHT <= weight <= MAX_WEIGHT:
+        return float(weight)
+    raise SettingsError(
+        f"a reference's weight must be above 0 and finite, {MIN_WEIGHT:g} to {MAX_WEIGHT:g}; found {weight:g}"
+    )
 
 
 def _bound(chosen: float | None, default: float) -> float:

@@ -1,7 +1,8 @@
 """The base of all settings models, and their validation with place and advice.
 
 Models are frozen, refuse unknown keys, and do not coerce: ``"3"`` is no number. Integers stand for
-floats; not-a-number and infinity are refused.
+floats; not-a-number and infinity are refused. A model that is called with wrong values raises SettingsError;
+pydantic's own doors (``model_validate`` and the like) raise its ValidationError.
 """
 
 from __future__ import annotations
@@ -10,21 +11,59 @@ import difflib
 import json
 import types
 import typing
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from refmaster.errors import SettingsError
-from refmaster.settings.document import Document, KeyPath, Problem, format_key_path, problems_error
+from refmaster.settings.document import (
+    MAX_PROBLEMS,
+    Document,
+    KeyPath,
+    Problem,
+    format_key_path,
+    problems_error,
+)
+from refmaster.settings.kinds import require_kind
+from refmaster.settings.words import found_text, sentence
+
+# Errors about a key, not about a value.
+_OF_KEYS = ("missing", "extra_forbidden")
 
 
 class Model(BaseModel):
     """Base of settings, plans and profiles."""
 
+    def __init__(self, /, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise _settings_error(type(self), values, error) from error
+
+    # Tells pydantic that values inside documents need not go through this door: they keep their places.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_default=True
     )
 
+
+LONGEST_NAME_BYTES = 255
+"""Longest name of a file or folder; file systems answer a longer one with an error of their own."""
+
+
+def checked_names(path: str) -> str:
+    """Return a path whose names a file system takes; ValueError otherwise."""
+    longest = max(len(name.encode("utf-8", "surrogatepass")) for name in path.split("/"))
+    if longest > LONGEST_NAME_BYTES:
+        raise ValueError(f"expected names of at most {LONGEST_NAME_BYTES} bytes, found one of {longest:,}")
+    return path
+
+
+PathText = Annotated[str, AfterValidator(checked_names)]
+"""The path of a file, as text."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -42,12 +81,28 @@ def validate_document(model: type[M], document: Document) -> M:
         found = "an empty file" if document.data is None else type(document.data).__name__
         problem = document.problem((), f"expected keys and values, found {found}")
         raise problems_error(document.name, [problem])
+    require_kind(document.name, document.data, model.model_fields)
     try:
         # JSON is the input mode in which strict models still take lists for tuples and text for paths.
         return model.model_validate_json(json.dumps(document.data))
     except ValidationError as error:
-        problems = [document_problem(model, document, item) for item in error.errors(include_url=False)]
-        raise problems_error(document.name, list(dict.fromkeys(problems))) from error
+        places = _by_place(document.data, listed_errors(document, error))
+        problems = [_problem(model, document, items, path) for path, items in places]
+        raise problems_error(document.name, problems) from error
+
+
+def listed_errors(document: Document, error: ValidationError) -> list[Any]:
+    """Return the errors of a validation.
+
+    Raises
+    ------
+    SettingsError
+        They are too many to list.
+    """
+    if error.error_count() > MAX_PROBLEMS:
+        message = f"{error.error_count():,} problems: is this the right file?"
+        raise problems_error(document.name, [document.problem((), message)]) from error
+    return error.errors(include_url=False)
 
 
 def document_problem(
@@ -57,9 +112,14 @@ def document_problem(
     data = document.data
     for part in within:
         data = data[part]
-    path = _data_path(data, item["loc"])
-    at_key = item["type"] == "extra_forbidden"
-    return document.problem((*within, *path), _message(model, item, path), at_key=at_key)
+    return _problem(model, document, [item], _data_path(data, item["loc"]), within=within)
+
+
+def _problem(
+    model: type[BaseModel], document: Document, items: list[Any], path: KeyPath, *, within: KeyPath = ()
+) -> Problem:
+    at_key = items[0]["type"] == "extra_forbidden"
+    return document.problem((*within, *path), _message(model, items, path), at_key=at_key)
 
 
 def settings_from(model: type[M], values: dict[str, Any], *, names: dict[str, str] | None = None) -> M:
@@ -75,12 +135,30 @@ def settings_from(model: type[M], values: dict[str, Any], *, names: dict[str, st
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        rows = []
-        for item in error.errors(include_url=False):
-            path = item["loc"]
-            name = (names or {}).get(str(path[0]) if path else "", format_key_path(path))
-            rows.append((f"{name}: " if name else "") + _message(model, item, path))
-        raise SettingsError("\n".join(dict.fromkeys(rows))) from error
+        raise _settings_error(model, values, error, names or {}) from error
+
+
+def _settings_error(
+    model: type[BaseModel],
+    values: dict[str, Any],
+    error: ValidationError,
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> SettingsError:
+    """Return the error of keyword values, a row for each value that is wrong."""
+    rows = []
+    for path, items in _by_place(values, error.errors(include_url=False)):
+        name = names.get(str(path[0]) if path else "", format_key_path(path))
+        rows.append((f"{name}: " if name else "") + _message(model, items, path))
+    return SettingsError("\n".join(rows))
+
+
+def _by_place(data: Any, errors: list[Any]) -> list[tuple[KeyPath, list[Any]]]:
+    """Return the errors of each value and each key of the data; alternatives for a value stand together."""
+    places: dict[tuple[KeyPath, str | None], list[Any]] = {}
+    for item in errors:
+        about_key = item["type"] if item["type"] in _OF_KEYS else None
+        places.setdefault((_data_path(data, item["loc"]), about_key), []).append(item)
+    return [(path, items) for (path, _), items in places.items()]
 
 
 def _data_path(data: Any, loc: KeyPath) -> KeyPath:
@@ -89,7 +167,7 @@ def _data_path(data: Any, loc: KeyPath) -> KeyPath:
     here = data
     for i, part in enumerate(loc):
         inside_mapping = isinstance(here, dict) and isinstance(part, str) and part in here
-        if inside_mapping or (isinstance(here, list) and isinstance(part, int) and part < len(here)):
+        if inside_mapping or (isinstance(here, list | tuple) and isinstance(part, int) and part < len(here)):
             path.append(part)
             here = here[part]
         elif i == len(loc) - 1 and isinstance(here, dict) and isinstance(part, str) and part.isidentifier():
@@ -97,22 +175,20 @@ def _data_path(data: Any, loc: KeyPath) -> KeyPath:
     return tuple(path)
 
 
-def _message(model: type[BaseModel], item: Any, path: KeyPath) -> str:
-    """Return what is wrong in one error of a validation, and what is expected."""
-    kind = item["type"]
-    if kind == "extra_forbidden":
+def _message(model: type[BaseModel], items: list[Any], path: KeyPath) -> str:
+    """Return what is wrong with one value or key, and what is expected."""
+    item = items[0]
+    if item["type"] == "extra_forbidden":
         known = _known_keys(model, path[:-1])
         close = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.6) if path else []
         if close:
             return f'unknown key, did you mean "{close[0]}"?'
         return f"unknown key; known here: {', '.join(sorted(known))}" if known else "unknown key"
-    if kind == "missing":
+    if item["type"] == "missing":
+        if isinstance(item["loc"][-1], int):
+            return f"expected more items, found {found_text(item['input'])}"
         return "this key is required and missing"
-    text = str(item["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
-    if kind in ("value_error", "assertion_error"):
-        return text
-    found = json.dumps(item.get("input"), default=str)
-    return f"expected {text}, found {found if len(found) <= 60 else found[:57] + '...'}"
+    return sentence(items)
 
 
 def _known_keys(model: type[BaseModel], path: KeyPath) -> list[str]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import difflib
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from refmaster.errors import SettingsError
 from refmaster.settings.document import read_document
 from refmaster.settings.limiter import DEFAULT_CEILING_DBTP, CeilingDbtp
-from refmaster.settings.match import TargetLufs
 from refmaster.settings.model import Model, validate_document
+
+TargetLufs = Annotated[float, Field(ge=-60.0, le=-1.0)]
+"""A loudness to ask for."""
 
 
 class LevelTarget(Model):
@@ -36,7 +38,10 @@ class LevelTarget(Model):
 class DeliveryTarget(LevelTarget):
     """The levels that a platform or a standard asks for."""
 
-    grade: Literal["official", "standard", "secondary"]
+    grade: Literal["official", "standard", "secondary"] = Field(
+        description="the platform's own page, a standard, or as others report it"
+    )
+    source: str = Field(description="who says so")
     note: str
 
 
@@ -44,14 +49,19 @@ class DeliveryTable(Model):
     """The table of targets."""
 
     version: int = Field(ge=1, le=1)
+    as_of: str = Field(description="year and month in which the table was last checked")
     targets: dict[str, DeliveryTarget]
 
 
 @cache
+def delivery_table() -> DeliveryTable:
+    """Return the table that ships with the package."""
+    return validate_document(DeliveryTable, read_document(Path(__file__).with_name("targets.yaml")))
+
+
 def delivery_targets() -> dict[str, DeliveryTarget]:
     """Return all targets by name."""
-    path = Path(__file__).with_name("targets.yaml")
-    return validate_document(DeliveryTable, read_document(path)).targets
+    return delivery_table().targets
 
 
 def delivery_target(name: str) -> DeliveryTarget:

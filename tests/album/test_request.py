@@ -41,9 +41,9 @@ def test_every_problem_has_its_place(refused):
     assert refused(text) == [
         ":3:5: tracks[0].file: this key is required and missing",
         ':3:5: tracks[0].fil: unknown key, did you mean "file"?',
-        ":5:18: tracks[1].keep[1]: expected 'tone', 'level' or 'width', found \"loudness\"",
+        ':5:18: tracks[1].keep[1]: expected tone, level or width, found "loudness"',
         ":6:5: tracks[1].gap: unknown key; "
-        "known here: anchor, engineer, file, keep, level_db, strength, title",
+        "known here: anchor, artist, engineer, file, keep, level_db, strength, title",
     ]
 
 
@@ -121,3 +121,19 @@ def test_a_folder_in_natural_order(tmp_path):
 )
 def test_what_is_no_album(refused, text, said):
     assert said in refused(text)[0]
+
+
+@pytest.mark.parametrize("other", ["Ana", '"ana "', '" ANA"'])
+def test_names_that_differ_by_case_or_spaces_only_are_a_question(refused, other):
+    name = other.strip('"')
+    message = f'"{name}" and, in line 3, "ana": one engineer or two? write them alike'
+    assert refused(TRACKS.replace("ben}", f"{other}}}")) == [f":4:29: tracks[1].engineer: {message}"]
+    assert refused(TRACKS + f"engineers: {{anchor: {other}}}\n") == [f":5:21: engineers.anchor: {message}"]
+
+
+def test_names_are_trimmed_and_not_empty(loaded, refused):
+    spaced = TRACKS.replace("ana}", '" ana "}').replace("ben}", '" ana "}')
+    assert loaded(spaced).engineers == ["ana", "ana"]
+    assert "tracks[0].engineer" in refused(TRACKS.replace("ana}", '" "}'))[0]
+    accents = TRACKS.replace("ana}", '"Zo\u00eb"}').replace("ben}", '"Zoe\u0308"}')
+    assert "one engineer or two?" in refused(accents)[0]

@@ -83,7 +83,7 @@ def test_an_input_that_vanishes_and_one_that_changes_half_way(project: Project) 
     ears = Ears(when_started=meddle)
     project.run(ears)
     assert codes(project, ears) == {"long.wav": 2, "later.wav": 2, "one.wav": 0, "two.wav": 0}
-    assert "changed or vanished" in ears.results["later.wav"].message
+    assert "changed or replaced" in ears.results["later.wav"].message
     assert not (project.masters / "later.wav").exists()
 
 

@@ -55,7 +55,7 @@ jobs:
                for row in rows)  # fmt: skip
     assert any("jobs[5].output: unknown field {titel}; did you mean {title}?" in row for row in rows)
     assert any(row.startswith("jobs.yaml:17:26: jobs[6].settings.strength: ") for row in rows)
-    assert 'jobs.yaml:3:35: targets.loud.integrated_lufs: expected a valid number, found "-9"' in rows
+    assert 'jobs.yaml:3:35: targets.loud.integrated_lufs: expected a number, found "-9"' in rows
     assert not any("no such file: /x.wav" in row for row in rows)
     assert not project.masters.exists()
 
@@ -106,6 +106,16 @@ def test_one_mistake_is_one_problem(project: Project) -> None:
     assert [row.split(": ")[1] for row in rows] == [
         "targets.loud.integrated_lufs", "defaults.tagret", "jobs[1]"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "key", ["output", "state", "include", "references: {r", "jobs: [{mix", "jobs: [{kind: album, album"]
+)
+def test_a_name_too_long_for_a_file_is_a_problem_with_its_place(project: Project, key: str) -> None:
+    end = "}" * key.count("{") + "]" * key.count("[")
+    rows = problems(project, f"version: 1\n{key}: {'x' * 300}{end}\n")
+    assert rows[0].startswith("jobs.yaml:2:")
+    assert rows[0].endswith("expected names of at most 255 bytes, found one of 300")
 
 
 def test_an_output_folder_that_is_a_file(project: Project) -> None:

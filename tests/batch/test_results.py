@@ -90,15 +90,16 @@ def test_the_page_names_the_batch_and_the_day_and_links_every_file(project: Proj
     assert project.masters / "two.wav" not in links
 
 
-def test_names_that_are_no_text_are_escaped_everywhere(project: Project) -> None:
-    (project.folder / "mixes" / "two.wav").rename(project.folder / "mixes" / "b\udcff\x1b[31m.wav")
+def test_names_that_a_screen_would_act_on_are_escaped_on_the_page(project: Project) -> None:
+    name = "b\x1b[31m\u202e.wav"
+    (project.folder / "mixes" / "two.wav").rename(project.folder / "mixes" / name)
     summary = project.run()
     assert len(summary.rows) == 3
     page = page_of(project)
-    assert "b\\udcff\\x1b[31m.wav" in page
-    assert not re.search(r"[\x00-\x09\x0b-\x1f]", page)
+    assert "b\\u001b[31m\\u202e.wav" in page
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\u202e]", page)
     data = json.loads((project.masters / "results.json").read_text(encoding="utf-8"))
-    assert any(location.endswith("b\udcff\x1b[31m.wav") for job in data["jobs"] for location in job["inputs"])
+    assert any(location.endswith(name) for job in data["jobs"] for location in job["inputs"])
     ears = Ears()
     assert all(row.kept or row.result.code for row in project.run(ears).rows)
 

@@ -15,7 +15,7 @@ CASES_OF = {
     "check": ("check/test_preflight.py", "check/test_promises.py"),
     "rendering": ("check/test_other_rooms.py",),
     "engines": ("check/test_other_rooms.py",),
-    "compare": ("check/test_other_rooms.py",),
+    "comparison": ("check/test_other_rooms.py",),
     "album": ("album/test_findings.py",),
 }
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from refmaster import MasteringPlan, MatchSettings, Profile, measure, open_audio, render_file
 from refmaster.check.findings import Finding
-from refmaster.compare.comparison import compare_engines
+from refmaster.comparison.compare import compare
 from refmaster.engines.registry import engine_named
 from refmaster.matching.derive import derive_plan
 
@@ -74,10 +74,11 @@ def engine(
     return engine_named(plan.requested.engine).findings([], plan, mix)
 
 
-def compared(folder: Path, *, seed: int) -> list[Finding]:
-    """Compare engines on a mix (seed 1) and another recording, or the same one."""
-    mix, reference = written(folder / "a.wav", noise(seed=1)), written(folder / "b.wav", noise(seed=seed))
-    _, peer, _ = compare_engines(mix, reference).contenders
+def compared(folder: Path, *, seed: int, references: int = 1) -> list[Finding]:
+    """Compare engines on a mix (seed 1) and other recordings, the first of which may be the same one."""
+    mix = written(folder / "a.wav", noise(seed=1))
+    others = [written(folder / f"b{i}.wav", noise(seed=seed + i)) for i in range(references)]
+    _, peer, _ = compare(mix, others).masters
     return list(peer.findings)
 
 
@@ -93,8 +94,12 @@ CASES: dict[str, tuple[Case, Case]] = {
         lambda folder: engine(folder, width_db=-12.0),
     ),
     "engine_refused": (lambda folder: compared(folder, seed=1), lambda folder: compared(folder, seed=2)),
+    "engine_one_reference": (
+        lambda folder: compared(folder, seed=2, references=2),
+        lambda folder: compared(folder, seed=2),
+    ),
 }
-SLOW = {"engine_refused"}  # six processes, two of which import matchering
+SLOW = {"engine_refused", "engine_one_reference"}  # six processes, two of which import matchering
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,20 @@ def reference(samples: Samples, *, mixed: Samples | None = None) -> list[Finding
     return inspect_reference(profile(samples), profile(noise() if mixed is None else mixed, "mix.wav"))
 
 
+def with_correlation(correlation: float) -> Samples:
+    """Noise whose channels are equally loud and correlate as asked."""
+    left, right = noise(side_db=0.0).T
+    right = right - left * (left @ right) / (left @ left)
+    right *= np.linalg.norm(left) / np.linalg.norm(right)
+    return np.column_stack([left, correlation * left + np.sqrt(1.0 - correlation**2) * right])
+
+
+def panned(left_over_right_db: float) -> Samples:
+    """Noise that is louder on the left."""
+    samples = with_correlation(0.5)
+    return samples * [1.0, 10 ** (-left_over_right_db / 20)]
+
+
 def one_bit_apart(folder: Path) -> list[Finding]:
     """Judge a copy of the mix of which one sample differs by one step."""
     samples = np.round(noise() * 32767).astype(np.int16)
@@ -97,6 +111,9 @@ CASES: dict[str, tuple[Case, Case]] = {
     ),
     "mix_dc": (lambda _: mix(noise() + 0.00101), lambda _: mix(noise() + 0.00099)),
     "mix_wide": (lambda _: mix(noise(side_db=0.01)), lambda _: mix(noise(side_db=-0.01))),
+    "mix_one_sided": (lambda _: mix(noise() * [1.0, 0.0]), lambda _: mix(panned(6.9))),
+    "mix_imbalanced": (lambda _: mix(panned(7.1)), lambda _: mix(panned(6.9))),
+    "mix_out_of_phase": (lambda _: mix(with_correlation(-0.41)), lambda _: mix(with_correlation(-0.39))),
     "mix_mono": (
         lambda _: reference(noise(), mixed=noise()[:, :1]),
         lambda _: reference(noise()[:, :1], mixed=noise()[:, :1]),
@@ -122,7 +139,12 @@ CASES: dict[str, tuple[Case, Case]] = {
     ),
     "reference_one_sided": (
         lambda _: reference(noise() * [1.0, 0.0]),
-        lambda _: reference(noise() * [1.0, 1e-3]),
+        lambda _: reference(panned(6.9)),
+    ),
+    "reference_imbalanced": (lambda _: reference(panned(7.1)), lambda _: reference(panned(6.9))),
+    "reference_out_of_phase": (
+        lambda _: reference(with_correlation(-0.41)),
+        lambda _: reference(with_correlation(-0.39)),
     ),
     "reference_surround": (
         lambda _: reference(np.repeat(noise(), 3, axis=1)),
@@ -140,6 +162,26 @@ def test_found_beyond_the_limit_and_not_inside(code: str, tmp_path: Path) -> Non
     provoked, near_miss = ({finding.code for finding in case(tmp_path)} for case in CASES[code])
     assert provoked - near_miss == {code}
     assert near_miss <= provoked
+
+
+@pytest.mark.parametrize(("apart_db", "found"), [(39.9, "imbalanced"), (40.1, "one_sided")])
+def test_a_channel_of_residue_is_a_silent_one(apart_db: float, found: str) -> None:
+    for samples in (panned(apart_db), panned(apart_db)[:, ::-1]):
+        assert {finding.code for finding in mix(samples)} == {f"mix_{found}"}
+        assert {finding.code for finding in reference(samples)} == {f"reference_{found}"}
+
+
+def test_the_louder_channel_is_named() -> None:
+    (left,), (right,) = mix(panned(10.0)), mix(panned(10.0)[:, ::-1])
+    assert left.message == "the left channel is 10.0 dB louder than the right in the mix"
+    assert right.message == "the right channel is 10.0 dB louder than the left in the mix"
+
+
+def test_a_swapped_polarity_is_seen_whatever_the_mix() -> None:
+    flipped = noise() * [1.0, -1.0]
+    assert "mix_out_of_phase" in {finding.code for finding in mix(flipped)}
+    for mixed in (noise(), noise()[:, :1]):
+        assert "reference_out_of_phase" in {finding.code for finding in reference(flipped, mixed=mixed)}
 
 
 def test_a_mono_file_is_a_mono_reference() -> None:

@@ -17,6 +17,7 @@ def music(short_example):
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("REFMASTER_CACHE", str(tmp_path_factory.getbasetemp() / "cli-cache"))
+    monkeypatch.setenv("REFMASTER_CONFIG", str(tmp_path_factory.getbasetemp() / "no-defaults"))
 
 
 @pytest.fixture

@@ -38,7 +38,13 @@ def test_a_folder_end_to_end_as_json(command, mixes, tmp_path):
         assert again.read_bytes() == Path(track["output"]).read_bytes()
     code, out, _ = command("album", mixes, "-o", tmp_path / "out", "--lufs", "-18")
     assert code == 0
-    assert "3 of 3 masters were finished already" in out
+    assert f"kept    all 3 masters in {tmp_path / 'out'}: nothing has changed since they were made" in out
+    assert "moved" not in out
+    assert "written" not in out
+    code, out, _ = command("album", mixes, "-o", tmp_path / "out", "--lufs", "-18.5")
+    assert code == 0
+    assert "written" in out
+    assert "kept" not in out
 
 
 def test_a_dry_run_shows_the_moves(command, mixes, tmp_path):
@@ -49,7 +55,8 @@ def test_a_dry_run_shows_the_moves(command, mixes, tmp_path):
     code, out, err = command("album", tmp_path / "album.yaml", "-o", tmp_path / "out", "--dry-run")
     assert (code, err) == (0, "")
     assert "plans only" in out
-    assert "engineer" in out
+    assert "\na, 2 songs: " in out
+    assert "\nb, 1 song: " in out
     assert not list((tmp_path / "out").glob("*.wav"))
     assert (tmp_path / "out" / "album-plan.yaml").is_file()
 

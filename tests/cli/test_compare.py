@@ -56,6 +56,20 @@ def test_what_matchering_refuses_leaves_the_others(music):
     assert gain["measured"] is not None
 
 
+@pytest.mark.slow
+def test_several_references_each_have_a_column(music, tmp_path):
+    country = tmp_path / "another finished recording with a long name.wav"
+    samples, rate = sf.read(music / "reference.wav")
+    sf.write(country, 0.5 * samples[::-1], rate)
+    options = ("-r", music / "reference.wav", "-r", f"{country}:2", "--keep", tmp_path / "kept" / "here")
+    done = refmaster("compare", music / "mix.wav", *options)
+    assert done.returncode == 0, done.stderr
+    assert "Tone to reference 1" in done.stdout
+    assert "Tone to reference 2" in done.stdout
+    assert f"matchering takes one reference: of the 2 it heard {country.name}" in done.stdout
+    assert len(list((tmp_path / "kept" / "here").iterdir())) == 3
+
+
 def test_bad_use(music, tmp_path):
     profile = tmp_path / "reference.yaml"
     done = refmaster("compare", music / "mix.wav", "-r", profile)

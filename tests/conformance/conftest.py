@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from refmaster.meters.loudness import Loudness, LoudnessMeter
+from refmaster.meters.loudness import LoudnessMeter, LoudnessResult
 
 RATES_HZ = (44100, 48000, 96000)
 Samples = NDArray[np.float32]
@@ -32,7 +32,7 @@ class Tones:
 
     def measure(
         self, segments: Iterable[tuple[float, float | Sequence[float]]], channels: int = 2
-    ) -> Loudness:
+    ) -> LoudnessResult:
         """Measure (seconds, level) segments one after another."""
         meter = LoudnessMeter(self.sample_rate_hz, channels)
         for seconds, level_dbfs in segments:
@@ -51,11 +51,11 @@ def tones(sample_rate_hz: int) -> Tones:
 
 
 @pytest.fixture
-def measure_file() -> Callable[[str], Loudness]:
+def measure_file() -> Callable[[str], LoudnessResult]:
     """Measure a file in blocks."""
     import soundfile
 
-    def measure(path: str) -> Loudness:
+    def measure(path: str) -> LoudnessResult:
         with soundfile.SoundFile(path) as file:
             meter = LoudnessMeter(file.samplerate, file.channels)
             for block in file.blocks(65536, dtype="float32", always_2d=True):

@@ -21,7 +21,7 @@ def test_blocks_have_one_length_and_join_to_the_input(cuts: list[int], dtype: ty
     for cut in cuts:
         blocks += reblocker.push(signal[start : start + cut])
         start += cut
-        assert reblocker.held_frames < 7
+        assert sum(len(block) for block in blocks) > start - 7
     assert all(block.shape == (7, 2) and block.dtype == dtype for block in blocks)
     rest = reblocker.remainder()
     assert (rest is None) == (len(signal) % 7 == 0)

@@ -105,7 +105,7 @@ class TestRefusals:
         "values", [{"strength": "full"}, {"max_boost_db": 3.0}, {"side": False}, {"phase": "minimum"}]
     )
     def test_settings_that_it_cannot_honour(self, values):
-        with pytest.raises(ValueError, match=rf"cannot honour {next(iter(values))}"):
+        with pytest.raises(SettingsError, match=rf"cannot honour {next(iter(values))}"):
             MatchSettings(engine="matchering", **values)
 
     def test_what_the_shell_honours_is_no_refusal(self):

@@ -8,8 +8,8 @@ import shutil
 import struct
 import subprocess
 import threading
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -253,56 +253,46 @@ def test_not_finite(tmp_path: Path, signal: Signal, bad: float, subtype: str) ->
             joined(source, block_frames)
 
 
-def test_huge_but_finite_is_finite(tmp_path: Path) -> None:
-    samples = np.full((1000, 2), 3e38, dtype=np.float32)
-    sf.write(tmp_path / "a.wav", samples, RATE_HZ, subtype="FLOAT")
+@pytest.mark.parametrize(("subtype", "bad"), [("FLOAT", 1001.0), ("FLOAT", -3e18), ("DOUBLE", 1e100)])
+def test_a_sample_beyond_measuring_is_named(tmp_path: Path, signal: Signal, subtype: str, bad: float) -> None:
+    samples = signal.copy()
+    samples[30_000, 1] = bad
+    path = tmp_path / "a.wav"
+    sf.write(path, samples, RATE_HZ, subtype=subtype)
+    expect(path, "frame 30000 (0.625 s), channel 2 of 2", f"is {bad:g}", "dBFS", "+60 dBFS")
+    with pytest.raises(AudioError, match=r"frame 30000 .*\+60 dBFS"):
+        ArraySource(samples, RATE_HZ)
+
+
+@pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
+def test_samples_up_to_60_dbfs_are_read(tmp_path: Path, subtype: str) -> None:
+    samples = np.tile([[1000.0, -1000.0]], (1000, 1))
+    sf.write(tmp_path / "a.wav", samples, RATE_HZ, subtype=subtype)
     np.testing.assert_array_equal(joined(open_audio(tmp_path / "a.wav")), samples)
 
 
-# MP3 without a stated length
+@pytest.mark.parametrize("rate_hz", [1, 50, 100, 3363, 3999, 768_001, 5_600_000, 2**31 - 1])
+def test_sample_rates_that_the_meters_are_not_made_for(tmp_path: Path, signal: Signal, rate_hz: int) -> None:
+    sf.write(tmp_path / "a.wav", signal, RATE_HZ, subtype="PCM_16")
+    data = bytearray((tmp_path / "a.wav").read_bytes())
+    struct.pack_into("<I", data, 24, rate_hz)
+    (tmp_path / "a.wav").write_bytes(data)
+    with pytest.raises(AudioError, match=f"expected a sample rate from 4000 to 768000 Hz, found {rate_hz}"):
+        open_audio(tmp_path / "a.wav")
+    with pytest.raises(AudioError, match=f"expected a sample rate from 4000 to 768000 Hz, found {rate_hz}"):
+        ArraySource(signal, rate_hz)
 
 
-def without_xing(path: Path) -> bytes:
-    """Return an MP3 file's bytes without its first frame, the Xing or Info header."""
-    data = path.read_bytes()
-    first = data.index(b"\xff\xfb")
-    return data[data.index(b"\xff\xfb", first + 4) :]
+def test_the_ends_of_the_sample_rates_are_read(tmp_path: Path, signal: Signal) -> None:
+    for rate_hz in (4000, 768_000):
+        sf.write(tmp_path / "a.wav", signal, rate_hz)
+        assert open_audio(tmp_path / "a.wav").format.sample_rate_hz == rate_hz
 
 
-@pytest.mark.parametrize(
-    "dress",
-    [
-        lambda data: data,
-        lambda data: b"ID3\x04\0\0\0\0\x02\0" + bytes(256) + data,
-        lambda data: data + b"TAG" + bytes(125),
-        lambda data: data + bytes(500),
-    ],
-    ids=["bare", "ID3v2", "ID3v1", "padded"],
-)
-def test_mp3_without_a_length_is_read_to_its_end(
-    tmp_path: Path, signal: Signal, dress: Callable[[bytes], bytes]
-) -> None:
-    path = tmp_path / "a.mp3"
-    sf.write(path, signal, RATE_HZ, bitrate_mode="VARIABLE", compression_level=0.3)
-    bare = without_xing(path)
-    path.write_bytes(dress(bare))
-    source = open_audio(path)
-    assert source.format.frames is None
-    decoded = joined(source)
-    assert len(decoded) % 1152 == 0
-    assert FRAMES <= len(decoded) < FRAMES + 4 * 1152
-    np.testing.assert_array_equal(joined(source, 1000), decoded)
-    threads = threading.active_count()
-    next(source.blocks(100))
-    gc.collect()
-    assert threading.active_count() <= threads
-
-
-def test_mp3_with_a_cut_frame(tmp_path: Path, signal: Signal) -> None:
-    path = tmp_path / "a.mp3"
-    sf.write(path, signal, RATE_HZ)
-    path.write_bytes(without_xing(path)[:-20])
-    expect(path, "truncated")
+@pytest.mark.parametrize("rate_hz", [np.nan, np.inf, 44_100.5])
+def test_sample_rates_of_arrays_are_whole(signal: Signal, rate_hz: Any) -> None:
+    with pytest.raises(AudioError, match="whole number"):
+        ArraySource(signal, rate_hz)
 
 
 # ffmpeg

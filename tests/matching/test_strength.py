@@ -10,6 +10,7 @@ from refmaster.matching.tone import derive_tone
 from refmaster.profile.bands import (
     JUDGED_THIRDS,
     band_centers_hz,
+    judged,
     mask_at_thirds,
     smooth_power_db,
     values_at_thirds,
@@ -84,7 +85,8 @@ def test_resolution_smooths_every_strength(make_song, strength):
 def test_balanced_is_broad_and_within_six_db(make_song):
     for seed in range(4):
         match = derive_tone(make_song(seed), [(make_song(seed + 30), 1.0)], MatchSettings())
-        assert np.abs(match.mid_db).max() < 6.5
+        curve = match.mid_db[match.known & judged(HZ)]
+        assert np.abs(curve - curve.mean()).max() < 6.5
         mix, other = make_song(seed), make_song(seed + 30)
         assert distance_left(mix, other) < 0.85 * distance_left(mix, other, strength=0)
 
@@ -94,14 +96,14 @@ def test_the_plan_states_distance_likely_and_applied(make_song):
     tone = derive_plan(mix, [(other, 1.0)], MatchSettings(strength="evidence")).tone
     assert tone.distance_db > 3 * tone.likely_mastering_db
     assert tone.applied_db == pytest.approx(tone.likely_mastering_db, abs=0.35)
-    for word in ("dB RMS away", "likely mastering", "song content", "strength evidence"):
+    for word in ("the reference has", "evidence applies", "dB RMS is likely mastering", "left to the song"):
         assert word in tone.why
     assert any("song content, not followed" in region.why for region in tone.regions)
     assert all(region.uncertainty_db > 0 for region in tone.regions)
     assert all(0.0 < spread < 10.0 for _, _, spread in tone.likely_mid)
     full = derive_plan(mix, [(other, 1.0)], MatchSettings(strength="full")).tone
     assert full.applied_db > 0.8 * full.distance_db
-    assert all(r.why.startswith("follows the reference") or abs(r.difference_db) < 0.5 for r in full.regions)
+    assert all(r.why.startswith("follows the reference") or abs(r.difference_db) <= 0.5 for r in full.regions)
 
 
 def test_a_saved_profile_gives_the_same_plan(make_song, tmp_path):

@@ -1,4 +1,4 @@
-"""True peak: edges, both filters, against Fourier interpolation and libebur128; PLR and PSR."""
+"""True peak: edges, against Fourier interpolation, libebur128 and BS.1770's own filter; PLR and PSR."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refmaster.meters.true_peak import TruePeakMeter, plr_db, psr_db
+from tests.oracles.true_peak import bs1770_peaks, eightfold_peaks, highest_db
 
-FILTERS = ("long", "bs1770")
 
-
-def measured(samples, sample_rate_hz, cuts=(), name="long"):
-    meter = TruePeakMeter(sample_rate_hz, samples.shape[1], filter=name)
+def measured(samples, sample_rate_hz, cuts=()):
+    meter = TruePeakMeter(sample_rate_hz, samples.shape[1])
     start = 0
     for stop in (*cuts, len(samples)):
         meter.update(samples[start:stop])
@@ -56,53 +55,46 @@ def test_libebur128_reads_nearly_the_same_on_unclipped_music(fixture_path, name)
     state = ebur128.R128State(2, rate, ebur128.MeasurementMode.MODE_TRUE_PEAK)
     state.add_frames(samples.ravel(), len(samples))
     theirs = 20 * np.log10(max(ebur128.get_true_peak(state, channel) for channel in (0, 1)))
-    assert measured(samples, rate).true_peak_dbtp >= theirs - 0.05
-    assert measured(samples, rate, name="bs1770").true_peak_dbtp == pytest.approx(theirs, abs=0.15)
+    found = measured(samples, rate).true_peak_dbtp
+    assert found >= theirs - 0.05
+    assert found == pytest.approx(highest_db(eightfold_peaks(samples)), abs=1e-4)
+    assert highest_db(bs1770_peaks(samples)) == pytest.approx(theirs, abs=0.15)
 
 
 @settings(max_examples=15)
 @given(
     data=st.data(),
-    name=st.sampled_from(FILTERS),
     rate=st.sampled_from([8000, 11025, 44100]),
     frames=st.sampled_from([0, 1, 5, 6, 32762, 32768, 32769]) | st.integers(0, 50000),
 )
-def test_cuts_change_nothing(data, name, rate, frames):
+def test_cuts_change_nothing(data, rate, frames):
     cuts = sorted(data.draw(st.lists(st.integers(0, frames), max_size=5)))
-    whole, cut = measured(noise(frames), rate, name=name), measured(noise(frames), rate, cuts, name)
-    assert whole.channel_true_peak_dbtp == cut.channel_true_peak_dbtp
-    assert whole.channel_sample_peak_dbfs == cut.channel_sample_peak_dbfs
+    whole, cut = measured(noise(frames), rate), measured(noise(frames), rate, cuts)
+    assert whole.true_peak_dbtp == cut.true_peak_dbtp
     np.testing.assert_array_equal(whole.true_peak_series_dbtp, cut.true_peak_series_dbtp)
     assert len(whole.true_peak_series_dbtp) == -(-frames * 10 // rate)
 
 
-@pytest.mark.parametrize("name", FILTERS)
 @pytest.mark.parametrize("frames", [1, 2, 300, 40000])
-def test_never_below_the_sample_peak(name, frames):
+def test_never_below_the_sample_peak(frames):
     samples = noise(frames)
     samples[frames // 2, 0] = -0.9
-    found = measured(samples, 48000, name=name)
-    assert found.sample_peak_dbfs == pytest.approx(20 * np.log10(0.9), abs=1e-5)
-    assert found.true_peak_dbtp >= found.sample_peak_dbfs
-    for peak, sample in zip(found.channel_true_peak_dbtp, found.channel_sample_peak_dbfs, strict=True):
-        assert peak >= sample
+    found = measured(samples, 48000)
+    assert found.true_peak_dbtp >= 20 * np.log10(np.float32(0.9))
 
 
-@pytest.mark.parametrize("name", FILTERS)
-def test_silence_and_nothing(name):
+def test_silence_and_nothing():
     for frames in (0, 1, 9000):
-        found = measured(np.zeros((frames, 6), np.float32), 8000, name=name)
-        assert found.true_peak_dbtp == found.sample_peak_dbfs == -np.inf
-        assert found.channel_true_peak_dbtp == (-np.inf,) * 6
+        found = measured(np.zeros((frames, 6), np.float32), 8000)
+        assert found.true_peak_dbtp == -np.inf
         assert np.all(found.true_peak_series_dbtp == -np.inf)
 
 
-@pytest.mark.parametrize("name", FILTERS)
 @pytest.mark.parametrize("rate", [8000, 192000])
-def test_series_finds_the_peak_at_its_time(name, rate):
+def test_series_finds_the_peak_at_its_time(rate):
     samples = np.zeros((rate, 1), np.float32)
     samples[int(0.55 * rate)] = 0.5
-    series = measured(samples, rate, name=name).true_peak_series_dbtp
+    series = measured(samples, rate).true_peak_series_dbtp
     assert len(series) == 10
     assert int(np.argmax(series)) == 5
     assert series[5] == pytest.approx(-6.02, abs=0.3)
@@ -111,16 +103,7 @@ def test_series_finds_the_peak_at_its_time(name, rate):
 def test_every_channel_counts():
     samples = np.zeros((1000, 6), np.float32)
     samples[500, 3] = 0.25  # LFE
-    found = measured(samples, 48000)
-    assert found.true_peak_dbtp == pytest.approx(-12.04, abs=0.01)
-    assert found.channel_true_peak_dbtp[0] == -np.inf
-
-
-def test_filters_are_named():
-    for name in FILTERS:
-        assert "taps" in measured(noise(10), 48000, name=name).filter_name.replace("tap ", "taps ")
-    with pytest.raises(ValueError, match="short"):
-        TruePeakMeter(48000, 1, filter="short")
+    assert measured(samples, 48000).true_peak_dbtp == pytest.approx(-12.04, abs=0.01)
 
 
 def test_a_finished_meter_takes_no_more():

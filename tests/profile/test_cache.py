@@ -199,3 +199,31 @@ def test_of_two_processes_one_measures(song: Path, tmp_path: Path) -> None:
     answers.close()
     assert found[0][1] == found[1][1]
     assert sum(count for count, _ in found) == 1
+
+
+def test_a_file_replaced_between_hash_and_measurement_is_not_kept(
+    song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed = cache.content_sha256
+
+    def then_replaced(path: Path) -> str:
+        found = hashed(path)
+        sf.write(tmp_path / "other.wav", sf.read(song)[0][::-1], 22050)
+        (tmp_path / "other.wav").replace(song)
+        return found
+
+    monkeypatch.setattr(cache, "content_sha256", then_replaced)
+    with pytest.raises(AudioError, match="changed or replaced"):
+        cache.cached_profile(song, folder=tmp_path / "cache")
+    assert not list((tmp_path / "cache").glob("*.json"))
+
+
+def test_a_profile_that_is_kept_stands_for_measuring(
+    song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REFMASTER_CACHE", str(tmp_path / "kept"))
+    measured = counted(monkeypatch)
+    made = measure(open_audio(song, name="in the making"), identify=False)
+    cache.keep_profile(song, made)
+    assert cache.cached_profile(song) == measure(open_audio(song))
+    assert measured == []

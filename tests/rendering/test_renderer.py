@@ -41,3 +41,13 @@ def test_a_pass_that_was_broken_off_is_not_kept():
     broken_off.close()
     assert values(kept.through("a", blocks(made))) == [0, 1, 2, 3]
     assert len(made) == 2
+
+
+def test_peaks_are_those_of_their_stages():
+    kept = KeptBlocks(limit_bytes=80)
+    assert kept.peaks_of("a") is None
+    kept.keep_peaks("a", [np.zeros((2, 4), np.float32)])
+    assert len(kept.peaks_of("a")) == 1
+    assert kept.peaks_of("b") is None
+    assert kept.has_room_for(20)
+    assert not kept.has_room_for(21)

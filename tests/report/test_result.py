@@ -1,12 +1,25 @@
 """A master's result as table and as JSON."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import soundfile as sf
 
-from refmaster import master_array
-from refmaster.report.result import LEVELS, level_rows, result_json, result_rows, rounded, shown
+from refmaster import master_array, master_file
+from refmaster.matching.tone import distance_to_aim_db, tonal_distance_db
+from refmaster.report.result import (
+    LEVELS,
+    REFERENCE_HEADER,
+    level_rows,
+    reference_rows,
+    result_json,
+    result_rows,
+    rounded,
+    shown,
+    tone_left,
+)
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +37,66 @@ def test_the_table_names_every_level_with_its_unit(result):
     assert mix == f"{result.mix.levels.integrated_lufs:.2f}"
     assert reference == f"{result.references[0].levels.integrated_lufs:.2f}"
     assert master == f"{result.master.levels.integrated_lufs:.2f}"
+
+
+def test_what_is_left_is_what_was_measured(result):
+    """The summary's figures are those of the profile of the written master, not the plan's guess."""
+    before, after = (tonal_distance_db(p, result.references[0]) for p in (result.mix, result.master))
+    was = f"the mix was {before:.1f} dB away"
+    assert tone_left(result) == f"measured on the master: {after:.1f} dB RMS away from the reference, {was}"
+    row = next(row for row in result_rows(result) if row[0] == "Tone to reference")
+    assert row[2:] == [f"{before:.2f}", "0", f"{after:.2f}"]
+    assert "leaves" not in result.plan.tone.why
+
+
+def test_a_render_of_a_plan_has_nothing_to_compare_with(result):
+    alone = replace(result, references=())
+    assert tone_left(alone) == ""
+    assert {len(row) for row in result_rows(alone)} == {4}
+    assert result_json(alone)["achieved"]["aim"] is None
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("several")
+    rng = np.random.default_rng(4)
+    for name, level, side in (("mix", 0.05, 0.3), ("quiet", 0.08, 0.5), ("loud", 0.16, 0.8)):
+        mid, other = rng.standard_normal((2, 4 * 44100))
+        samples = level * np.column_stack([mid + side * other, 0.9 * (mid - side * other)])
+        sf.write(folder / f"{name}.wav", samples, 44100, "PCM_24")
+    references = [(folder / "quiet.wav", 1.0), (folder / "loud.wav", 3.0)]
+    return master_file(folder / "mix.wav", references, folder / "master.wav")
+
+
+def test_of_several_references_the_table_shows_what_was_aimed_at(several):
+    rows = {row[0]: row[1:] for row in result_rows(several)}
+    quiet, loud = several.references
+
+    def mean(value):
+        return (value(quiet) + 3.0 * value(loud)) / 4.0
+
+    assert rows["Integrated loudness"][2] == f"{mean(lambda p: p.levels.integrated_lufs):.2f}"
+    assert rows["Integrated loudness"][3] == rows["Integrated loudness"][2]
+    assert rows["Side to mid"][2] == f"{mean(lambda p: p.stereo.side_to_mid_db):.1f}"
+    assert rows["Left over right"][2] == f"{mean(lambda p: p.stereo.balance_db):.2f}"
+    assert rows["True peak"][2] == ""  # no master aims at a reference's peak
+    aim = [(quiet, 1.0), (loud, 3.0)]
+    before, after = (distance_to_aim_db(p, aim) for p in (several.mix, several.master))
+    assert rows["Tone to the aim"][1:] == [f"{before:.2f}", "0", f"{after:.2f}"]
+    assert f"{after:.1f} dB RMS away from the references' mean" in tone_left(several)
+    found = result_json(several)["achieved"]["aim"]
+    assert found["tone_after_db"] == pytest.approx(after, abs=1e-3)
+    assert found["integrated_lufs"] == several.plan.promise.integrated_lufs
+
+
+def test_each_of_several_references_has_its_row(several):
+    rows = reference_rows(several)
+    assert [row[:2] for row in rows] == [["quiet.wav", "1"], ["loud.wav", "3"]]
+    for row, profile in zip(rows, several.references, strict=True):
+        assert len(row) == len(REFERENCE_HEADER)
+        assert row[2] == f"{profile.levels.integrated_lufs:.2f}"
+        assert row[4] == f"{profile.stereo.side_to_mid_db:.1f}"
+        assert row[-1] == f"{tonal_distance_db(several.master, profile):.2f}"
 
 
 def test_what_was_not_measured_is_a_dash(result):

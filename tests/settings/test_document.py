@@ -55,7 +55,7 @@ def test_all_problems_at_once_with_their_places():
     assert str(caught.value).splitlines() == [
         "a.yaml:3:5: tracks[0].file: this key is required and missing",
         'a.yaml:3:5: tracks[0].fiel: unknown key, did you mean "file"?',
-        'a.yaml:4:14: tracks[0].gain_db: expected a valid number, found "loud"',
+        'a.yaml:4:14: tracks[0].gain_db: expected a number, found "loud"',
         'a.yaml:5:1: titel: unknown key, did you mean "title"?',
     ]
 
@@ -64,7 +64,7 @@ def test_all_problems_at_once_with_their_places():
     ("text", "message"),
     [
         ("version: 1\nversion: 2\n", "a.yaml:2:1: version: this key stands twice"),
-        ("version: '1'", 'a.yaml:1:10: version: expected a valid integer, found "1"'),
+        ("version: '1'", 'a.yaml:1:10: version: expected a whole number, found "1"'),
         ("version: .inf", "a.yaml:1:10: version"),
         ("a: &x [*x]", "aliases that unfold without end"),
         ("a: [1", "not YAML"),
@@ -103,7 +103,7 @@ def test_missing_and_binary_files(tmp_path):
 
 
 def test_options_are_named_as_the_user_knows_them():
-    with pytest.raises(SettingsError, match=r"--version: expected a valid integer, found 1\.5"):
+    with pytest.raises(SettingsError, match=r"--version: expected a whole number, found 1\.5"):
         settings_from(Album, {"version": 1.5}, names={"version": "--version"})
 
 

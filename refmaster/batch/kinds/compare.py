@@ -16,7 +16,7 @@ from refmaster.batch.task import Task
 from refmaster.settings.match import MatchSettings
 
 if TYPE_CHECKING:
-    from refmaster.compare.comparison import ComparedMaster
+    from refmaster.comparison.compare import ComparedMaster
 
 
 class CompareJob(MatchKeys, Job):
@@ -48,12 +48,12 @@ class CompareKind(Kind[CompareJob]):
 
     def run(self, task: Task, staged: Staged, progress: Progress) -> Produced:
         """Compare on one mix."""
-        from refmaster.compare.comparison import compare_engines
+        from refmaster.comparison.compare import compare
         from refmaster.io.atomic import write_text
 
         mix, reference = staged.inputs
         settings = MatchSettings.model_validate(task.options["settings"])
-        masters = compare_engines(mix, reference, settings, progress=progress).masters
+        masters = compare(mix, reference, settings, progress=progress).masters
         engines = [_record(master) for master in masters]
         report = {"requested": task.options["settings"], "engines": engines}
         write_text(staged.outputs[0], json.dumps(report, indent=1) + "\n", overwrite=True)
@@ -68,7 +68,7 @@ def _record(compared: ComparedMaster) -> dict[str, Any]:
     levels = None if compared.master is None else compared.master.levels
     return {
         "name": compared.name,
-        "tone_to_reference_db": compared.distance_db,
+        "tone_to_reference_db": compared.distances_db[0] if compared.distances_db else None,
         "largest_move_db": compared.largest_move_db,
         "largest_move_hz": compared.largest_move_hz,
         "integrated_lufs": None if levels is None else levels.integrated_lufs,

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import mutagen
@@ -34,6 +36,7 @@ from refmaster.io.metadata.fields import (
     add_text_chunk,
     to_id3,
     to_info,
+    with_texts,
 )
 from refmaster.io.open import open_audio
 
@@ -55,10 +58,11 @@ _FLAC_APPLICATION = 2
 
 @dataclass
 class _Mix:
-    """The metadata of the mix."""
+    """The metadata of the mix; `said` are the fields that stand for its own."""
 
     path: Path
     family: str | None
+    said: Mapping[str, str]
     tags: Tags = field(default_factory=Tags)
     chunks: list[tuple[bytes, bytes]] = field(default_factory=list)
     flac: Any = None
@@ -71,10 +75,11 @@ def copy_metadata(
     source_path: str | Path,
     written_path: str | Path,
     *,
+    said: Mapping[str, str] = MappingProxyType({}),
     loudness: BextLoudness | None = None,
     name: str | None = None,
 ) -> list[str]:
-    """Copy tags, cover art and other metadata from the mix to the written master.
+    """Copy tags, cover art and other metadata from the mix to the written master, replacing what it has.
 
     Parameters
     ----------
@@ -82,6 +87,8 @@ def copy_metadata(
         The mix, in any format that `refmaster.io.open.open_audio` reads.
     written_path : str or Path
         The complete audio file, changed in place; its samples stay as they are.
+    said : mapping of str to str, optional
+        Fields under their neutral names that stand for those of the mix.
     loudness : BextLoudness, optional
         Of the master, for the bext chunk if there is one; without it the chunk says "not set".
     name : str, optional
@@ -101,7 +108,8 @@ def copy_metadata(
     """
     source_path, written_path = Path(source_path), Path(written_path)
     name = str(written_path) if name is None else name
-    mix = _read(source_path)
+    mix = _read(source_path, said)
+    mix.tags.put(said)
     try:
         _write(mix, written_path, loudness, name)
     except mutagen.MutagenError as error:
@@ -122,12 +130,12 @@ def read_fields(path: Path) -> dict[str, list[str]]:
     AudioError
         If the file cannot be read.
     """
-    return _read(path).tags.fields
+    return _read(path, {}).tags.fields
 
 
-def _read(path: Path) -> _Mix:
+def _read(path: Path, said: Mapping[str, str]) -> _Mix:
     try:
-        mix = _Mix(path=path, family=_family(path))
+        mix = _Mix(path=path, family=_family(path), said=said)
         if mix.family is None:
             _read_tags(mix)
         else:
@@ -213,6 +221,7 @@ def _write(mix: _Mix, path: Path, loudness: BextLoudness | None, name: str) -> N
         _write_chunks(mix, path, family, loudness, name)
     elif container == "MP3":
         tag = to_id3(mix.tags)
+        ID3().delete(path)
         if len(tag):
             tag.save(path, v1=0, v2_version=mix.tags.id3_version, padding=lambda _: 1024)
     elif container in ("FLAC", "OGG"):
@@ -237,12 +246,21 @@ def _write_chunks(mix: _Mix, path: Path, family: str, loudness: BextLoudness | N
         info = to_info(mix.tags)
         if info:
             made.append((b"LIST", info))
-    # Texts that the copied chunks hold already need no second home; an ID3 tag that was there stays.
-    if mix.tags.id3 is not None or (not same_kind and not mix.tags.is_empty()):
+    # Texts that the copied chunks hold already need no second home; an ID3 tag that was there stays, and
+    # holds what INFO has no place for.
+    if mix.tags.id3 is not None or mix.said or (not same_kind and not mix.tags.is_empty()):
         memory = io.BytesIO()
         to_id3(mix.tags).save(memory, v1=0, v2_version=mix.tags.id3_version, padding=lambda _: 0)
         made.append((b"ID3 " if family == "AIFF" else b"id3 ", memory.getvalue()))
+    _cut_behind_audio(path, family)
     chunks.append_chunks(path, made, name=name)
+
+
+def _cut_behind_audio(path: Path, family: str) -> None:
+    """Remove the chunks that an earlier copy appended."""
+    held = [chunk for chunk in chunks.list_chunks(path) if chunk.identifier in _STRUCTURE[family]]
+    end = max(chunk.start + (chunk.size or 0) for chunk in held)
+    os.truncate(path, min(end + end % 2, path.stat().st_size))
 
 
 def _fitted_chunks(
@@ -258,7 +276,7 @@ def _fitted_chunks(
         if key == b"axml" and b"oudness" in content:
             mix.note("the axml chunk states a loudness of the mix; it was kept as it is")
         fitted = broadcast.fitted(key, content, rate_ratio=ratio, written=written, loudness=loudness)
-        made.append((key, fitted))
+        made.append((key, with_texts(key, fitted, mix.said)))
     return made
 
 
@@ -266,12 +284,16 @@ def _write_comments(mix: _Mix, path: Path) -> None:
     file: Any = mutagen.File(path)
     if file.tags is None:
         file.add_tags()
+    for key in {key.lower() for key, _ in file.tags} - {"encoder"}:  # of an earlier copy
+        del file[key]
     for key, texts in mix.tags.fields.items():
         if all(0x20 <= ord(letter) <= 0x7D and letter != "=" for letter in key):
             file[key] = texts
         else:
             mix.note(f"the field '{key}' was not kept: Vorbis comments cannot hold its name")
     if isinstance(file, FLAC):
+        file.clear_pictures()
+        file.metadata_blocks = [block for block in file.metadata_blocks if not isinstance(block, CueSheet)]
         for picture in mix.tags.pictures:
             file.add_picture(picture)
         _copy_cue_sheet(mix, file)
@@ -280,7 +302,8 @@ def _write_comments(mix: _Mix, path: Path) -> None:
     if mix.tags.pictures:
         encoded = [base64.b64encode(picture.write()).decode("ascii") for picture in mix.tags.pictures]
         file["metadata_block_picture"] = encoded
-    file.save()
+    # what mutagen pads by default, but where it would keep the room that an earlier copy left
+    file.save(padding=lambda info: 0 if mix.tags.is_empty() else 1024 + info.size // 1000)
 
 
 def _copy_cue_sheet(mix: _Mix, file: Any) -> None:

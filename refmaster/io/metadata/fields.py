@@ -8,7 +8,7 @@ Sound Check) or about its encoder are never taken: they would not be true of the
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,6 +83,15 @@ class Tags:
             self.note_level()
         elif value not in self.fields.setdefault(key, []):
             self.fields[key].append(value)
+
+    def put(self, texts: Mapping[str, str]) -> None:
+        """Let fields have these texts, whatever the recording said there."""
+        for key, text in texts.items():
+            self.fields[key] = [text]
+        if self.id3 is not None:
+            for frame in to_id3(Tags(fields={key: [text] for key, text in texts.items()})).values():
+                self.id3.delall(frame.HashKey)
+                self.id3.add(frame)
 
     def note_level(self) -> None:
         """Note that level tags were dropped."""
@@ -175,6 +184,17 @@ def add_text_chunk(tags: Tags, identifier: bytes, content: bytes) -> None:
         tags.add(_AIFF_FIELDS[identifier], _text(content))
 
 
+def with_texts(identifier: bytes, content: bytes, texts: Mapping[str, str]) -> bytes:
+    """Return a chunk that `add_text_chunk` reads in which `texts` stand; other chunks as they are."""
+    if identifier == b"LIST" and content[:4] == b"INFO":
+        body = b"INFO"
+        for chunk in chunks.walk_list(content):
+            if _INFO_FIELDS.get(chunk.identifier) not in texts:
+                body += _info_chunk(chunk.identifier, content[chunk.start :][: chunk.size])
+        return body + to_info(Tags(fields={key: [text] for key, text in texts.items()}))[4:]
+    return texts.get(_AIFF_FIELDS.get(identifier, ""), "").encode("utf-8") or content
+
+
 def to_id3(tags: Tags) -> Any:
     """Return the tags as ID3, to be saved as version `Tags.id3_version`: the recording's own if it has it."""
     if tags.id3 is not None:
@@ -213,9 +233,12 @@ def to_info(tags: Tags) -> bytes:
     body = b""
     for key, name in _INFO_FIELDS.items():
         if name in tags.fields:
-            text = tags.fields[name][0].encode("utf-8") + b"\0"
-            body += struct.pack("<4sI", key, len(text)) + text + b"\0" * (len(text) % 2)
+            body += _info_chunk(key, tags.fields[name][0].encode("utf-8") + b"\0")
     return b"INFO" + body if body else b""
+
+
+def _info_chunk(identifier: bytes, text: bytes) -> bytes:
+    return struct.pack("<4sI", identifier, len(text)) + text + b"\0" * (len(text) % 2)
 
 
 def _picture(data: bytes, mime: str, kind: int, description: str) -> Any:

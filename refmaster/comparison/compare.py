@@ -1,9 +1,10 @@
-"""Engines side by side on one mix and reference: each rendered in its own process, all measured alike."""
+"""Engines side by side on one mix: each renders it in a process of its own, and all are measured alike."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,16 +13,19 @@ import numpy as np
 from refmaster._types import Progress
 from refmaster.check.findings import Finding, kept_promises, warning
 from refmaster.check.preflight import require_supported, require_usable
-from refmaster.compare.process import RenderJob, RenderReport, render_in_own_process
+from refmaster.comparison.process import RenderJob, RenderReport, render_in_own_process
 from refmaster.engines.registry import engine_named
-from refmaster.io.atomic import atomic_destination, check_destination
+from refmaster.errors import SettingsError
+from refmaster.io.atomic import atomic_destination, check_destinations
+from refmaster.io.names import check_text
 from refmaster.io.open import open_audio
 from refmaster.matching.tone import tonal_distance_db
 from refmaster.profile.bands import energy_mask, judged, smooth_power_db
 from refmaster.profile.measure import measure
-from refmaster.profile.model import Profile
-from refmaster.profile.obtain import profiles_side_by_side
+from refmaster.profile.model import Profile, is_profile_path
+from refmaster.profile.obtain import References, profiles_side_by_side, weighted_references
 from refmaster.settings.match import MatchSettings
+from refmaster.settings.summary import Summarized, measured
 
 KEPT_NAMES = ("refmaster", "matchering", "gain")
 
@@ -42,8 +46,8 @@ class ComparedMaster:
         Of its own render.
     master : Profile or None
         None where the engine refused, as is all that follows.
-    distance_db : float or None
-        Tone to the reference, third-octave RMS, level removed.
+    distances_db : tuple of (float or None)
+        Tone to each reference, third-octave RMS, level removed.
     largest_move_db, largest_move_hz : float or None
         Largest change of the octave-smoothed spectrum against the mix, level removed, and where.
     kept : Path or None
@@ -55,19 +59,19 @@ class ComparedMaster:
     peak_mb: float | None
     findings: tuple[Finding, ...]
     master: Profile | None = None
-    distance_db: float | None = None
+    distances_db: tuple[float | None, ...] = ()
     largest_move_db: float | None = None
     largest_move_hz: float | None = None
     kept: Path | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """All engines on one mix and reference."""
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Comparison(Summarized):
+    """All engines on one mix and its references."""
 
     settings: MatchSettings
     mix: Profile
-    reference: Profile
+    references: tuple[Profile, ...]
     masters: tuple[ComparedMaster, ...]
 
     @property
@@ -75,10 +79,28 @@ class Comparison:
         """Whether no render of refmaster's broke a promise (matchering makes none)."""
         return all(kept_promises(master.findings) for master in self.masters)
 
+    def summary(self) -> list[tuple[str, str]]:
+        """Return mix, references and each engine's master in words."""
 
-def compare_engines(
+        def levels(profile: Profile | None) -> str:
+            found = None if profile is None else profile.levels
+            return "refused" if found is None else measured(found.integrated_lufs, "LUFS")
+
+        def of_master(master: ComparedMaster) -> str:
+            tone = ", ".join(measured(d, "dB RMS") for d in master.distances_db)
+            return f"{levels(master.master)}" + (f", tone to reference {tone}" if tone else "")
+
+        return [
+            ("mix", f"{self.mix.name}, {levels(self.mix)}"),
+            ("references", "; ".join(f"{r.name}, {levels(r)}" for r in self.references)),
+            *((master.name, of_master(master)) for master in self.masters),
+            ("promises", "kept" if self.kept_promises else "broken"),
+        ]
+
+
+def compare(
     mix: str | Path,
-    reference: str | Path,
+    references: References,
     settings: MatchSettings | None = None,
     *,
     keep: str | Path | None = None,
@@ -89,8 +111,11 @@ def compare_engines(
 
     Parameters
     ----------
-    mix, reference : str or Path
-        Recordings; matchering cannot listen to a saved profile.
+    mix : str or Path
+        A mono or stereo recording.
+    references : path, (path, weight), or a sequence of those
+        As for `master_file`. matchering takes one: it hears the recording that weighs most, and a finding
+        says which. It cannot listen to a saved profile, so one recording at least is needed.
     settings : MatchSettings, optional
         For refmaster's own render; plain gain takes loudness, ceiling and reduction from it. matchering
         runs as its users run it: its own level and limiter, 24 bit, 44.1 kHz.
@@ -107,13 +132,18 @@ def compare_engines(
         Bad input or destination. Where matchering alone refuses, that is a finding instead.
     """
     settings = settings or MatchSettings()
-    engine_named("matchering").check([reference])
-    mix_source, reference_source = open_audio(mix), open_audio(reference)
+    weighted = _with_paths(weighted_references(references))
+    paths = [path for path, _ in weighted]
+    heard = _heaviest_recording(weighted)
+    mix_source = open_audio(mix)
     require_supported(mix_source)
-    kept = _destinations(Path(mix), keep, overwrite=overwrite, inputs=[Path(mix), Path(reference)])
-    mix_profile, (reference_profile,) = profiles_side_by_side(mix_source, [reference_source], progress)
+    inputs = [Path(path) for path in (mix, *paths, settings.prior) if path is not None]
+    check_text(inputs)
+    kept = _destinations(Path(mix), keep, overwrite=overwrite, inputs=inputs)
+    mix_profile, profiles = profiles_side_by_side(mix_source, paths, progress)
     require_usable(mix_profile, "mix")
-    require_usable(reference_profile, "reference")
+    for profile in profiles:
+        require_usable(profile, "reference")
     asked = {engine_named(settings.engine).label: settings, "matchering": None, "gain": _gain_only(settings)}
     masters: list[ComparedMaster] = []
     with tempfile.TemporaryDirectory(prefix="refmaster-") as folder:
@@ -121,13 +151,22 @@ def compare_engines(
             if progress is not None:
                 progress(f"rendering: {name}", 0, None)
             output = Path(folder) / "master.wav"
-            job = RenderJob(mix=str(mix), reference=str(reference), output=str(output), settings=own_settings)
+            its = [(heard, 1.0)] if own_settings is None else weighted
+            job = RenderJob(
+                mix=str(mix),
+                references=tuple((str(path), weight) for path, weight in its),
+                output=str(output),
+                settings=own_settings,
+            )
             report = render_in_own_process(job)
+            mix_source.check_unchanged()  # the other process opened it anew
+            if own_settings is None and len(weighted) > 1:
+                report = _told_which(report, heard, len(weighted))
             if report.error is None:
                 master = measure(
                     open_audio(output), progress=progress, stage=f"measuring: {name}", identify=False
                 )
-                masters.append(_compared(name, report, mix_profile, reference_profile, master, destination))
+                masters.append(_compared(name, report, mix_profile, profiles, master, destination))
                 if destination is not None:
                     _copy(output, destination, overwrite=overwrite)
             else:
@@ -136,7 +175,35 @@ def compare_engines(
                     ComparedMaster(name=name, cpu_s=report.cpu_s, peak_mb=report.peak_mb, findings=(refused,))
                 )
             output.unlink(missing_ok=True)
-    return Comparison(settings=settings, mix=mix_profile, reference=reference_profile, masters=tuple(masters))
+    return Comparison(settings=settings, mix=mix_profile, references=tuple(profiles), masters=tuple(masters))
+
+
+def _with_paths(references: Iterable[tuple[str | Path | Profile, float]]) -> list[tuple[Path, float]]:
+    found = []
+    for reference, weight in references:
+        if isinstance(reference, Profile):
+            raise SettingsError("compare: expected the paths of references, found a profile; save it first")
+        found.append((Path(reference), weight))
+    return found
+
+
+def _heaviest_recording(weighted: Sequence[tuple[Path, float]]) -> Path:
+    """Return the reference for matchering; one that it refuses where there is no recording."""
+    if not weighted:
+        raise SettingsError("compare: expected a reference recording, found none")
+    recordings = [pair for pair in weighted if not is_profile_path(pair[0])]
+    heard, _ = max(recordings or weighted, key=lambda pair: pair[1])
+    engine_named("matchering").check([heard])
+    return heard
+
+
+def _told_which(report: RenderReport, heard: Path, count: int) -> RenderReport:
+    told = warning(
+        "engine_one_reference",
+        f"matchering takes one reference: of the {count} it heard {heard.name}",
+        "give it more weight than the others, or less, to choose which",
+    )
+    return report.model_copy(update={"findings": (*report.findings, told)})
 
 
 def _gain_only(settings: MatchSettings) -> MatchSettings:
@@ -158,13 +225,17 @@ def _destinations(
     if keep is None:
         return [None] * len(KEPT_NAMES)
     paths = [Path(keep) / f"{mix.stem}-{name}.wav" for name in KEPT_NAMES]
-    for path in paths:
-        check_destination(path, overwrite=overwrite, inputs=inputs)
+    check_destinations(paths, overwrite=overwrite, inputs=inputs)
     return [*paths]
 
 
 def _compared(
-    name: str, report: RenderReport, mix: Profile, reference: Profile, master: Profile, kept: Path | None
+    name: str,
+    report: RenderReport,
+    mix: Profile,
+    references: Sequence[Profile],
+    master: Profile,
+    kept: Path | None,
 ) -> ComparedMaster:
     moved_db, moved_hz = largest_move(mix, master) or (None, None)
     return ComparedMaster(
@@ -173,7 +244,7 @@ def _compared(
         peak_mb=report.peak_mb,
         findings=report.findings,
         master=master,
-        distance_db=tonal_distance_db(master, reference),
+        distances_db=tuple(tonal_distance_db(master, reference) for reference in references),
         largest_move_db=moved_db,
         largest_move_hz=moved_hz,
         kept=kept,

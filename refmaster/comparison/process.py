@@ -1,7 +1,7 @@
 """One render in a process of its own, so that its time and memory are its own.
 
-`render_in_own_process` starts ``python -m refmaster.compare.process``, which reads a `RenderJob` as JSON from
-standard input and writes a `RenderReport` as JSON beside the master.
+`render_in_own_process` starts ``python -m refmaster.comparison.process``, which reads a `RenderJob` as JSON
+from standard input and writes a `RenderReport` as JSON beside the master.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from refmaster.settings.model import Model
 
 
 class RenderJob(Model):
-    """A mix, a reference, a master to write."""
+    """A mix, its references, a master to write."""
 
     mix: str
-    reference: str
+    references: tuple[tuple[str, float], ...] = Field(description="with their weights; matchering takes one")
     output: str
     settings: MatchSettings | None = Field(
         description="of a master by refmaster; null: matchering as its users run it"
@@ -47,7 +47,7 @@ def render_in_own_process(job: RenderJob) -> RenderReport:
     package = str(Path(__file__).resolve().parents[2])
     paths = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
-        [sys.executable, "-m", "refmaster.compare.process"],
+        [sys.executable, "-m", "refmaster.comparison.process"],
         input=job.model_dump_json().encode(),
         capture_output=True,
         check=False,
@@ -81,11 +81,12 @@ def _render(job: RenderJob) -> tuple[Finding, ...]:
     if job.settings is None:
         from refmaster.engines.peer import match_with_peer
 
-        match_with_peer(Path(job.mix), Path(job.reference), Path(job.output), limiter=True)
+        ((reference, _),) = job.references
+        match_with_peer(Path(job.mix), Path(reference), Path(job.output), limiter=True)
         return ()
     from refmaster.mastering import master_file
 
-    return master_file(job.mix, job.reference, job.output, job.settings, bit_depth="24").findings
+    return master_file(job.mix, job.references, job.output, job.settings, bit_depth="24").findings
 
 
 def peak_memory_mb() -> float | None:

@@ -1,0 +1,1 @@
+"""Hostile inputs by the thousand, through the library in a process that may die."""
