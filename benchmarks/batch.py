@@ -135,6 +135,9 @@ def plan_only(folder: Path) -> None:
         def expect(self, _tasks: int) -> None:
             pass
 
+        def awaited(self) -> str:
+            return ""
+
         def submit(self, task: Task) -> None:
             inputs = tuple({"location": at, **(identify(at) or {})} for at in task.inputs)
             for output in task.outputs:
@@ -153,7 +156,7 @@ def plan_only(folder: Path) -> None:
         def decided(self, *_: object) -> None:
             pass
 
-        went_on = ended = decided
+        went_on = ended = told = decided
 
     marks = [time.perf_counter()]
     loaded, tasks = plan_batch(folder / "jobs.yaml")

@@ -69,8 +69,8 @@ class MasterResult(Summarized):
     findings : tuple of Finding
     limiter : LimiterActivity or None
         The limiter's gain reduction; None where it is off.
-    output : Path or None
-        None for an array.
+    output : Path or str or None
+        The URL of what was stored there; None for an array.
     renders : int
         How often the audio was rendered until every promise was met (or could not be).
     """
@@ -81,7 +81,7 @@ class MasterResult(Summarized):
     references: tuple[Profile, ...]
     findings: tuple[Finding, ...]
     limiter: LimiterActivity | None
-    output: Path | None
+    output: Path | str | None
     renders: int
 
     @property

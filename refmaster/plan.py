@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from refmaster.io.suffixes import is_url
 from refmaster.settings.document import read_document
 from refmaster.settings.emit import emit_model
 from refmaster.settings.limiter import HoldMs, LimiterCeilingDbtp, LookaheadMs, ReleaseMs, SustainMs
@@ -219,6 +220,8 @@ def relocated(plan: MasteringPlan, folder: Path) -> MasteringPlan:
     """Return the plan with its paths, relative to the working folder until now, relative to `folder`."""
 
     def move(file: str) -> str:
+        if is_url(file):
+            return file
         try:
             return Path(os.path.relpath(file, folder)).as_posix()
         except ValueError:  # another drive

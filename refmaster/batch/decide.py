@@ -8,16 +8,18 @@ from typing import Any
 
 from refmaster.batch import storage
 from refmaster.batch.task import Task
+from refmaster.io.suffixes import is_url
 from refmaster.version import __version__
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """Whether a task is to run, and why; `amended` is a journal line with fresher times of the inputs."""
+    """Whether a task is to run, and why."""
 
     run: bool
     why: str
-    amended: dict[str, Any] | None = None
+    changed: str = ""  # name of an output of a task that is kept, where somebody changed it since
+    amended: dict[str, Any] | None = None  # the journal line with fresher times of the inputs
 
 
 def decide(task: Task, line: dict[str, Any] | None, *, force: bool) -> Decision:
@@ -59,13 +61,23 @@ def _by_files(task: Task, line: dict[str, Any]) -> Decision:
     for output in task.outputs:
         if not storage.exists(output):
             return Decision(run=True, why=f"output is missing: {storage.base_name(output)}")
-    why = "nothing changed"
-    for location, noted in zip(task.outputs, outcome["outputs"], strict=False):
-        if not storage.is_url(location) and "mtime_ns" in noted and not storage.refreshed(location, noted):
-            why += f"; {storage.base_name(location)} was changed since and is left as it is"
-            break
+    changed = next(
+        (
+            storage.base_name(at)
+            for at, noted in zip(task.outputs, outcome["outputs"], strict=False)
+            if _was_changed(at, noted)
+        ),
+        "",
+    )
+    why = "nothing changed" + (f"; {changed} was changed since and is left as it is" if changed else "")
     amended = {**line, "outcome": {**outcome, "inputs": inputs}} if inputs != outcome["inputs"] else None
-    return Decision(run=False, why=why, amended=amended)
+    return Decision(run=False, why=why, changed=changed, amended=amended)
+
+
+def _was_changed(location: str, noted: dict[str, Any]) -> bool:
+    """Return whether an output is another one than was noted."""
+    mark = "etag" if is_url(location) else "mtime_ns"
+    return mark in noted and storage.refreshed(location, noted) is None
 
 
 def _changed_options(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[str]:

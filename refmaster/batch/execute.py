@@ -5,21 +5,20 @@ Nothing that a task does reaches another: whatever goes wrong becomes the task's
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import socket
-import tempfile
 import time
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 
 from refmaster._types import Progress
 from refmaster.batch import storage
 from refmaster.batch.kinds import KINDS, Staged
+from refmaster.batch.staging import Staging
 from refmaster.batch.task import Task, TaskResult
 from refmaster.check.findings import kept_promises
 from refmaster.errors import AudioError, ExitCode, OutputError, RefmasterError
+from refmaster.io.suffixes import is_url
 
 
 def execute_task(task: Task, progress: Progress) -> TaskResult:
@@ -40,20 +39,25 @@ def execute_task(task: Task, progress: Progress) -> TaskResult:
 
 def _execute(task: Task, progress: Progress) -> TaskResult:
     before = {location: _noted(location) for location in task.inputs}
-    with _staged(task, progress) as staged:
+    with Staging(progress) as staging:
+        places = tuple(map(staging.place, task.outputs))
+        staged = Staged(
+            inputs=tuple(map(staging.fetched, task.inputs)), outputs=places, with_origins=staging.with_origins
+        )
+        for path in places:
+            _make_folder(path.parent)
         produced = KINDS[task.kind].run(task, staged, progress)
         changed = next((at for at in task.inputs if _changed(at, before[at])), None)
         if changed is not None:
-            for path in staged.outputs:  # it mixes two states of its input
+            for path in places:  # it mixes two states of its input
                 path.unlink(missing_ok=True)
             raise AudioError(f"{changed}: changed or vanished while it was read; run the batch again")
         outputs = []
-        for path, location in zip(staged.outputs, task.outputs, strict=True):
+        for path, location in zip(places, task.outputs, strict=True):
             found = storage.identify(str(path)) or {}
-            if storage.is_url(location):
-                progress("uploading", 0, None)
-                storage.upload(path, location)
-                found = {name: found.get(name) for name in ("size", "sha256")}
+            if is_url(location):
+                staging.store(path)
+                found = {"sha256": found.get("sha256"), **_noted(location)}
             outputs.append({"location": location, **found})
     kept = kept_promises(produced.findings)
     broken = [f.message for f in produced.findings if f.severity == "broken_promise"]
@@ -66,27 +70,6 @@ def _execute(task: Task, progress: Progress) -> TaskResult:
         inputs=tuple({"location": at, **before[at]} for at in task.inputs),
         outputs=tuple(outputs),
     )
-
-
-@contextlib.contextmanager
-def _staged(task: Task, progress: Progress) -> Iterator[Staged]:
-    """Give every remote input a local copy and every remote output a local place, under its own name."""
-    with contextlib.ExitStack() as stack:
-
-        def local(location: str) -> Path:
-            if not storage.is_url(location):
-                return Path(location)
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="refmaster-"))
-            return Path(folder) / storage.base_name(location)
-
-        inputs, outputs = tuple(map(local, task.inputs)), tuple(map(local, task.outputs))
-        for path, location in zip(inputs, task.inputs, strict=True):
-            if storage.is_url(location):
-                progress("downloading", 0, None)
-                storage.download(location, path)
-        for path in outputs:
-            _make_folder(path.parent)
-        yield Staged(inputs=inputs, outputs=outputs)
 
 
 def _make_folder(folder: Path) -> None:
@@ -105,7 +88,7 @@ def _noted(location: str) -> storage.Facts:
 
 def _changed(location: str, before: storage.Facts) -> bool:
     """Return whether the content changed; a file's change time also moves with a link or its mode."""
-    if storage.is_url(location):
+    if is_url(location):
         return storage.identify(location) != before
     after = storage.file_facts(Path(location))
     return after is None or any(after[name] != before[name] for name in ("size", "mtime_ns", "inode"))

@@ -14,12 +14,12 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import Discriminator, Field, Tag, ValidationError, create_model
 
-from refmaster.batch import storage
 from refmaster.batch.kinds import DEFAULT_KIND, KINDS
 from refmaster.batch.planner import LoadedJobs
 from refmaster.batch.problems import Place, Problems, absolute, advice, numbered
 from refmaster.batch.schema import Defaults, Job, Paths
 from refmaster.errors import SettingsError
+from refmaster.io.suffixes import is_url
 from refmaster.settings.document import (
     JOBS_MAX_BYTES,
     JOBS_MAX_VALUES,
@@ -95,7 +95,7 @@ def load_jobs(path: str | Path, problems: Problems) -> LoadedJobs:
     folder = path.absolute().parent
     loaded.output = loaded.output or str(folder / "masters")
     if not loaded.state:
-        remote = storage.is_url(loaded.output)
+        remote = is_url(loaded.output)
         loaded.state = str(folder / f"{path.stem}.refmaster") if remote else loaded.output
     return loaded
 
@@ -116,7 +116,7 @@ def _load_into(loaded: LoadedJobs, path: Path, chain: tuple[Path, ...], problems
         loaded.output = absolute(held.output, whole, ("output",), problems)
     if held.state is not None and not loaded.state:
         loaded.state = absolute(held.state, whole, ("state",), problems)
-        if storage.is_url(loaded.state):
+        if is_url(loaded.state):
             problems.add(whole, ("state",), "expected a folder: the journal cannot be kept at a URL")
     loaded.defaults.append((held.defaults, Place(document, ("defaults",))))
     for name, text in held.references.items():

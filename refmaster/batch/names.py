@@ -9,8 +9,8 @@ import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
-from refmaster.batch import storage
 from refmaster.errors import AudioError, SettingsError
+from refmaster.io.suffixes import is_url
 
 TAG_FIELDS = {
     "artist": "artist",
@@ -84,7 +84,7 @@ def safe_part(text: str, *, keep_dot: bool = False) -> str:
 
 def tag_values(location: str) -> dict[str, str]:
     """Return the values of a recording's tag fields; tags that it does not have are missing."""
-    if storage.is_url(location):
+    if is_url(location):
         return {}
     from refmaster.io.metadata.copy import read_fields
 

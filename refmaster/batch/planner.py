@@ -19,9 +19,9 @@ from refmaster.batch.names import TAG_FIELDS, fill, tag_values, template_fields
 from refmaster.batch.problems import Place, Problems, absolute, advice, numbered
 from refmaster.batch.schema import Defaults, Job, WeightedReference
 from refmaster.batch.task import Task
-from refmaster.errors import InputError, SettingsError
+from refmaster.errors import SettingsError
 from refmaster.io.names import check_text, is_text
-from refmaster.io.suffixes import CONTAINERS, is_recording, is_yaml
+from refmaster.io.suffixes import CONTAINERS, is_recording, is_url, is_yaml
 from refmaster.settings.document import KeyPath
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.targets import LevelTarget, delivery_targets
@@ -114,21 +114,18 @@ class JobPlanner(Generic[JobT]):
             location = self.location(text, key)
             if not location:
                 continue
-            try:
+            with self._planner.problems.noting(self._place, key):
                 matched = self._matched(location)
-            except InputError as error:
-                self.problem(key, str(error))
-                continue
-            if isinstance(matched, list):
-                found.update(dict.fromkeys(matched))
-            elif not self._planner.watching:
-                self.problem(key, matched)
+                if isinstance(matched, list):
+                    found.update(dict.fromkeys(matched))
+                elif not self._planner.watching:
+                    self.problem(key, matched)
         return list(found)
 
     def _matched(self, location: str) -> list[str] | str:
         """Return the recordings at a location, or what is wrong with it."""
         path = Path(location)
-        if storage.is_url(location):
+        if is_url(location):
             if not storage.is_pattern(location) and not location.endswith("/"):
                 return [location] if storage.object_facts(location) else f"no such object: {location}"
             names = storage.find_objects(location)
@@ -141,14 +138,14 @@ class JobPlanner(Generic[JobT]):
         else:
             return f"no such file: {location}"
         names = [name for name in names if is_recording(name) and not self._is_output(name)]
-        found = names if storage.is_url(location) else [name for name in names if Path(name).is_file()]
+        found = names if is_url(location) else [name for name in names if Path(name).is_file()]
         check_text(name for name in found if not is_text(name))
         return found or f"matches no recording: {location}"
 
     def _is_output(self, location: str) -> bool:
         """Return whether a batch wrote this, where outputs lie among the inputs."""
         folder = self.output.rstrip("/")
-        return location.startswith(folder + ("/" if storage.is_url(folder) else os.sep))
+        return location.startswith(folder + ("/" if is_url(folder) else os.sep))
 
     def references(self, *, as_audio: bool = False, inherit: bool = True) -> References:
         """Return the job's references: profiles where they are named ones, recordings with `as_audio`."""
@@ -171,10 +168,11 @@ class JobPlanner(Generic[JobT]):
 
     def _unnamed_reference(self, text: str, place: Place, key: KeyPath) -> str:
         location = absolute(text, place, key, self._planner.problems)
-        if location and not storage.is_found(location):
-            named = self._loaded.references
-            hint = f"; {advice(text, named, 'named here')}" if named else ""
-            self.problem(key, f"neither a named reference nor a file: {text}{hint}", place)
+        with self._planner.problems.noting(place, key):
+            if location and not storage.exists(location):
+                named = self._loaded.references
+                hint = f"; {advice(text, named, 'named here')}" if named else ""
+                self.problem(key, f"neither a named reference nor a file: {text}{hint}", place)
         return location
 
     def match_settings(self) -> dict[str, Any]:

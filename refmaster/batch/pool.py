@@ -31,6 +31,7 @@ ONE_THREAD = (
     threads.VARIABLE, "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "BLIS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
 )  # fmt: skip
+STARTING = "starting"  # the first stage of a task
 TRIES = 2  # for a task whose worker died
 _LOOK_EVERY_S = 0.1
 _LAST_WORDS_BYTES = 4000
@@ -146,6 +147,10 @@ class LocalPool:
         while len(self._workers) < min(self._size, tasks):
             self._idle.append(self._start())
 
+    def awaited(self) -> str:
+        """Return nothing: its processes can always run."""
+        return ""
+
     def submit(self, task: Task) -> None:
         """Take a task; one more than the pool's capacity would get a worker of its own."""
         thread = threading.Thread(target=self._run, args=(task,), daemon=True)
@@ -177,7 +182,7 @@ class LocalPool:
 
     def _run(self, task: Task) -> None:
         """See one task to its end, in a thread of its own."""
-        self._events.put(Event(key=task.key, stage="starting"))
+        self._events.put(Event(key=task.key, stage=STARTING))
         try:
             result = self._result(task)
         except Exception as error:  # noqa: BLE001 - no worker could be started: told, not lost with its thread

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from refmaster.batch import storage
-from refmaster.errors import SettingsError
+from refmaster.errors import InputError, SettingsError
+from refmaster.io.suffixes import is_url
 from refmaster.settings.document import Document, KeyPath, Problem, problems_error
 from refmaster.settings.model import checked_names
 
@@ -28,6 +30,8 @@ class Place:
     @property
     def label(self) -> str:
         """``jobs.yaml:14:5: jobs[2]``."""
+        if self.document.data is None:  # no file: what the command line asks for
+            return self.document.name
         found = self.document.problem(self.prefix, "")
         return f"{self.document.name}:{found.line}:{found.column}: {found.key_path}"
 
@@ -44,7 +48,20 @@ class Problems:
 
     def add(self, place: Place, path: KeyPath, message: str) -> None:
         """Add a problem at a key path below a place."""
+        if place.document.data is None:
+            self.add_row(message)
+            return
         self.extend(place.document.name, [place.document.problem((*place.prefix, *path), message)])
+
+    @contextlib.contextmanager
+    def noting(self, place: Place, path: KeyPath) -> Iterator[None]:
+        """Note an `InputError` at a key path; of a storage that does not answer, nothing more is asked."""
+        try:
+            yield
+        except InputError as error:
+            self.add(place, path, str(error))
+            if isinstance(error, storage.StorageError):
+                self.check()
 
     def extend(self, name: str, problems: Iterable[Problem]) -> None:
         """Add problems of a file; one that is known already (through an alias, say) stays one."""
@@ -92,7 +109,7 @@ def absolute(text: str, place: Place, key: KeyPath, problems: Problems) -> str:
     path = _VARIABLE.sub(value, text).removeprefix("file://")
     for name in missing:
         problems.add(place, key, f"the environment variable {name!r} is not set")
-    if missing or storage.is_url(path):
+    if missing or is_url(path):
         return "" if missing else path
     path = os.path.expanduser(path)  # noqa: PTH111 - text, as it was written
     try:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Protocol
 
 from refmaster.batch import storage
 from refmaster.batch.decide import Decision, decide
 from refmaster.batch.journal import Journal
 from refmaster.batch.names import DATE
-from refmaster.batch.task import Event, Task, TaskResult
+from refmaster.batch.task import STATES, Event, Task, TaskResult
 from refmaster.errors import ExitCode, SettingsError
 
 _POLL_S = 0.2
+SAY_AFTER_S = 5.0  # of waiting for something to run on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +32,7 @@ class RunOptions:
     overwrite: bool = False  # replace files that are no work of this batch
     wait: bool = False  # for another batch on the same folder to end
     scheduler: str | None = None  # address of a Dask scheduler, to run there
+    wait_workers_s: float | None = None  # most seconds without a worker that lives; None: go on waiting
 
 
 class Executor(Protocol):
@@ -39,6 +43,9 @@ class Executor(Protocol):
 
     def expect(self, tasks: int, /) -> None:
         """Get ready for so many tasks."""
+
+    def awaited(self) -> str:
+        """Return what has to come before anything can run, empty where something can."""
 
     def submit(self, task: Task, /) -> None:
         """Take a task; its events carry its key."""
@@ -56,6 +63,9 @@ class Listener(Protocol):
     def decided(self, decisions: Sequence[tuple[Task, Decision]], /) -> None:
         """Hear which tasks are to run and which are kept; those that make references come first."""
 
+    def told(self, text: str, /) -> None:
+        """Hear why nothing goes on, and that it does again."""
+
     def went_on(self, task: Task, event: Event, /) -> None:
         """Hear that a task started or went on."""
 
@@ -70,6 +80,19 @@ class Row:
     task: Task
     result: TaskResult
     kept: bool
+    changed: str = ""  # name of an output of a kept task that is not as it was written
+
+    @property
+    def state(self) -> str:
+        """The task's end in words."""
+        return "changed since" if self.changed else STATES[self.result.code]
+
+    @property
+    def message(self) -> str:
+        """Reason for the state; empty where the task is plainly done."""
+        if self.changed:
+            return f"{self.changed} is not as it was written; delete it, and the next run makes it again"
+        return self.result.message
 
 
 @dataclass(kw_only=True)
@@ -78,6 +101,7 @@ class Summary:
 
     rows: list[Row] = field(default_factory=list)
     interrupted: bool = False
+    page: Path | None = None  # results.html, once it is written
 
     @property
     def exit_code(self) -> ExitCode:
@@ -98,6 +122,9 @@ class Batch:
     stop: Callable[[], bool] = lambda: False  # asked now and then: begin nothing new, finish what runs?
     _rows: dict[str, Row] = field(default_factory=dict, init=False)  # by the task's key
     _interrupted: bool = field(default=False, init=False)
+    _given_up: str = field(default="", init=False)  # what was waited for in vain
+    _awaited_since_s: float | None = field(default=None, init=False)  # nothing can run since then
+    _awaited_told: str = field(default="", init=False)  # what was said of it
 
     def run(self, tasks: Sequence[Task]) -> Summary:
         """Run what is to be done, tasks that make references first.
@@ -146,8 +173,13 @@ class Batch:
         while waiting or running:
             if self.stop():
                 self._interrupted = True
-                while waiting:
-                    self._end(waiting.popleft(), TaskResult(code=ExitCode.NOT_RUN, message="not begun"))
+                self._leave(waiting, "not begun")
+                waiting.clear()
+            if running and not self._given_up:
+                self._given_up = self._gives_up()
+            if self._given_up:
+                self._leave([*running.values(), *waiting], f"abandoned: {self._given_up}")
+                return
             while waiting and len(running) < self.executor.capacity():
                 self._begin(waiting.popleft(), running)
             event = self.executor.next_event(_POLL_S) if running else None
@@ -160,6 +192,27 @@ class Batch:
                 self.journal.finish(task, event.result)
                 self._end(task, event.result)
 
+    def _leave(self, tasks: Iterable[Task], why: str) -> None:
+        for task in tasks:
+            self._end(task, TaskResult(code=ExitCode.NOT_RUN, message=why))
+
+    def _gives_up(self) -> str:
+        """Return what nothing can run without, where waiting for it has an end; say what is awaited."""
+        awaited, now = self.executor.awaited(), time.monotonic()
+        if not awaited:
+            if self._awaited_told:
+                self.listener.told("going on")
+            self._awaited_since_s, self._awaited_told = None, ""
+            return ""
+        if self._awaited_since_s is None:
+            self._awaited_since_s = now
+        lasted_s = now - self._awaited_since_s
+        if lasted_s >= SAY_AFTER_S and awaited != self._awaited_told:
+            self._awaited_told = awaited
+            self.listener.told(f"waiting: {awaited}; Ctrl-C ends the batch")
+        limit_s = self.options.wait_workers_s
+        return awaited if self._interrupted or (limit_s is not None and lasted_s >= limit_s) else ""
+
     def _decide(self, task: Task) -> Decision:
         return decide(task, self.journal.latest(task.key), force=self.options.force)
 
@@ -168,7 +221,7 @@ class Batch:
             self.journal.append(decision.amended)
         line = self.journal.latest(task.key)
         result = TaskResult.from_json(line["outcome"]) if line else TaskResult(code=ExitCode.DONE)
-        self._rows[task.key] = Row(task=task, result=result, kept=True)
+        self._rows[task.key] = Row(task=task, result=result, kept=True, changed=decision.changed)
 
     def _begin(self, task: Task, running: dict[str, Task]) -> None:
         failed = [self._rows[key].result for key in task.after if not self._rows[key].result.finished]

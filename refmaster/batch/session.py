@@ -21,6 +21,7 @@ from refmaster.batch.results import write_results
 from refmaster.batch.runner import Batch, Executor, Listener, RunOptions, Summary, decisions
 from refmaster.batch.task import Task
 from refmaster.io.atomic import file_keys
+from refmaster.io.suffixes import is_url
 
 _SHARE_OF_MEMORY = 0.8
 MOST_DEFAULT_MB = 4096
@@ -36,16 +37,27 @@ def plan_batch(path: str | Path) -> tuple[LoadedJobs, list[Task]]:
     """
     problems = Problems()
     loaded = load_jobs(path, problems)
+    return loaded, expand_checked(loaded, problems)
+
+
+def expand_checked(loaded: LoadedJobs, problems: Problems) -> list[Task]:
+    """Return all tasks.
+
+    Raises
+    ------
+    SettingsError
+        Everything that is wrong, with what `problems` has already.
+    """
     tasks = expand(loaded, problems)
     _check_folders(loaded, problems)
     problems.check()
-    return loaded, tasks
+    return tasks
 
 
 def _check_folders(loaded: LoadedJobs, problems: Problems) -> None:
     """Note the folders that cannot be written, before anything is measured."""
     for folder in dict.fromkeys((loaded.output, loaded.state)):
-        if storage.is_url(folder):
+        if is_url(folder):
             continue
         existing = Path(folder)
         while not existing.exists() and existing != existing.parent:
@@ -60,8 +72,9 @@ def expand(loaded: LoadedJobs, problems: Problems, *, watching: bool = False) ->
     """Return all tasks, those that make references first; what is wrong goes to `problems`."""
     storage.forget_listings()
     for location, place in loaded.references.values():
-        if location and not storage.is_found(location):
-            problems.add(place, (), f"no such file: {location}")
+        with problems.noting(place, ()):
+            if location and not storage.exists(location):
+                problems.add(place, (), f"no such file: {location}")
     planner = Planner(loaded, problems, watching)
     tasks: list[Task] = []
     for job, place in loaded.jobs:
@@ -104,7 +117,7 @@ def clashes(tasks: Sequence[Task]) -> list[str]:
 
 def _keys(location: str, folders: dict[str, tuple[object, ...]]) -> list[tuple[object, ...]]:
     """Return what two names of one file or object have in common, at least on some file systems."""
-    if storage.is_url(location):
+    if is_url(location):
         return [(unicodedata.normalize("NFC", location).casefold(),)]
     return file_keys(location, folders)
 
@@ -154,6 +167,18 @@ def run_batch(
         The journal or the results cannot be written, or another batch is at work.
     """
     loaded, tasks = plan_batch(path)
+    return run_loaded(loaded, tasks, options, listener, stop=stop)
+
+
+def run_loaded(
+    loaded: LoadedJobs,
+    tasks: Sequence[Task],
+    options: RunOptions,
+    listener: Listener,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+) -> Summary:
+    """Run the tasks of loaded jobs and write the results; see `run_batch`."""
     with open_journal(loaded, wait=options.wait) as journal:
         with open_executor(options) as executor:
             summary = Batch(journal, executor, listener, options, stop).run(tasks)
@@ -163,8 +188,10 @@ def run_batch(
 
 def publish_results(summary: Summary, loaded: LoadedJobs) -> None:
     """Write the results beside the journal's folder, and below a remote output as well."""
-    for path in write_results(summary, Path(loaded.state)):
-        if storage.is_url(loaded.output):
+    for path in write_results(summary, Path(loaded.state), name=loaded.path.name):
+        if path.suffix == ".html":
+            summary.page = path
+        if is_url(loaded.output):
             storage.upload(path, storage.join(loaded.output, path.name))
 
 

@@ -9,6 +9,18 @@ from typing import Any
 from refmaster.errors import ExitCode
 from refmaster.version import __version__
 
+STATES = {
+    ExitCode.DONE: "done",
+    ExitCode.PROMISE_NOT_MET: "promise not met",
+    ExitCode.BAD_INPUT: "bad input",
+    ExitCode.FAULT: "fault",
+    ExitCode.TIMEOUT: "timed out",
+    ExitCode.NOT_RUN: "not run",
+    ExitCode.CRASHED: "crashed",
+    ExitCode.OUT_OF_MEMORY: "out of memory",
+}
+"""Every way in which a task ends, in words."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Task:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from refmaster.errors import SettingsError
 
 if TYPE_CHECKING:
     from refmaster.batch.runner import RunOptions
+    from refmaster.settings.match import MatchSettings
 
 JobsFile = Annotated[Path, typer.Argument(metavar="JOBS.yaml", help="The jobs file.")]
 Processes = Annotated[
@@ -56,6 +57,16 @@ def run(
         str | None,
         typer.Option(metavar="tcp://HOST:PORT", help="Run on the workers of this Dask scheduler."),
     ] = None,
+    wait_workers: Annotated[
+        float | None,
+        typer.Option(
+            "--wait-workers",
+            min=0.0,
+            metavar="SECONDS",
+            help="With --scheduler: give up after so long without a worker.  [wait on]",
+            show_default=False,
+        ),
+    ] = None,
     force: Force = False,
     overwrite: OverwriteForeign = False,
     wait: Wait = False,
@@ -83,6 +94,8 @@ def run(
         return
     if scheduler is not None and jobs is not None:
         raise SettingsError("--jobs: with --scheduler its workers are used; leave --jobs out")
+    if scheduler is None and wait_workers is not None:
+        raise SettingsError("--wait-workers: expected with --scheduler; processes of this machine never wait")
     from refmaster.batch.runner import RunOptions
 
     chosen = RunOptions(
@@ -93,6 +106,7 @@ def run(
         overwrite=overwrite,
         wait=wait,
         scheduler=scheduler,
+        wait_workers_s=wait_workers,
     )
     raise typer.Exit(_run(jobs_file, chosen, quiet=quiet))
 
@@ -104,6 +118,44 @@ def _run(jobs_file: Path, chosen: RunOptions, *, quiet: bool) -> int:
     with BatchScreen(quiet=quiet) as screen, stop_on_interrupt(screen.say) as stop:
         summary = run_batch(jobs_file, chosen, screen, stop=stop)
     screen.conclude(summary)
+    return summary.exit_code
+
+
+def master_songs(
+    mixes: list[str],
+    references: list[tuple[str, float]],
+    output: str,
+    settings: MatchSettings,
+    output_settings: dict[str, Any],
+    *,
+    printing: options.Printing,
+    overwrite: bool,
+) -> int:
+    """Master many songs without a jobs file; return the exit code."""
+    from refmaster.batch import songs
+    from refmaster.batch.results import results_json
+    from refmaster.batch.runner import RunOptions
+    from refmaster.cli.batch_screen import BatchScreen, stop_on_interrupt
+    from refmaster.settings.model import settings_from
+    from refmaster.settings.output import OutputSettings
+
+    names = {name: option.__metadata__[0].default for name, option in options.RENDER_OPTIONS.items()}
+    chosen = settings_from(OutputSettings, output_settings, names=names)
+    with BatchScreen(quiet=not printing.progress) as screen, stop_on_interrupt(screen.told) as stop:
+        summary = songs.master_songs(
+            mixes,
+            references,
+            output,
+            settings,
+            chosen,
+            RunOptions(overwrite=overwrite),
+            screen,
+            stop=stop,
+        )
+    if printing.as_json:
+        print(results_json(summary), end="")
+    else:
+        screen.conclude(summary, verbose=printing.verbose)
     return summary.exit_code
 
 

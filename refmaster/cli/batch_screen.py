@@ -6,11 +6,12 @@ import contextlib
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
-from refmaster.batch.results import STATES, counts
-from refmaster.batch.task import Event, Task, TaskResult
+from refmaster.batch.results import counts
+from refmaster.batch.task import STATES, Event, Task, TaskResult
 from refmaster.cli import screen
 from refmaster.errors import ExitCode
 from refmaster.io.names import shown_line
@@ -77,6 +78,11 @@ class BatchScreen:
             self.say(f"kept    {kept} of {len(decisions)}: nothing changed")
         self._draw()
 
+    def told(self, text: str) -> None:
+        """Say why nothing goes on, or that it does again."""
+        if not self._quiet:
+            self.say(text)
+
     def went_on(self, task: Task, event: Event) -> None:
         """Move the task's bar; piped, only what is out of the ordinary is said."""
         if event.stage.startswith("again") and not self._quiet:
@@ -101,16 +107,21 @@ class BatchScreen:
             self.say(self._line(task, result))
         self._draw()
 
-    def conclude(self, summary: Summary) -> None:
-        """Print what failed (again, at the end, where it is seen) and the counts."""
+    def conclude(self, summary: Summary, *, verbose: bool = False) -> None:
+        """Print what failed (again, at the end, where it is seen), the counts, and where the results are."""
         for row in summary.rows:
             result = row.result
+            for finding in result.findings if verbose else ():
+                if finding["severity"] != "broken_promise":
+                    screen.print_text(shown_line(f"{row.task.key}: {finding['message']}"))
             if result.code != ExitCode.DONE:
                 state, key, place = STATES[result.code], row.task.key, row.task.place
                 screen.print_text(shown_line(f"{state}: {key}: {result.message} ({place})"), error=True)
         if not self._quiet:
             tally = ", ".join(f"{number} {state}" for state, number in counts(summary.rows).items())
             screen.print_text(f"{len(summary.rows)} jobs: {tally or 'none'}")
+            if summary.page is not None:
+                screen.print_text(f"results {shown_path(summary.page)}")
 
     def _line(self, task: Task, result: TaskResult) -> str:
         head = f"[{self._ended}/{self._total}] {STATES[result.code]}  {task.key}"
@@ -124,6 +135,13 @@ class BatchScreen:
         if self._live is not None:
             stage = f"{self._ended} of {self._total}"
             self._live.update(self._overall, total=self._total, completed=self._ended, stage=stage)
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as it is shorter: from the working folder where it lies below that."""
+    with contextlib.suppress(ValueError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)
 
 
 @contextlib.contextmanager

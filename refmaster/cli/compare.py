@@ -40,15 +40,22 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Compare the engines on one mix."""
+    from refmaster.batch.staging import Staging
     from refmaster.cli import screen
     from refmaster.cli.folders import folders_made
     from refmaster.cli.table import Name
     from refmaster.comparison.compare import compare
     from refmaster.report.comparison import comparison_json, comparison_rows, worth_telling
 
-    references = options.parse_references(reference)
-    with folders_made(keep), screen.progress_bar(not (quiet or as_json)) as progress:
-        found = compare(mix, references, settings, keep=keep, overwrite=overwrite, progress=progress)
+    with (
+        folders_made(keep),
+        screen.progress_bar(not (quiet or as_json)) as progress,
+        Staging(progress) as staging,
+    ):
+        references = [(staging.fetched(name), weight) for name, weight in options.parse_references(reference)]
+        found = compare(
+            staging.fetched(mix), references, settings, keep=keep, overwrite=overwrite, progress=progress
+        )
     if as_json:
         screen.print_json(comparison_json(found))
     else:

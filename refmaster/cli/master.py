@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,8 @@ import typer
 
 from refmaster.cli import options
 from refmaster.cli.help import FILE
+from refmaster.errors import SettingsError
+from refmaster.io.suffixes import is_url
 
 if TYPE_CHECKING:
     from refmaster.settings.match import MatchSettings
@@ -18,18 +21,25 @@ def register(app: typer.Typer) -> None:
     """Add the verb to `app`."""
     app.command(
         "master",
-        help="Master MIX against one or several references.\n\n"
+        help="Master each MIX against one or several references.\n\n"
         "The written file is measured and corrected until it keeps its promises.",
-        epilog="Example: refmaster master mix.wav --reference ref.wav -o master.wav",
+        epilog="Examples: refmaster master mix.wav --reference ref.wav -o master.wav\n\n"
+        "refmaster master *.wav --reference ref.wav -o Masters/   (a batch: a second run does what changed)",
     )(run)
 
 
 @options.grouped()
 def run(
-    mix: options.Mix,
+    mix: Annotated[
+        list[str],
+        typer.Argument(
+            help="The mix to master; several, or a folder of them, are mastered into a folder.",
+            metavar="MIX...",
+        ),
+    ],
     reference: options.References,
     settings: MatchSettings,
-    output: Annotated[Path, options.output_option("The master to write.")],
+    output: Annotated[str, options.output_option("The master to write, or the folder for several.")],
     render_options: dict[str, Any],
     printing: options.Printing,
     save_plan: Annotated[
@@ -38,31 +48,65 @@ def run(
     ] = None,
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Master one mix."""
+    """Master one mix, or many."""
+    references = options.parse_references(reference)
+    if _are_many(mix, output):
+        from refmaster.cli.batch import master_songs
+
+        _refuse_for_many(save_plan, use_cache=render_options.pop("use_cache"))
+        code = master_songs(
+            mix, references, output, settings, render_options, printing=printing, overwrite=overwrite
+        )
+        raise typer.Exit(code)
+    from dataclasses import replace
+
     from refmaster import mastering
+    from refmaster.batch.staging import Staging
     from refmaster.cli import screen
     from refmaster.cli.folders import folders_made
     from refmaster.io.atomic import check_destinations
     from refmaster.io.names import check_text
     from refmaster.plan import save_plan as write_plan
 
-    references = options.parse_references(reference)
-    outputs = [output] if save_plan is None else [output, save_plan]
-    inputs = options.inputs_of(mix, references, settings)
-    with folders_made(output.parent, save_plan and save_plan.parent):
-        check_destinations(outputs, overwrite=overwrite, inputs=inputs)
-        if save_plan is not None:
-            check_text(inputs, save_plan.parent)
-        with screen.progress_bar(printing.progress) as progress:
+    inputs = options.inputs_of(mix[0], references, settings)
+    with screen.progress_bar(printing.progress) as progress, Staging(progress) as staging:
+        destination = staging.destination(output, overwrite=overwrite)
+        outputs = [destination] if save_plan is None else [destination, save_plan]
+        with folders_made(destination.parent, save_plan and save_plan.parent):
+            check_destinations(outputs, overwrite=overwrite, inputs=inputs)
+            if save_plan is not None:
+                check_text(inputs, save_plan.parent)
             result = mastering.master_file(
-                mix,
-                references,
-                output,
+                staging.fetched(mix[0]),
+                [(staging.fetched(name), weight) for name, weight in references],
+                destination,
                 settings,
                 overwrite=overwrite,
                 progress=progress,
                 **render_options,
             )
-        if save_plan is not None:
-            write_plan(result.plan, save_plan, overwrite=overwrite)
+            staging.store(destination)
+            result = replace(result, plan=staging.with_origins(result.plan), output=output)
+            if save_plan is not None:
+                write_plan(result.plan, save_plan, overwrite=overwrite)
     screen.conclude_master(result, printing)
+
+
+def _are_many(mixes: list[str], output: str) -> bool:
+    """Return whether a folder of masters is asked for: of several mixes, of a folder, or by its name."""
+    folder = output.endswith(("/", os.sep)) or Path(output).is_dir()
+    return (
+        folder
+        or len(mixes) > 1
+        or Path(mixes[0]).is_dir()
+        or (is_url(mixes[0]) and any(sign in mixes[0] for sign in "*["))
+    )
+
+
+def _refuse_for_many(save_plan: Path | None, *, use_cache: bool) -> None:
+    given = [*(["--save-plan"] if save_plan is not None else []), *([] if use_cache else ["--no-cache"])]
+    if given:
+        raise SettingsError(
+            f"{', '.join(given)}: expected one MIX for that, found several; a jobs file can say more: "
+            "refmaster batch --init jobs.yaml"
+        )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from refmaster.cli.profiles import Measured
     from refmaster.profile.model import Profile
 
-Failure = tuple[Path, InputError]
+Failure = tuple[str | Path, InputError]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 def run(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Recordings, folders of those, or saved profiles.")
+        list[str], typer.Argument(metavar="FILE...", help="Recordings, folders of those, or saved profiles.")
     ],
     save: Annotated[
         Path | None,
@@ -55,6 +55,7 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Measure each file; those that cannot be measured do not keep the others from it."""
+    from refmaster.batch.staging import Staging
     from refmaster.cli import screen
     from refmaster.cli.complaints import message_of
     from refmaster.cli.profiles import print_profiles
@@ -63,11 +64,12 @@ def run(
     if save is not None and len(paths) != 1:
         raise SettingsError(f"--save: expected one FILE to save the profile of, found {len(paths)}")
     measured: list[Measured] = []
-    with screen.progress_bar(not (quiet or as_json)) as progress:
+    with screen.progress_bar(not (quiet or as_json)) as progress, Staging(progress) as staging:
         for path in paths:
             try:
+                file = staging.fetched(str(path))
                 measured.append(
-                    _measured(path, save, progress, overwrite=overwrite, second_opinion=second_opinion)
+                    _measured(file, save, progress, overwrite=overwrite, second_opinion=second_opinion)
                 )
             except InputError as error:
                 failures.append((path, error))
@@ -83,15 +85,15 @@ def run(
         raise typer.Exit(ExitCode.BAD_INPUT)
 
 
-def _recordings(files: Sequence[Path]) -> tuple[list[Path], list[Failure]]:
-    """Return the files and the recordings in folders, and the folders that have none."""
+def _recordings(files: Sequence[str]) -> tuple[list[str | Path], list[Failure]]:
+    """Return the files (or URLs) and the recordings in folders, and the folders that have none."""
     from refmaster.io.recordings import recordings_in
 
-    paths: list[Path] = []
+    paths: list[str | Path] = []
     failures: list[Failure] = []
     for file in files:
         try:
-            paths += recordings_in([file]) if file.is_dir() else [file]
+            paths += recordings_in([Path(file)]) if Path(file).is_dir() else [file]
         except InputError as error:
             failures.append((file, error))
     return paths, failures

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from refmaster.settings.files import SettingsLayer
     from refmaster.settings.match import MatchSettings
 
-Mix = Annotated[Path, typer.Argument(help="The mix to master.", metavar="MIX")]
+Mix = Annotated[str, typer.Argument(help="The mix to master.", metavar="MIX")]  # a path or a URL
 References = Annotated[
     list[str],
     typer.Option(
@@ -310,19 +310,19 @@ def parse_strength(text: str) -> float | str:
         raise SettingsError(f"--strength: expected 0..100 or one of {names}, found {text!r}") from None
 
 
-def parse_references(references: list[str]) -> list[tuple[Path, float]]:
+def parse_references(references: list[str]) -> list[tuple[str, float]]:
     """Split ``FILE[:WEIGHT]``; a path that exists as it stands has no weight."""
     parsed = []
     for text in references:
         head, colon, tail = text.rpartition(":")
         weight = _number(tail) if colon and head and not Path(text).exists() else None
-        parsed.append((Path(text), 1.0) if weight is None else (Path(head), weight))
+        parsed.append((text, 1.0) if weight is None else (head, weight))
     return parsed
 
 
-def inputs_of(mix: Path, references: list[tuple[Path, float]], settings: MatchSettings) -> list[Path]:
+def inputs_of(mix: str, references: list[tuple[str, float]], settings: MatchSettings) -> list[str]:
     """Return the files that a match reads."""
-    prior = [] if settings.prior is None else [Path(settings.prior)]
+    prior = [] if settings.prior is None else [settings.prior]
     return [mix, *(path for path, _ in references), *prior]
 
 

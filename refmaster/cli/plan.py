@@ -34,6 +34,7 @@ def run(
 ) -> None:
     """Derive one plan."""
     from refmaster import mastering
+    from refmaster.batch.staging import Staging
     from refmaster.cli import screen
     from refmaster.cli.folders import folders_made
     from refmaster.io.atomic import check_destinations
@@ -45,7 +46,14 @@ def run(
     with folders_made(output.parent):
         check_destinations([output], overwrite=overwrite, inputs=inputs)
         check_text(inputs, output.parent)
-        with screen.progress_bar(printing.progress) as progress:
-            result = mastering.plan_file(mix, references, settings, progress=progress, **render_options)
-        save_plan(result.plan, output, overwrite=overwrite)
+        with screen.progress_bar(printing.progress) as progress, Staging(progress) as staging:
+            result = mastering.plan_file(
+                staging.fetched(mix),
+                [(staging.fetched(name), weight) for name, weight in references],
+                settings,
+                progress=progress,
+                **render_options,
+            )
+            plan = staging.with_origins(result.plan)
+        save_plan(plan, output, overwrite=overwrite)
     screen.conclude_master(result, printing)

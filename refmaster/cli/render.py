@@ -26,7 +26,7 @@ def run(
     output: Annotated[Path, options.output_option("The master to write.")],
     printing: options.Printing,
     mix: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--mix",
             help="Render this file instead of the plan's mix (a stem, an instrumental).",
@@ -37,9 +37,20 @@ def run(
 ) -> None:
     """Render one plan."""
     from refmaster import mastering
+    from refmaster.batch.staging import Staging
     from refmaster.cli import screen
     from refmaster.cli.folders import folders_made
 
-    with folders_made(output.parent), screen.progress_bar(printing.progress) as progress:
-        result = mastering.render_file(plan, output, mix=mix, overwrite=overwrite, progress=progress)
+    with (
+        folders_made(output.parent),
+        screen.progress_bar(printing.progress) as progress,
+        Staging(progress) as staging,
+    ):
+        result = mastering.render_file(
+            staging.local_plan(plan),
+            output,
+            mix=None if mix is None else staging.fetched(mix),
+            overwrite=overwrite,
+            progress=progress,
+        )
     screen.conclude_master(result, printing)

@@ -1,7 +1,11 @@
-"""The one list of file name suffixes, in lower case; light, because planning a batch imports it."""
+"""The one list of file name suffixes, in lower case, and what else a name tells.
+
+Light, because planning a batch imports it.
+"""
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePath
 
 CONTAINERS = {
@@ -15,6 +19,13 @@ AUDIO_SUFFIXES = frozenset(CONTAINERS) | {".au", ".m4a", ".mp4", ".aac", ".wma",
 """Files taken from a folder as recordings; a file that is named outright is opened whatever its suffix."""
 
 YAML_SUFFIXES = (".yaml", ".yml")
+
+_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def is_url(location: str) -> bool:
+    """Return whether a location is a URL; anything else is a path."""
+    return _URL.match(location) is not None
 
 
 def is_yaml(name: str | PurePath) -> bool:

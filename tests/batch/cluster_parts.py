@@ -35,6 +35,25 @@ class ClusterParts:
     s3_endpoint: str
     environment: dict[str, str]
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    start_process: Callable[..., subprocess.Popen[bytes]] | None = None
+    scheduler_process: subprocess.Popen[bytes] | None = None
+
+    def start_worker(self, **variables: str) -> None:
+        """Start a worker of one thread, with a cache of its own, as machines have."""
+        assert self.start_process is not None
+        number = len(self.workers)
+        command = ("-m", "distributed.cli.dask_worker", self.scheduler, "--nthreads", "1", "--no-dashboard")
+        cache = {"REFMASTER_CACHE": str(self.folder / f"cache{number}")}
+        self.workers.append(self.start_process(f"worker{number}", *command, **cache, **variables))
+
+    def signal_scheduler(self, number: int) -> None:
+        """Send the scheduler a signal."""
+        assert self.scheduler_process is not None
+        self.scheduler_process.send_signal(number)
+
+    def freeze_worker(self, number: int) -> None:
+        """Stop a worker with everything it started, as a machine does that hangs."""
+        os.killpg(self.workers[number].pid, signal.SIGSTOP)
 
     def kill_worker(self, number: int) -> None:
         """Kill a worker with everything it started, as a lost machine would."""
@@ -97,7 +116,7 @@ def running_cluster(folder: Path, *, workers: int = 2) -> Iterator[ClusterParts]
 
     try:
         start("s3", "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(s3_port))
-        start(
+        parts.scheduler_process = start(
             "scheduler",
             "-m",
             "distributed.cli.dask_scheduler",
@@ -109,20 +128,9 @@ def running_cluster(folder: Path, *, workers: int = 2) -> Iterator[ClusterParts]
         )
         wait_for_port(s3_port)
         wait_for_port(scheduler_port)
-        for number in range(workers):
-            # Each has a cache of its own, as machines have: what one measured is not known to the other.
-            parts.workers.append(
-                start(
-                    f"worker{number}",
-                    "-m",
-                    "distributed.cli.dask_worker",
-                    parts.scheduler,
-                    "--nthreads",
-                    "1",
-                    "--no-dashboard",
-                    REFMASTER_CACHE=str(folder / f"cache{number}"),
-                )
-            )
+        parts.start_process = start
+        for _ in range(workers):
+            parts.start_worker()
         yield parts
     finally:
         for process in running:

@@ -38,10 +38,14 @@ class Ears:
     decisions: dict[str, Decision] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     results: dict[str, TaskResult] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
     when_started: Callable[[Task], None] | None = None
 
     def decided(self, decisions: Sequence[tuple[Task, Decision]]) -> None:
         self.decisions.update({task.key: decision for task, decision in decisions})
+
+    def told(self, text: str) -> None:
+        self.said.append(text)
 
     def went_on(self, task: Task, event: Event) -> None:
         self.events.append(event)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from refmaster._types import Progress
-from refmaster.batch import storage
 from refmaster.batch.kinds.base import Kind, Produced, Staged
 from refmaster.batch.planner import JobPlanner, References
 from refmaster.batch.schema import Job, MatchKeys
 from refmaster.batch.task import Task
 from refmaster.errors import InputError
+from refmaster.io.suffixes import is_url
 
 if TYPE_CHECKING:
     from refmaster.album.request import Album
@@ -51,7 +51,7 @@ class AlbumKind(Kind[AlbumJob]):
         name = planner.output_name(source, "{title}", title=title, inherit=False)
         if name is None:
             return
-        if storage.is_url(planner.output):
+        if is_url(planner.output):
             planner.problem(("album",), "albums are written to folders, not to URLs")
             return
         own = [*album.paths, *(() if references.locations else (path for path, _ in album.references))]
@@ -97,7 +97,7 @@ def _loaded_album(
 ) -> Album | None:
     from refmaster.album.request import load_album
 
-    if storage.is_url(source):
+    if is_url(source):
         planner.problem(("album",), "expected a file or folder, found a URL")
         return None
     named = list(zip(map(Path, references.locations), references.weights, strict=True))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 from refmaster._types import Progress
 from refmaster.batch.planner import JobPlanner, JobT
 from refmaster.batch.schema import Job
 from refmaster.batch.task import Task
 from refmaster.check.findings import Finding
+
+if TYPE_CHECKING:
+    from refmaster.plan import MasteringPlan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +24,7 @@ class Staged:
 
     inputs: tuple[Path, ...]
     outputs: tuple[Path, ...]
+    with_origins: Callable[[MasteringPlan], MasteringPlan]  # puts URLs for the names of their local copies
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -77,7 +77,7 @@ class MasterKind(Kind[MasterJob]):
             progress=progress,
         )
         for path in staged.outputs[1:]:
-            save_plan(result.plan, path, overwrite=True)
+            save_plan(staged.with_origins(result.plan), path, overwrite=True)
         promise, levels = result.plan.promise, result.master.levels
         return Produced(
             asked={

@@ -1,0 +1,118 @@
+"""Local copies of remote inputs and local places of remote outputs, for as long as they are needed."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from refmaster._types import Progress
+from refmaster.batch import storage
+from refmaster.errors import OutputError
+from refmaster.io.suffixes import is_url
+from refmaster.plan import MasteringPlan, load_plan
+
+
+class Staging:
+    """Gives files of this machine for locations that may be URLs; a context, its copies go with it.
+
+    Parameters
+    ----------
+    progress : callable, optional
+        Hears of downloads and uploads.
+    """
+
+    def __init__(self, progress: Progress | None = None) -> None:
+        self._progress = progress
+        self._folders = ExitStack()
+        self._origins: dict[str, str] = {}  # the URL of each copy
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folders.close()
+
+    def fetched(self, location: str) -> Path:
+        """Return an input's path, that of a copy where it is a URL.
+
+        Raises
+        ------
+        InputError
+            It cannot be read.
+        """
+        path = self._path(location)
+        if is_url(location):
+            self._tell("downloading")
+            storage.download(location, path)
+        return path
+
+    def place(self, location: str) -> Path:
+        """Return where to write an output, in a folder of its own where it is a URL; see `store`."""
+        return self._path(location)
+
+    def destination(self, location: str, *, overwrite: bool) -> Path:
+        """Return the place of an output whose URL may not be taken yet.
+
+        Raises
+        ------
+        OutputError
+            There is an object, and `overwrite` is False.
+        """
+        if is_url(location) and not overwrite and storage.exists(location):
+            raise OutputError(
+                f"{location}: exists already; use --overwrite to replace it or choose another name"
+            )
+        return self.place(location)
+
+    def store(self, path: Path) -> None:
+        """Store what was written at a place under its URL, if it has one.
+
+        Raises
+        ------
+        OutputError
+            It cannot be written.
+        """
+        if url := self._origins.get(str(path)):
+            self._tell("uploading")
+            storage.upload(path, url)
+
+    def with_origins(self, plan: MasteringPlan) -> MasteringPlan:
+        """Return a plan that names URLs instead of their copies."""
+        mix = plan.mix.model_copy(update={"file": self._origin(plan.mix.file)})
+        references = tuple(
+            reference.model_copy(update={"file": self._origin(reference.file)})
+            for reference in plan.references
+        )
+        return plan.model_copy(update={"mix": mix, "references": references})
+
+    def local_plan(self, path: Path) -> Path | MasteringPlan:
+        """Return a plan's path, or the plan itself with a copy of its mix where that is a URL.
+
+        Raises
+        ------
+        InputError
+            The plan or its mix cannot be read.
+        """
+        plan = load_plan(path)
+        if not is_url(plan.mix.file):
+            return path
+        mix = plan.mix.model_copy(update={"file": str(self.fetched(plan.mix.file))})
+        return plan.model_copy(update={"mix": mix})
+
+    def _origin(self, path: str) -> str:
+        return self._origins.get(path, path)
+
+    def _path(self, location: str) -> Path:
+        """Return the path itself, or of a URL one with the same name in a temporary folder of its own."""
+        if not is_url(location):
+            return Path(location)
+        folder = self._folders.enter_context(tempfile.TemporaryDirectory(prefix="refmaster-"))
+        path = Path(folder) / storage.base_name(location)
+        self._origins[str(path)] = location
+        return path
+
+    def _tell(self, stage: str) -> None:
+        if self._progress is not None:
+            self._progress(stage, 0, None)
