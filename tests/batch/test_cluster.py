@@ -126,6 +126,7 @@ def test_ctrl_c_twice_leaves_the_cluster(project: Project, tmp_path_factory: pyt
         ("localhost", "missing port number"),
         ("foo://localhost:1", "unknown address scheme"),
     ],
+    ids=["nobody", "unknown host", "no port", "no such scheme"],
 )
 def test_no_scheduler_is_bad_input_soon_and_in_one_line(project: Project, address: str, said: str) -> None:
     started = time.monotonic()
