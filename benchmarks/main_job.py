@@ -31,7 +31,8 @@ PEER = (
 )
 # The command line with a correction after the first render that changes nothing: it renders once more.
 ONCE_MORE = """
-import sys
+import os, sys
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the command line has it, before NumPy is imported
 from refmaster import mastering
 from refmaster.cli.main import run
 
