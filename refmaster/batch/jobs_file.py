@@ -105,6 +105,9 @@ def _load_into(loaded: LoadedJobs, path: Path, chain: tuple[Path, ...], problems
     if path.resolve() in chain:
         problems.extend(str(path), [Problem(1, 1, "include", "this file includes itself, through others")])
         return
+    if path.resolve() in loaded.files:  # once is enough, and files that double each other take no time
+        return
+    loaded.files.add(path.resolve())
     try:
         document = read_document(path, max_bytes=JOBS_MAX_BYTES, max_values=JOBS_MAX_VALUES)
         held, numbers = _validated(document, problems)

@@ -42,6 +42,7 @@ class LoadedJobs:
     references: dict[str, tuple[str, Place]] = field(default_factory=dict)  # paths or URLs by name
     targets: dict[str, LevelTarget] = field(default_factory=dict)
     jobs: list[tuple[Job, Place]] = field(default_factory=list)
+    files: set[Path] = field(default_factory=set)  # read so far, resolved
 
 
 @dataclass

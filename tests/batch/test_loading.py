@@ -171,6 +171,16 @@ def test_includes_bring_references_defaults_and_jobs_with_their_own_folders(proj
     assert all(task.after == (tasks[0].key,) for task in tasks[1:])
 
 
+def test_a_file_that_is_included_twice_is_read_once(project: Project) -> None:
+    for number in range(40):  # read each time it is named, the last would be read 2**40 times
+        name = f"{number + 1}.yaml"
+        (project.folder / f"{number}.yaml").write_text(f"version: 1\ninclude: [{name}, {name}]\n")
+    (project.folder / "40.yaml").write_text("version: 1\njobs: [{mix: mixes/one.wav}]\n")
+    project.write("version: 1\ninclude: [0.yaml, 0.yaml]\ndefaults: {target: spotify}\n")
+    _, tasks = plan_batch(project.jobs_file)
+    assert [task.key for task in tasks] == ["one.wav"]
+
+
 def test_includes_in_a_circle_and_missing_ones(project: Project) -> None:
     (project.folder / "other.yaml").write_text("version: 1\ninclude: jobs.yaml\n")
     rows = problems(project, "version: 1\ninclude: [other.yaml, gone.yaml]\njobs: [{mix: mixes}]\n")
