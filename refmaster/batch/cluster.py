@@ -107,6 +107,8 @@ class Cluster:
             event = self._events.get(timeout=timeout_s)
         except queue.Empty:
             return None
+        if self._workers.missing:  # as it was when last looked at; since then somebody may have come
+            self._next_look_s = 0.0
         if event.result is not None:
             self._limits_s.pop(event.key, None)
             self._deadlines_s.pop(event.key, None)
