@@ -9,9 +9,9 @@ from refmaster.check.preflight import require_supported, require_usable
 from refmaster.errors import AudioError, InputError, OutputError
 from refmaster.io.formats import output_format_for
 from refmaster.io.open import open_audio
+from refmaster.io.suffixes import is_yaml
 from refmaster.matching.derive import WeightedProfile
 from refmaster.profile.cache import cached_profile, content_sha256
-from refmaster.profile.model import is_profile_path
 from refmaster.settings.document import KeyPath
 
 Problems = list[tuple[KeyPath, str]]
@@ -85,7 +85,7 @@ def _unmeasured_problems(album: Album, outputs: list[str]) -> Problems:
             problems.append((("tracks", i, "file"), str(error)))
     for i, (path, _) in enumerate(album.references):
         try:
-            if not is_profile_path(path):
+            if not is_yaml(path):
                 open_audio(path)
         except AudioError as error:
             problems.append((_reference_key(album, i), str(error)))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from refmaster.errors import RefmasterError
+from refmaster.errors import AudioError, RefmasterError
+from refmaster.io.names import shown_line
 from refmaster.settings.kinds import WrongDocumentError
 
 # Arguments as the library's messages write them, and the options that they are here.
@@ -32,4 +33,5 @@ def message_of(error: RefmasterError) -> str:
         message = pattern.sub(option, message)
     if isinstance(error, WrongDocumentError) and error.found in _TAKEN_BY:
         message += f"; it goes with: {_TAKEN_BY[error.found].format(error.path)}"
-    return message
+    # Other errors may name several problems, a line each.
+    return shown_line(message) if isinstance(error, AudioError) else message

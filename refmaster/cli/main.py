@@ -14,8 +14,8 @@ import typer
 from refmaster import __version__
 from refmaster.cli import album, batch, compare, learn, master, measure, plan, render, targets, watch
 from refmaster.cli.help import GroupedCommand
-from refmaster.errors import AudioError, ExitCode, RefmasterError
-from refmaster.io.names import shown, shown_line
+from refmaster.errors import ExitCode, RefmasterError
+from refmaster.io.names import shown
 
 # A backspace keeps click from joining the lines of the paragraph that follows it.
 EPILOG = """
@@ -96,9 +96,7 @@ def run() -> NoReturn:
 def _bad_input(error: RefmasterError) -> int:
     from refmaster.cli.complaints import message_of
 
-    message = message_of(error)
-    # Other errors may name several problems, a line each.
-    _complain(type(error).__name__, shown_line(message) if isinstance(error, AudioError) else message)
+    _complain(type(error).__name__, message_of(error))
     return ExitCode.BAD_INPUT
 
 

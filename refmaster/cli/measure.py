@@ -122,9 +122,9 @@ def _measured(
 def _opinion(path: Path, profile: Profile) -> SecondOpinion:
     from refmaster.check.second_opinion import SecondOpinion, second_opinion
     from refmaster.io.open import open_audio
-    from refmaster.profile.model import is_profile_path
+    from refmaster.io.suffixes import is_yaml
 
-    if is_profile_path(path):
+    if is_yaml(path):
         return SecondOpinion(skipped="a saved profile holds no audio")
     return second_opinion(open_audio(path), profile.levels.integrated_lufs)
 

@@ -19,10 +19,11 @@ from refmaster.errors import SettingsError
 from refmaster.io.atomic import atomic_destination, check_destinations
 from refmaster.io.names import check_text
 from refmaster.io.open import open_audio
+from refmaster.io.suffixes import is_yaml
 from refmaster.matching.tone import tonal_distance_db
 from refmaster.profile.bands import energy_mask, judged, smooth_power_db
 from refmaster.profile.measure import measure
-from refmaster.profile.model import Profile, is_profile_path
+from refmaster.profile.model import Profile
 from refmaster.profile.obtain import References, profiles_side_by_side, weighted_references
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.summary import Summarized, measured
@@ -191,7 +192,7 @@ def _heaviest_recording(weighted: Sequence[tuple[Path, float]]) -> Path:
     """Return the reference for matchering; one that it refuses where there is no recording."""
     if not weighted:
         raise SettingsError("compare: expected a reference recording, found none")
-    recordings = [pair for pair in weighted if not is_profile_path(pair[0])]
+    recordings = [pair for pair in weighted if not is_yaml(pair[0])]
     heard, _ = max(recordings or weighted, key=lambda pair: pair[1])
     engine_named("matchering").check([heard])
     return heard

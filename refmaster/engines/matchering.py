@@ -24,10 +24,11 @@ from refmaster.io.formats import OutputFormat
 from refmaster.io.open import open_audio
 from refmaster.io.sink import AudioSink
 from refmaster.io.source import AudioSource
+from refmaster.io.suffixes import is_yaml
 from refmaster.matching.curves import curve_at
 from refmaster.plan import MAX_GAIN_DB, Balance, CurvePoint, MasteringPlan, Region
 from refmaster.profile.bands import judged
-from refmaster.profile.model import Profile, is_profile_path
+from refmaster.profile.model import Profile
 from refmaster.profile.obtain import Recording
 
 STAGE = "matchering matches"
@@ -138,7 +139,7 @@ def _the_reference(references: Sequence[Recording]) -> str | Path | AudioSource:
             "engine refmaster"
         )
     reference = references[0]
-    if isinstance(reference, Profile) or (isinstance(reference, str | Path) and is_profile_path(reference)):
+    if isinstance(reference, Profile) or (isinstance(reference, str | Path) and is_yaml(reference)):
         raise SettingsError(
             "engine matchering: expected a reference recording, found a saved profile; name the recording, "
             "or use the engine refmaster"

@@ -29,7 +29,7 @@ def is_url(location: str) -> bool:
 
 
 def is_yaml(name: str | PurePath) -> bool:
-    """Return whether a name has the suffix of a YAML file (a saved profile, a plan, an album)."""
+    """Return whether a name has the suffix of a YAML file, as saved profiles have where audio could stand."""
     return PurePath(name).suffix.lower() in YAML_SUFFIXES
 
 

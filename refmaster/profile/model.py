@@ -18,7 +18,6 @@ from typing import Annotated, Any
 
 from pydantic import FailFast, Field, model_validator
 
-from refmaster.io.suffixes import is_yaml
 from refmaster.settings.document import PROFILE_MAX_BYTES, PROFILE_MAX_VALUES, read_document
 from refmaster.settings.emit import emit_model
 from refmaster.settings.model import Model, validate_document
@@ -244,8 +243,3 @@ def load_profile(path: str | Path) -> Profile:
     """Read a saved profile; SettingsError names every problem with its line."""
     document = read_document(path, max_bytes=PROFILE_MAX_BYTES, max_values=PROFILE_MAX_VALUES)
     return validate_document(Profile, document)
-
-
-def is_profile_path(path: str | Path) -> bool:
-    """Return whether a path has the suffix of a saved profile rather than of audio."""
-    return is_yaml(path)

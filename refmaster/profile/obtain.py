@@ -12,9 +12,10 @@ from refmaster import threads
 from refmaster._types import Progress
 from refmaster.io.open import open_audio
 from refmaster.io.source import AudioSource
+from refmaster.io.suffixes import is_yaml
 from refmaster.profile.cache import cached_profile
 from refmaster.profile.measure import measure
-from refmaster.profile.model import Profile, is_profile_path, load_profile
+from refmaster.profile.model import Profile, load_profile
 from refmaster.settings.match import checked_weight
 
 Recording: TypeAlias = str | Path | Profile | AudioSource
@@ -51,7 +52,7 @@ def profile_of(
     if isinstance(recording, str | Path):
         if use_cache and Path(recording).is_file():  # `open_audio` says best what else it is
             return cached_profile(recording, progress=progress, stage=stage)
-        if is_profile_path(recording):
+        if is_yaml(recording):
             return load_profile(recording)
         recording = open_audio(recording)
     return measure(recording, progress=progress, stage=stage)
