@@ -1,7 +1,8 @@
 """The mastering plan: everything a render does, as data that a person reads and edits.
 
 A plan is complete: rendering decides nothing and has no default of its own. Stages act in the order of the
-sections: tone (equalizer), balance, level (gain), limiter, output. Gains are dB, frequencies Hz, times ms.
+sections: tone (equalizer), balance, dynamics, level (gain), limiter, output. Gains are dB, frequencies Hz,
+times ms.
 """
 
 from __future__ import annotations
@@ -15,6 +16,17 @@ from pydantic import Field, model_validator
 
 from refmaster.io.suffixes import is_url
 from refmaster.settings.document import read_document
+from refmaster.settings.dynamics import (
+    MAX_DYNAMICS_BANDS,
+    AttackMs,
+    DynamicsReleaseMs,
+    KneeDb,
+    MakeupDb,
+    MaxChangeDb,
+    Parallel,
+    Ratio,
+    ThresholdDb,
+)
 from refmaster.settings.emit import emit_model
 from refmaster.settings.limiter import HoldMs, LimiterCeilingDbtp, LookaheadMs, ReleaseMs, SustainMs
 from refmaster.settings.match import MatchSettings, Phase, Weight
@@ -114,6 +126,49 @@ class Balance(Model):
     )
 
 
+class DynamicsBand(Model):
+    """A level-dependent gain in one band; all channels get the same."""
+
+    threshold_db: ThresholdDb = Field(description="dB, level of the band from which it acts")
+    ratio: Ratio = Field(description="above 1 compresses, below 1 expands, 1: no change")
+    knee_db: KneeDb = Field(description="dB, over which it sets in, half on each side of the threshold")
+    attack_ms: AttackMs = Field(description="ms")
+    release_ms: DynamicsReleaseMs = Field(description="ms")
+    max_change_db: MaxChangeDb = Field(description="dB, most that it turns down or up")
+    parallel: Parallel = Field(description="share of the signal that is treated; the rest is added as it is")
+    makeup_db: MakeupDb = Field(description="dB, constant gain of the band")
+
+
+class Dynamics(Model):
+    """Gentle compression or expansion in bands that sum to the signal."""
+
+    why: str
+    crossover_hz: tuple[Hertz, ...] = Field(description="Hz, between the bands, rising")
+    bands: tuple[DynamicsBand, ...] = Field(
+        max_length=MAX_DYNAMICS_BANDS, description="from low to high; empty: off"
+    )
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Dynamics:
+        for low, high in itertools.pairwise(self.crossover_hz):
+            if high <= low:
+                raise ValueError(f"crossover_hz: frequencies must rise, found {low:g} Hz before {high:g} Hz")
+        if len(self.crossover_hz) != max(0, len(self.bands) - 1):
+            raise ValueError(
+                f"expected one crossover frequency between two bands, found {len(self.crossover_hz)} for "
+                f"{len(self.bands)} band(s)"
+            )
+        return self
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether the stage leaves every signal as it is."""
+        return all(
+            band.makeup_db == 0.0 and (band.ratio == 1.0 or band.max_change_db == 0.0 or band.parallel == 0.0)
+            for band in self.bands
+        )
+
+
 class Level(Model):
     """The gain into the limiter."""
 
@@ -164,6 +219,7 @@ class MasteringPlan(Summarized, Model):
     requested: MatchSettings
     tone: Tone
     balance: Balance
+    dynamics: Dynamics = Field(default=Dynamics(why="", crossover_hz=(), bands=()))
     level: Level
     limiter: LimiterStage
     output: Output
@@ -196,6 +252,7 @@ class MasteringPlan(Summarized, Model):
         return (
             flat
             and self.balance.left_over_right_db == 0.0
+            and self.dynamics.is_at_rest
             and self.level.gain_db == 0.0
             and not self.limiter.enabled
             and self.output.sample_rate_hz == self.mix.sample_rate_hz

@@ -125,6 +125,13 @@ MATCH_OPTIONS: dict[str, Any] = {
     "tone": _value(bool, "--tone/--no-tone", MATCHING, "Match the spectrum.  [tone]"),
     "side": _value(bool, "--side/--no-side", MATCHING, "Match the width.  [side]"),
     "balance": _value(bool, "--balance/--no-balance", MATCHING, "Match left against right.  [balance]"),
+    "dynamics": _value(bool, "--dynamics/--no-dynamics", MATCHING, "Match the dynamics.  [dynamics]"),
+    "sections": _value(
+        bool,
+        "--sections/--no-sections",
+        MATCHING,
+        "Match loud parts with loud parts and quiet with quiet.  [no-sections]",
+    ),
     "loudness": _value(bool, "--loudness/--no-loudness", MATCHING, "Match the loudness.  [loudness]"),
     "low_hz": _value(float, "--low-hz", EQUALIZER, "No tone change below, Hz.  [25.0]"),
     "high_hz": _value(float, "--high-hz", EQUALIZER, "No tone change above, Hz.  [20000.0]"),

@@ -77,6 +77,8 @@ class MatchSettings(Model):
     tone: bool = Field(default=True, description="match the mid spectrum")
     side: bool = Field(default=True, description="match the side spectrum (width) against the mid")
     balance: bool = Field(default=True, description="match the left/right balance")
+    dynamics: bool = Field(default=True, description="match the dynamics")
+    sections: bool = Field(default=False, description="match loud parts with loud parts, quiet with quiet")
     loudness: bool = Field(default=True, description="match the loudness; false keeps the mix's own")
     target: str | None = Field(
         default=None,
