@@ -22,6 +22,7 @@ from refmaster.matching.posterior import (
     log_likelihoods,
     match_references,
     oddness,
+    shared_material,
 )
 from refmaster.profile.bands import JUDGED_THIRDS, LEARNED_THIRDS
 
@@ -88,6 +89,31 @@ def likely_gains(mix: MatchFeatures, references: Sequence[WeightedFeatures], pri
         if count >= MIN_TO_BE_ODD:
             odd = tuple(oddness(found, model).tolist())
     return Likely(mid=mid, width=width, fits=fits, oddness=odd)
+
+
+def compared_alone(
+    mix: MatchFeatures, reference: MatchFeatures, known: Mask, model: ContentModel
+) -> tuple[float, float]:
+    """Return how likely the difference to one reference is, and that it plays the same music.
+
+    Parameters
+    ----------
+    mix, reference : MatchFeatures
+    known : ndarray of bool, shape (bands,)
+        The bands to judge by, at least one; a reference without energy there counts as far below.
+    model : ContentModel
+        Of the mid.
+
+    Returns
+    -------
+    log_likelihood : float
+        To be compared with that of other references on the same bands.
+    shared_material : float
+        Probability, 0 to 1.
+    """
+    match = _matches(mix, [(reference, 1.0)], known, model)
+    found = _differences(mix.mid, [(reference.mid, 1.0, match[0])], known, level_is_free=True)
+    return float(log_likelihoods(found, model)[0]), float(shared_material(found.quality_db2)[0])
 
 
 def _matches(
