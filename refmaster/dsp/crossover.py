@@ -33,6 +33,7 @@ def low_pass_gains(frequencies_hz: ArrayLike, crossover_hz: Sequence[float]) -> 
     Parameters
     ----------
     frequencies_hz : array_like, shape (points,)
+        In Hz.
     crossover_hz : sequence of float
         Rising.
 
@@ -47,7 +48,7 @@ def low_pass_gains(frequencies_hz: ArrayLike, crossover_hz: Sequence[float]) -> 
 
 
 def band_gains(frequencies_hz: ArrayLike, crossover_hz: Sequence[float]) -> Array:
-    """Return the gain of each band, linear, shape ``(bands, points)``; at every frequency they add up to 1."""
+    """Return the linear gain of each band, shape ``(bands, points)``; at every frequency they add up to 1."""
     points = np.size(frequencies_hz)
     edges = [np.zeros((1, points)), low_pass_gains(frequencies_hz, crossover_hz), np.ones((1, points))]
     return np.diff(np.concatenate(edges), axis=0)
@@ -91,6 +92,7 @@ class Crossover:
         Parameters
         ----------
         block : ndarray of float32 or float64, shape (block_frames, channels)
+            Of one dtype for the whole stream.
 
         Returns
         -------

@@ -1,14 +1,14 @@
 """Level-dependent gain in the bands of a crossover: gentle compression or expansion, without latency.
 
-The gain follows levels, not the waveform. Every 10 ms a band's level is its power, all channels together, in a
-Hann window of 0.6 s around that moment: the noise bandwidth of a rectangle of 400 ms, so that levels spread as
-the gated 400 ms blocks of a recording do, and none of its ripple under a bass note. The static curve of the
-band makes a change of it, which grows and ends with time constants and turns into a gain for all channels
-alike. So the image stays, and a threshold can be chosen from measured levels.
+The gain follows levels, not the waveform. Every 10 ms a band's level is its power, all channels together, in
+a Hann window of 0.6 s around that moment: it has the noise bandwidth of a rectangle of 400 ms, so that levels
+spread as the gated 400 ms blocks of a recording do, and none of its ripple under a bass note. The static
+curve of the band makes a change of it, which grows and ends with time constants and turns into a gain for all
+channels alike. So the image stays, and a threshold can be chosen from measured levels.
 
-A single band is weighed by the caller: with K-weighting (`refmaster.meters.kweighting`) its level is momentary
-loudness in LUFS. The level of a band among several is that of the mean square of its channels, unweighted, as
-profiles have it: a full-scale sine reads -3 dB.
+A single band is weighed by the caller: with K-weighting (`refmaster.meters.kweighting`) its level is
+momentary loudness in LUFS. The level of a band among several is that of the mean square of its channels,
+unweighted, as profiles have it: a full-scale sine reads -3 dB.
 
 Source of the static curve and of the smooth branching one-pole: D. Giannoulis, M. Massberg, J. D. Reiss,
 "Digital Dynamic Range Compressor Design", J. Audio Eng. Soc. 60 (6), 2012.
@@ -16,6 +16,7 @@ Source of the static curve and of the smooth branching one-pole: D. Giannoulis, 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ def static_change_db(level_db: Array, band: DynamicsBand) -> Array:
     level_db : ndarray
         Levels of the band, in the unit of its threshold.
     band : DynamicsBand
+        Its threshold, ratio, knee and bound count here.
 
     Returns
     -------
@@ -149,14 +151,14 @@ class DynamicsProcessor(BlockKernel):
     def _follow(self, block: NDArray[Any], signal: NDArray[Any], lows: list[NDArray[Any]]) -> None:
         """Measure a second of the bands and add the changes of gain that are now known."""
         if lows:
-            parts = [lows[0], *(high - low for low, high in zip(lows, lows[1:], strict=False))]
+            parts = [lows[0], *(high - low for low, high in itertools.pairwise(lows))]
             parts.append(signal - lows[-1])
             sums = np.stack([sums_of_squares(part, self._ends).sum(axis=0) for part in parts])
             sums = sums.astype(np.float64) / self.channels
         else:
             sums = self._weighted_sums(block).sum(axis=1)[np.newaxis]
         left = self._frames_in - self._seconds * len(block)  # of the stream, less than a second at its end
-        powers = self._levels.push(sums, np.diff(np.clip(self._ends, 0, max(left, 0)), prepend=0))
+        powers = self._levels.push(sums, np.diff(np.minimum(self._ends, max(left, 0)), prepend=0))
         levels = np.maximum(power_to_db(powers) if lows else power_to_lufs(powers), _LOWEST_DB)
         changes = np.stack(
             [
@@ -201,7 +203,7 @@ class _LevelTracker:
         self._sums = np.zeros((bands, len(window) // 2))  # steps before the stream hold no frames
         self._frames = np.zeros(len(window) // 2)
 
-    def push(self, sums: Array, frames: NDArray[np.intp]) -> Array:
+    def push(self, sums: Array, frames: NDArray[Any]) -> Array:
         """Take the sums and frames of the next steps; return the mean powers that are now complete.
 
         Steps outside the stream have no frames and do not count, so that it does not fade in or out.

@@ -59,6 +59,7 @@ def sums_of_squares(samples: NDArray[np.floating], ends: NDArray[np.intp]) -> ND
     Parameters
     ----------
     samples : ndarray, shape (channels, frames)
+        Whole steps.
     ends : ndarray, shape (steps,)
         The frame at which each step ends; the last is the number of frames.
 
