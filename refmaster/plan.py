@@ -174,6 +174,9 @@ class Level(Model):
 
     why: str
     gain_db: LevelGain = Field(description="dB")
+    noise_to_mask_db: float | None = Field(
+        default=None, description="dB, of the limiting as predicted; null: nothing is heard of it"
+    )
 
 
 class LimiterStage(Model):
@@ -204,7 +207,7 @@ class Promise(Model):
     integrated_lufs: float | None = Field(description="LUFS; null: no loudness is promised")
     tolerance_lu: float = Field(gt=0.0, description="LU")
     true_peak_dbtp: float = Field(description="dBTP, never above")
-    limited_by: Literal["max_reduction", "saturation"] | None = Field(
+    limited_by: Literal["max_reduction", "audibility", "saturation"] | None = Field(
         description="what keeps the loudness below the one that was asked; null: nothing"
     )
 
