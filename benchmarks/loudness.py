@@ -15,9 +15,10 @@ from __future__ import annotations
 import argparse
 import io
 import statistics
+import sys
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,10 +34,11 @@ from refmaster.plan import MasteringPlan
 from refmaster.rendering.drive import DriveAnalyzer
 from refmaster.settings.limiter import LimiterSettings
 
-EXCERPT_S = 25.0
+EXCERPT_S = 20.0
 RECORDS, MIXES = 4, 6
 LOUD_LUFS = (None, -9.5, -8.0, -6.5)
 CEILING_DBTP = -1.0
+FULL = "refmaster --loudness full"
 FORETOLD_LUFS = (-12.0, -10.0, -8.0, -6.5)
 FORETOLD_FROM_DB, FORETOLD_S = -25.0, 100.0
 # libsndfile's compression levels with about these bit rates, in kbit/s.
@@ -131,7 +133,7 @@ def pairs_table(mixes: list[Path], records: list[Path], work: Path, *, peer: boo
     """Return how near every engine came on all pairs, by the references' loudness."""
     engines: dict[str, Callable[[Path, Path, Path], tuple[Path, Path, tuple[str, ...]]]] = {
         "refmaster": lambda *files: ours(*files, settings=MatchSettings()),
-        "refmaster --loudness full": lambda *files: ours(*files, settings=MatchSettings(loudness="full")),
+        FULL: lambda *files: ours(*files, settings=MatchSettings(loudness="full")),
     }
     if peer:
         engines["matchering"] = matcherings
@@ -144,8 +146,11 @@ def pairs_table(mixes: list[Path], records: list[Path], work: Path, *, peer: boo
             for path in mixes:
                 mix = reference_at(path, None, work)
                 for name, engine in engines.items():
-                    found.append(judged(name, asked, engine(mix, reference, work)))
-                    print(path.stem, reference.stem, found[-1], flush=True)
+                    if name == FULL and not found[-1].findings:
+                        found.append(replace(found[-1], engine=name))  # nothing held it back: the same master
+                    else:
+                        found.append(judged(name, asked, engine(mix, reference, work)))
+                    print(path.stem, reference.stem, found[-1], file=sys.stderr, flush=True)
         for name in engines:
             its = [r for r in found if r.engine == name]
             rows.append(["as they are" if lufs is None else f"{lufs:g} LUFS", name, *summary(its)])
