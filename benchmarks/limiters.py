@@ -243,7 +243,7 @@ def k_weighted(samples: Array) -> Array:
     return np.column_stack([high_pass.apply_filter(shelf.apply_filter(c)) for c in samples.T])
 
 
-def noise_to_mask_db(signal: Array, noise: Array) -> float:
+def noise_to_mask_db(signal: Array, noise: Array, rate_hz: int = RATE_HZ) -> float:
     """Return the noise-to-mask ratio in dB, after ITU-R BS.1387 in outline.
 
     Half-Bark bands of 2048-point Hann frames; each masks upwards by 10 and downwards by 27 dB per Bark and
@@ -251,7 +251,7 @@ def noise_to_mask_db(signal: Array, noise: Array) -> float:
     frames as power.
     """
     size, hop = 2048, 1024
-    hz = np.fft.rfftfreq(size, 1 / RATE_HZ)
+    hz = np.fft.rfftfreq(size, 1 / rate_hz)
     bark = 7.0 * np.arcsinh(hz / 650.0)
     bands = np.floor(bark * 2).astype(int)
     count = int(bands[hz < 18000.0].max()) + 1

@@ -192,6 +192,9 @@ class Level(Model):
     lufs: TargetLufs | None = Field(
         default=None, description="LUFS, to be met by a render; null: the gain stands"
     )
+    noise_to_mask_db: float | None = Field(
+        default=None, description="dB, of the limiting as predicted; null: nothing is heard of it"
+    )
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Level:
@@ -242,7 +245,7 @@ class Promise(Model):
     integrated_lufs: float | None = Field(description="LUFS; null: no loudness is promised")
     tolerance_lu: float = Field(gt=0.0, description="LU")
     true_peak_dbtp: float = Field(description="dBTP, never above")
-    limited_by: Literal["max_reduction", "saturation"] | None = Field(
+    limited_by: Literal["max_reduction", "audibility", "saturation"] | None = Field(
         description="what keeps the loudness below the one that was asked; null: nothing"
     )
 

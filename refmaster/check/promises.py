@@ -8,6 +8,8 @@ import numpy as np
 
 from refmaster.check.findings import Finding, broken, info, warning
 from refmaster.matching.curves import POINTS_PER_OCTAVE
+from refmaster.matching.derive import follows_reference
+from refmaster.meters.masking import CLEAN_NOISE_TO_MASK_DB
 from refmaster.plan import MasteringPlan
 from refmaster.profile.bands import JUDGED_HIGH_HZ, JUDGED_LOW_HZ
 from refmaster.profile.model import Profile
@@ -56,7 +58,11 @@ def _loudness(plan: MasteringPlan, master: Profile) -> list[Finding]:
         return [broken("loudness_unmeasured", "the master is silent: its loudness cannot be measured")]
     missed = reached - promise.integrated_lufs
     if abs(missed) <= promise.tolerance_lu:
-        return []
+        return _audible(plan)
+    if missed < 0.0 and promise.limited_by and follows_reference(plan.requested, plan.references):
+        message = f"{reached:.2f} LUFS reached of the reference's {promise.integrated_lufs:.1f} LUFS"
+        further = "--loudness full goes further" if promise.limited_by == "audibility" else ""
+        return [warning("loudness_short", f"{message}; {plan.level.why}", further), *_audible(plan)]
     message = f"{promise.integrated_lufs:.1f} LUFS was asked, {reached:.2f} LUFS reached ({missed:+.2f} LU)"
     if missed < 0.0 and promise.limited_by == "max_reduction":
         return [broken("loudness_limited", f"{message}; {plan.level.why}")]
@@ -64,6 +70,20 @@ def _loudness(plan: MasteringPlan, master: Profile) -> list[Finding]:
         return [broken("loudness_saturated", f"{message}; {plan.level.why}")]
     advice = "derive the plan again if level or tone were edited, or edit the gain"
     return [broken("loudness_missed", message, advice)]
+
+
+def _audible(plan: MasteringPlan) -> list[Finding]:
+    ratio = plan.level.noise_to_mask_db
+    if ratio is None or ratio <= CLEAN_NOISE_TO_MASK_DB:
+        return []
+    return [
+        warning(
+            "limiting_audible",
+            f"so much limiting is likely to be heard: its noise-to-mask ratio is {ratio:.1f} dB, and up to "
+            f"{CLEAN_NOISE_TO_MASK_DB:g} dB counts as clean",
+            "ask for less loudness",
+        )
+    ]
 
 
 def _peak(plan: MasteringPlan, master: Profile) -> list[Finding]:
