@@ -46,7 +46,7 @@ STAGES = ("tone", "balance", "dynamics", "level", "limiter")
 # What stands in a stage for reading: to edit it changes nothing that is rendered.
 _FOR_READING = {
     *("why", "width_why", "regions", "distance_db", "likely_mastering_db", "applied_db", "prior"),
-    *("likely_mid", "likely_width", "corridor"),
+    *("likely_mid", "likely_width", "corridor", "noise_to_mask_db"),
 }
 AS_THE_PLAN_SAYS = "as the plan says"
 

@@ -72,6 +72,18 @@ MaxReduction = Annotated[
         rich_help_panel=LEVELS,
     ),
 ]
+Prior = Annotated[
+    str | None,
+    typer.Option(
+        "--prior", help="A file of refmaster learn: how songs differ.  [shipped]", rich_help_panel=MATCHING
+    ),
+]
+NoCache = Annotated[
+    bool | None,
+    typer.Option(
+        "--no-cache", help="Measure mix and references anew, keep no profiles.", rich_help_panel=MATCHING
+    ),
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace an existing file.", rich_help_panel=FILE)
 ]
@@ -122,7 +134,7 @@ MATCH_OPTIONS: dict[str, Any] = {
         choices=ENGINES,
     ),
     "strength": Strength,
-    "prior": _value(str, "--prior", MATCHING, "A file of refmaster learn: how songs differ.  [shipped]"),
+    "prior": Prior,
     "tone": _value(bool, "--tone/--no-tone", MATCHING, "Match the spectrum.  [tone]"),
     "side": _value(bool, "--side/--no-side", MATCHING, "Match the width.  [side]"),
     "balance": _value(bool, "--balance/--no-balance", MATCHING, "Match left against right.  [balance]"),
@@ -173,7 +185,7 @@ RENDER_OPTIONS: dict[str, Any] = {
     "loudness_tags": _value(
         str, "--loudness-tags", FILE, "Gains for players, written as tags: replaygain or r128.  [none]"
     ),
-    "no_cache": _value(bool, "--no-cache", MATCHING, "Measure mix and references anew, keep no profiles."),
+    "no_cache": NoCache,
 }
 PRINT_OPTIONS: dict[str, Any] = {"as_json": Json, "quiet": Quiet, "verbose": Verbose}
 

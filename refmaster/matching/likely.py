@@ -104,6 +104,7 @@ def compared_alone(
     Parameters
     ----------
     mix, reference : MatchFeatures
+        Levels of both.
     known : ndarray of bool, shape (bands,)
         The bands to judge by, at least one; a reference without energy there counts as far below.
     model : ContentModel

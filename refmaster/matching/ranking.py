@@ -17,6 +17,7 @@ from refmaster._types import Mask
 from refmaster.matching.content_prior import Prior, mid_model
 from refmaster.matching.features import LOWEST_SIDE_TO_MID_DB, MatchFeatures, match_features
 from refmaster.matching.image import has_image_to_follow
+from refmaster.matching.level_spread import level_summary, spread_db
 from refmaster.matching.likely import MIN_BANDS, compared_alone
 from refmaster.matching.posterior import ContentModel, other_music_log_likelihood
 from refmaster.matching.tone import tonal_distance_db
@@ -104,26 +105,24 @@ def best_together(mix: Profile, ranked: Sequence[RankedReference], prior: Prior)
     Parameters
     ----------
     mix : Profile
+        What is to be mastered.
     ranked : sequence of RankedReference
         As `rank_references` returns them, at least one.
     prior : Prior
+        How finished songs differ.
     """
     first, model, own = ranked[0], mid_model(prior), match_features(mix)
     known = LEARNED_THIRDS & own.mid_present
     if first.shared_material > 0.5 or known.sum() < MIN_BANDS:
         return [first]
     near = [r for r in ranked[1:TOGETHER_AMONG] if r.fit > -TOGETHER_WITHIN]
-    rows = {
-        id(r): match_features(r.profile).mid.long_term_db - own.mid.long_term_db for r in (first, *near)
-    }
+    rows = {id(r): match_features(r.profile).mid.long_term_db - own.mid.long_term_db for r in (first, *near)}
 
     def likelihood(group: Sequence[RankedReference]) -> float:
         return other_music_log_likelihood(np.array([rows[id(r)] for r in group]), known, model)
 
     groups = [
-        [first, *others]
-        for count in range(MOST_TOGETHER)
-        for others in itertools.combinations(near, count)
+        [first, *others] for count in range(MOST_TOGETHER) for others in itertools.combinations(near, count)
     ]
     return max(groups, key=likelihood)
 
@@ -140,11 +139,14 @@ def _tone_fit(
     return compared_alone(mix, candidate, known, model)
 
 
-def _difference(
-    value: Callable[[Profile], float | None], mix: Profile, candidate: Profile
-) -> float | None:
+def _difference(value: Callable[[Profile], float | None], mix: Profile, candidate: Profile) -> float | None:
     its, own = value(candidate), value(mix)
     return None if its is None or own is None else its - own
+
+
+def _spread_db(profile: Profile) -> float | None:
+    levels = level_summary(profile)
+    return None if levels is None else spread_db(levels)
 
 
 def _width_db(profile: Profile) -> float | None:
@@ -156,6 +158,6 @@ def _width_db(profile: Profile) -> float | None:
 
 
 def _t_log_density(difference: float | None, sd: float) -> float:
-    """Return the log density, up to a constant, of a difference between two songs; as at 2 sd where unknown."""
+    """Return the log density, but for a constant, of a difference of songs; as at 2 sd where unknown."""
     z = 2.0 if difference is None else difference / (sd * np.sqrt(2.0))
     return float(-(T_FREEDOM + 1.0) / 2.0 * np.log1p(z * z / T_FREEDOM))
