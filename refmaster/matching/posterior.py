@@ -226,20 +226,19 @@ def shared_material(quality_db2: Array) -> Array:
 
 
 def other_music_log_likelihood(long_term_db: Array, known: Mask, model: ContentModel) -> float:
-    """Return how likely the mean difference to several references is, as to other music.
+    """Return how likely a difference of long-term spectra is, as to one other song; its level is removed.
 
     Parameters
     ----------
-    long_term_db : ndarray, shape (references, bands)
-        Differences of the long-term spectra; their level is removed.
+    long_term_db : ndarray, shape (bands,)
+        Of a reference, or the mean of several, less the mix.
     known : ndarray of bool, shape (bands,)
         The bands to judge by.
     model : ContentModel
         Of the mid.
     """
-    rows = long_term_db[:, known] - long_term_db[:, known].mean(axis=1, keepdims=True)
-    weights = np.full(len(rows), 1.0 / len(rows))
-    return _far(rows, weights, np.flatnonzero(known), model)[2]
+    row = long_term_db[known] - long_term_db[known].mean()
+    return _far(row[None], np.ones(1), np.flatnonzero(known), model)[2]
 
 
 def oddness(found: Differences, model: ContentModel) -> Array:

@@ -119,7 +119,8 @@ def best_together(mix: Profile, ranked: Sequence[RankedReference], prior: Prior)
     rows = {id(r): match_features(r.profile).mid.long_term_db - own.mid.long_term_db for r in (first, *near)}
 
     def likelihood(group: Sequence[RankedReference]) -> float:
-        return other_music_log_likelihood(np.array([rows[id(r)] for r in group]), known, model)
+        mean = np.mean([rows[id(r)] for r in group], axis=0)
+        return other_music_log_likelihood(mean, known, model)
 
     groups = [
         [first, *others] for count in range(MOST_TOGETHER) for others in itertools.combinations(near, count)
