@@ -40,18 +40,12 @@ def low_pass_gains(frequencies_hz: ArrayLike, crossover_hz: Sequence[float]) -> 
     Returns
     -------
     ndarray of float64, shape (len(crossover_hz), points)
-        Linear, 0 to 1, rising from row to row.
+        Linear, 0 to 1, rising from row to row: a band's gain is a row less the one before, with 0 before the
+        first and 1 after the last.
     """
     frequencies = np.maximum(np.asarray(frequencies_hz, dtype=np.float64), 1e-6)
     octaves = np.log2(frequencies / np.asarray(crossover_hz, dtype=np.float64)[:, np.newaxis])
     return np.asarray(0.5 - 0.5 * np.sin(np.pi * np.clip(octaves / TRANSITION_OCTAVES, -0.5, 0.5)))
-
-
-def band_gains(frequencies_hz: ArrayLike, crossover_hz: Sequence[float]) -> Array:
-    """Return the linear gain of each band, shape ``(bands, points)``; at every frequency they add up to 1."""
-    points = np.size(frequencies_hz)
-    edges = [np.zeros((1, points)), low_pass_gains(frequencies_hz, crossover_hz), np.ones((1, points))]
-    return np.diff(np.concatenate(edges), axis=0)
 
 
 class Crossover:

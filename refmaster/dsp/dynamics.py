@@ -134,7 +134,7 @@ class DynamicsProcessor(BlockKernel):
 
     @property
     def activity(self) -> tuple[BandActivity, ...]:
-        """What each band did to the frames that have come out so far."""
+        """Changes of each band in the frames that have come out so far."""
         return tuple(tally.result() for tally in self._tallies)
 
     def _process(self, block: NDArray[Any]) -> NDArray[Any]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from refmaster.dsp.crossover import band_gains
+from refmaster.dsp.crossover import low_pass_gains
 from refmaster.dsp.dynamics import DynamicsProcessor, shared_gain, static_change_db
 from refmaster.meters.kweighting import KWeightedPower
 from refmaster.meters.loudness import LoudnessMeter
@@ -16,6 +16,13 @@ from refmaster.settings.dynamics import DynamicsBand
 
 RATE = 44100
 CROSSOVERS = [(), (200.0,), (150.0, 2500.0), (120.0, 800.0, 5000.0)]
+
+
+def band_gains(frequencies_hz, crossover_hz):
+    """Return the gain of each band: what its low-pass adds to that of the band below."""
+    lows = low_pass_gains(frequencies_hz, crossover_hz)
+    ends = np.zeros((1, lows.shape[1])), np.ones((1, lows.shape[1]))
+    return np.diff(np.concatenate([ends[0], lows, ends[1]]), axis=0)
 
 
 def band(**values):
