@@ -255,6 +255,14 @@ def test_a_part_of_the_signal_is_treated_and_the_whole_is_made_up():
     assert gain_db(processed(signal, [one]), signal) == pytest.approx(20 * np.log10(wanted), abs=1e-3)
 
 
+@pytest.mark.parametrize("crossover_hz", CROSSOVERS)
+@pytest.mark.parametrize(("dtype", "close"), [(np.float32, 1e-6), (np.float64, 1e-15)])
+def test_bands_of_one_gain_add_up_to_the_signal(crossover_hz, dtype, close):
+    signal = noise(2.3, dtype=dtype)
+    out = processed(signal, [band(ratio=1.0, makeup_db=3.0)] * (len(crossover_hz) + 1), crossover_hz)
+    assert np.abs(out - 10 ** (3.0 / 20) * signal).max() < close
+
+
 def test_activity_says_what_was_done():
     quiet, loud = noise(4.0, level=0.003), noise(4.0, level=0.09, seed=2)
     processor = kernel([band(threshold_db=-40.0, max_change_db=6.0, makeup_db=1.0)])
