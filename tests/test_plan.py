@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from refmaster import master_file, plan_file, render_file
 from refmaster.errors import AudioError, SettingsError
-from refmaster.mastering import master_file, plan_file, render_file
 from refmaster.plan import format_plan, load_plan, save_plan
 
 

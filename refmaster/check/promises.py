@@ -14,6 +14,7 @@ from refmaster.profile.model import Profile
 
 # A larger move is a matter of the mix, not of mastering.
 MIXING_MOVE_DB = 6.0
+_LIMITER_OFF = "the plan's limiter is off; enable it, lower the level, or raise promise.true_peak_dbtp"
 # Mean squared distance to the other references, relative to how songs differ.
 ODD_ABOVE = 2.0
 
@@ -48,6 +49,40 @@ def judge_master(plan: MasteringPlan, master: Profile, *, expected_frames: int) 
     return findings
 
 
+def judge_edits(plan: MasteringPlan, master: Profile) -> list[Finding]:
+    """Return what the edits of a plan changed in its promises.
+
+    Parameters
+    ----------
+    plan : MasteringPlan
+        As it was read: `restated` is what it promises now.
+    master : Profile
+        As measured on the written file.
+    """
+    findings, asked, now = [], plan.promise, plan.restated().promise
+    lufs, reached = asked.integrated_lufs, master.levels.integrated_lufs
+    if now.integrated_lufs is None and lufs is not None and reached is not None:
+        off = reached - lufs
+        if abs(off) > asked.tolerance_lu:
+            findings.append(
+                info(
+                    "loudness_edited",
+                    f"the plan was edited: {reached:.2f} LUFS came out, {off:+.2f} LU from the {lufs:.1f} "
+                    "LUFS that it was derived for",
+                    f"to have a loudness met, write level: {{lufs: {lufs:.1f}}} in place of the gain",
+                )
+            )
+    if now.true_peak_dbtp > asked.true_peak_dbtp:
+        findings.append(
+            info(
+                "ceiling_raised",
+                f"the plan's limiter was set to {now.true_peak_dbtp:g} dBTP: the master is held to that, not "
+                f"to the {asked.true_peak_dbtp:g} dBTP of the plan's promise",
+            )
+        )
+    return findings
+
+
 def _loudness(plan: MasteringPlan, master: Profile) -> list[Finding]:
     promise, reached = plan.promise, master.levels.integrated_lufs
     if promise.integrated_lufs is None:
@@ -62,7 +97,7 @@ def _loudness(plan: MasteringPlan, master: Profile) -> list[Finding]:
         return [broken("loudness_limited", f"{message}; {plan.level.why}")]
     if missed < 0.0 and promise.limited_by == "saturation":
         return [broken("loudness_saturated", f"{message}; {plan.level.why}")]
-    advice = "derive the plan again if level or tone were edited, or edit the gain"
+    advice = f"over another mix, write level: {{lufs: {promise.integrated_lufs:.1f}}} into the plan"
     return [broken("loudness_missed", message, advice)]
 
 
@@ -72,9 +107,12 @@ def _peak(plan: MasteringPlan, master: Profile) -> list[Finding]:
         return []
     message = f"true peak is {reached:.2f} dBTP, {reached - ceiling:.2f} dB over the ceiling of {ceiling:g}"
     if not plan.limiter.enabled:
-        return [broken("ceiling_exceeded", message, "the plan's limiter is off; enable it")]
+        return [broken("ceiling_exceeded", message, _LIMITER_OFF)]
     if master.source.lossy:
-        message, advice = f"{message}: the lossy codec added it", "lower --ceiling by that much"
+        message = f"{message}: the lossy codec added it"
+        return [broken("ceiling_exceeded", message, "lower the ceiling by that much")]
+    if plan.limiter.ceiling_dbtp > ceiling:
+        advice = f"the plan's limiter is set to {plan.limiter.ceiling_dbtp:g} dBTP; lower it"
         return [broken("ceiling_exceeded", message, advice)]
     return [broken("ceiling_exceeded", message)]
 

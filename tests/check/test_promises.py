@@ -12,12 +12,11 @@ import pytest
 import soundfile as sf
 from numpy.typing import NDArray
 
-from refmaster import MatchSettings
+from refmaster import MatchSettings, render_file
 from refmaster.check.findings import Finding, kept_promises
 from refmaster.check.promises import judge_master, judge_moves, judge_references
 from refmaster.io.open import open_audio
 from refmaster.io.source import ArraySource
-from refmaster.mastering import render_file
 from refmaster.matching.derive import derive_plan
 from refmaster.plan import MasteringPlan, ReferenceRecord, Region
 from refmaster.profile.measure import measure

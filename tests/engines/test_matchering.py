@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from refmaster import AudioError, MatchSettings, SettingsError, master_array, master_file
+from refmaster import (
+    AudioError,
+    MatchSettings,
+    SettingsError,
+    master_array,
+    master_file,
+    plan_file,
+    render_file,
+)
 from refmaster.engines.peer import match_with_peer
-from refmaster.mastering import plan_file, render_file
 from refmaster.plan import load_plan, save_plan
 
 PEER = MatchSettings(engine="matchering")
