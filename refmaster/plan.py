@@ -412,9 +412,12 @@ def relocated(plan: MasteringPlan, folder: Path) -> MasteringPlan:
 def load_plan(path: str | Path) -> MasteringPlan:
     """Read a plan; SettingsError names every problem as ``file:line:column: key.path: message``."""
     document = read_document(path)
-    tone = document.data.get("tone") if isinstance(document.data, dict) else None
+    data = document.data if isinstance(document.data, dict) else {}
+    tone, mix = data.get("tone"), data.get("mix")
     if isinstance(tone, dict):
         for key in ("mid", "width", "moves"):
             if key in tone and tone[key] is None:  # its rows were all deleted
                 tone[key] = []
+        if isinstance(mix, dict) and mix.get("channels") == 1:
+            tone.pop("side", None)  # mono has none: an empty one is no width
     return validate_document(MasteringPlan, document)

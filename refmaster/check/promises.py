@@ -14,7 +14,6 @@ from refmaster.profile.model import Profile
 
 # A larger move is a matter of the mix, not of mastering.
 MIXING_MOVE_DB = 6.0
-_LIMITER_OFF = "the plan's limiter is off; enable it, lower the level, or raise promise.true_peak_dbtp"
 # Mean squared distance to the other references, relative to how songs differ.
 ODD_ABOVE = 2.0
 
@@ -107,10 +106,16 @@ def _peak(plan: MasteringPlan, master: Profile) -> list[Finding]:
         return []
     message = f"true peak is {reached:.2f} dBTP, {reached - ceiling:.2f} dB over the ceiling of {ceiling:g}"
     if not plan.limiter.enabled:
-        return [broken("ceiling_exceeded", message, _LIMITER_OFF)]
+        return [broken("ceiling_exceeded", message, "the plan's limiter is off; enable it")]
     if master.source.lossy:
         message = f"{message}: the lossy codec added it"
-        return [broken("ceiling_exceeded", message, "lower the ceiling by that much")]
+        return [
+            broken(
+                "ceiling_exceeded",
+                message,
+                "lower --ceiling, or limiter.ceiling_dbtp of the plan, by that much",
+            )
+        ]
     if plan.limiter.ceiling_dbtp > ceiling:
         advice = f"the plan's limiter is set to {plan.limiter.ceiling_dbtp:g} dBTP; lower it"
         return [broken("ceiling_exceeded", message, advice)]
