@@ -109,13 +109,8 @@ def _peak(plan: MasteringPlan, master: Profile) -> list[Finding]:
         return [broken("ceiling_exceeded", message, "the plan's limiter is off; enable it")]
     if master.source.lossy:
         message = f"{message}: the lossy codec added it"
-        return [
-            broken(
-                "ceiling_exceeded",
-                message,
-                "lower --ceiling, or limiter.ceiling_dbtp of the plan, by that much",
-            )
-        ]
+        advice = "lower --ceiling (in a plan limiter.ceiling_dbtp) by that much"
+        return [broken("ceiling_exceeded", message, advice)]
     if plan.limiter.ceiling_dbtp > ceiling:
         advice = f"the plan's limiter is set to {plan.limiter.ceiling_dbtp:g} dBTP; lower it"
         return [broken("ceiling_exceeded", message, advice)]
