@@ -276,7 +276,8 @@ def close_loop(
         master=master,
         references=tuple(profile for profile, _ in references),
         findings=(*engine.findings(findings, plan, mix), *outlet.findings),
-        limiter=rendered.activity,
+        limiter=rendered.renderer.activity,
+        dynamics=rendered.renderer.dynamics_activity,
         output=outlet.path,
         renders=rendered.renders,
     )

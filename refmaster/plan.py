@@ -24,17 +24,7 @@ from refmaster.dsp.curves import Points, combined_points, with_width
 from refmaster.io.suffixes import is_url
 from refmaster.settings.curves import Curve, Hertz, WholeSide, WidthCurve
 from refmaster.settings.document import read_document
-from refmaster.settings.dynamics import (
-    MAX_DYNAMICS_BANDS,
-    AttackMs,
-    DynamicsReleaseMs,
-    KneeDb,
-    MakeupDb,
-    MaxChangeDb,
-    Parallel,
-    Ratio,
-    ThresholdDb,
-)
+from refmaster.settings.dynamics import MAX_DYNAMICS_BANDS, CrossoverHz, DynamicsBand
 from refmaster.settings.emit import emit_model
 from refmaster.settings.limiter import HoldMs, LimiterCeilingDbtp, LookaheadMs, ReleaseMs, SustainMs
 from refmaster.settings.match import MatchSettings, Phase, Weight
@@ -169,24 +159,11 @@ class Balance(Model):
     )
 
 
-class DynamicsBand(Model):
-    """A level-dependent gain in one band; all channels get the same."""
-
-    threshold_db: ThresholdDb = Field(description="dB, level of the band from which it acts")
-    ratio: Ratio = Field(description="above 1 compresses, below 1 expands, 1: no change")
-    knee_db: KneeDb = Field(description="dB, over which it sets in, half on each side of the threshold")
-    attack_ms: AttackMs = Field(description="ms")
-    release_ms: DynamicsReleaseMs = Field(description="ms")
-    max_change_db: MaxChangeDb = Field(description="dB, most that it turns down or up")
-    parallel: Parallel = Field(description="share of the signal that is treated; the rest is added as it is")
-    makeup_db: MakeupDb = Field(description="dB, constant gain of the band")
-
-
 class Dynamics(Model):
     """Gentle compression or expansion in bands that sum to the signal."""
 
     why: str = ""
-    crossover_hz: tuple[Hertz, ...] = Field(description="Hz, between the bands, rising")
+    crossover_hz: tuple[CrossoverHz, ...] = Field(description="Hz, between the bands, rising")
     bands: tuple[DynamicsBand, ...] = Field(
         max_length=MAX_DYNAMICS_BANDS, description="from low to high; empty: off"
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from refmaster._types import Progress
-from refmaster.dsp.limiter import LimiterActivity
 from refmaster.io.source import AudioSource, counted
 from refmaster.matching.correct import corrected_level, corrected_peak, corrected_tone
 from refmaster.plan import MasteringPlan
@@ -24,7 +23,7 @@ class Rendered(NamedTuple):
 
     plan: MasteringPlan
     master: Profile
-    activity: LimiterActivity | None
+    renderer: Renderer
     renders: int
 
 
@@ -61,7 +60,7 @@ def rendered_until_met(
     if slope_lu_per_db is None:
         plan, slope_lu_per_db = _solve(source, plan, progress, kept)
     for attempt in range(1, MAX_ATTEMPTS + 1):
-        master, activity = rendered_once(source, plan, outlet, progress, kept)
+        master, renderer = rendered_once(source, plan, outlet, progress, kept)
         if attempt == MAX_ATTEMPTS:
             break
         retoned = corrected_tone(plan, mix, master) if corrects_tone else None
@@ -73,7 +72,7 @@ def rendered_until_met(
         if again is None:
             break
         plan = again
-    return Rendered(plan, master, activity, attempt)
+    return Rendered(plan, master, renderer, attempt)
 
 
 def rendered_once(
@@ -82,14 +81,13 @@ def rendered_once(
     outlet: Outlet,
     progress: Progress | None,
     kept: KeptBlocks | None = None,
-) -> tuple[Profile, LimiterActivity | None]:
-    """Write a master and measure what was written; return that, and what the limiter did."""
+) -> tuple[Profile, Renderer]:
+    """Write a master and measure what was written; return that, and what rendered it."""
     renderer = Renderer(plan, source, kept)
     total = source.format.frames
     written = outlet.write(counted(renderer.blocks(), "rendering", total, progress), source, plan)
-    return measure(
-        written, progress=progress, stage="measuring the master", identify=False
-    ), renderer.activity
+    master = measure(written, progress=progress, stage="measuring the master", identify=False)
+    return master, renderer
 
 
 def expected_frames(plan: MasteringPlan, mix: Profile) -> int:

@@ -67,8 +67,8 @@ def render_file(
     stated = plan.restated()
     with outlet:
         if stated.level.lufs is None:
-            master, activity = rendered_once(source, stated, outlet, progress)
-            done = Rendered(stated, master, activity, 1)
+            master, renderer = rendered_once(source, stated, outlet, progress)
+            done = Rendered(stated, master, renderer, 1)
         else:
             start, slope = _first_level(stated, mix_profile)
             done = rendered_until_met(
@@ -87,7 +87,8 @@ def render_file(
         master=done.master,
         references=(),
         findings=(*findings, *outlet.findings),
-        limiter=done.activity,
+        limiter=done.renderer.activity,
+        dynamics=done.renderer.dynamics_activity,
         output=Path(output),
         renders=done.renders,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from refmaster.check.findings import Finding, kept_promises
+from refmaster.dsp.dynamics import BandActivity
 from refmaster.dsp.limiter import LimiterActivity
 from refmaster.plan import MasteringPlan
 from refmaster.profile.model import Profile
@@ -26,6 +27,8 @@ class MasterResult(Summarized):
     findings : tuple of Finding
     limiter : LimiterActivity or None
         The limiter's gain reduction; None where it is off.
+    dynamics : tuple of BandActivity
+        What each band of the dynamics stage did; empty where it is off.
     output : Path or str or None
         The URL of what was stored there; None for an array.
     renders : int
@@ -38,6 +41,7 @@ class MasterResult(Summarized):
     references: tuple[Profile, ...]
     findings: tuple[Finding, ...]
     limiter: LimiterActivity | None
+    dynamics: tuple[BandActivity, ...]
     output: Path | str | None
     renders: int
 
