@@ -101,10 +101,13 @@ def _first_level(plan: MasteringPlan, mix: Profile) -> tuple[MasteringPlan, floa
     own loudness tells the gain, and what the tone changes is corrected after the first render.
     """
     own, lufs = mix.levels.integrated_lufs, plan.level.lufs
-    if plan.limiter.enabled or own is None or lufs is None:
-        return plan.model_copy(update={"level": Level(gain_db=0.0)}), None
-    level = Level(gain_db=round(lufs - own, 3), why=f"brings the mix to {lufs:.1f} LUFS; the limiter is off")
-    return plan.model_copy(update={"level": level}), 1.0
+    level, slope = Level(gain_db=0.0), None
+    if not plan.limiter.enabled and own is not None and lufs is not None:
+        why = f"brings the mix to {lufs:.1f} LUFS; the limiter is off"
+        level, slope = Level(gain_db=round(lufs - own, 3) + 0.0, why=why), 1.0
+    # It is asked for by name now, and no longer the reference's.
+    requested = plan.requested.model_copy(update={"target_lufs": lufs, "loudness": True})
+    return plan.model_copy(update={"level": level, "requested": requested}), slope
 
 
 def _recorded(solved: MasteringPlan, asked: MasteringPlan) -> MasteringPlan:

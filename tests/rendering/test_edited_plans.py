@@ -123,7 +123,7 @@ def test_a_loudness_is_solved_again_and_promised(folder, derived, name, edits):
     assert result.master.levels.integrated_lufs == pytest.approx(asked, abs=derived.promise.tolerance_lu)
     assert result.kept_promises
     assert "loudness_edited" not in codes(result)
-    assert result.plan.promise.integrated_lufs == asked
+    assert result.plan.promise.integrated_lufs == result.plan.requested.target_lufs == asked
     assert f"brings the mix to {asked:.1f} LUFS" in result.plan.level.why
     (folder / "again").mkdir(exist_ok=True)
     again = render_file(result.plan, folder / "again" / f"{name}.wav", mix=folder / "mix.wav")
