@@ -18,7 +18,9 @@ MIXING_MOVE_DB = 6.0
 ODD_ABOVE = 2.0
 
 
-def judge_master(plan: MasteringPlan, master: Profile, *, expected_frames: int) -> list[Finding]:
+def judge_master(
+    plan: MasteringPlan, master: Profile, *, expected_frames: int, gain_stands: bool = False
+) -> list[Finding]:
     """Return the promises that a written master did not keep.
 
     Parameters
@@ -29,8 +31,10 @@ def judge_master(plan: MasteringPlan, master: Profile, *, expected_frames: int) 
         As measured on the written file.
     expected_frames : int
         The mix's length at the plan's sample rate.
+    gain_stands : bool
+        Whether the gain was taken from the plan as it is, not solved for this mix.
     """
-    findings = _loudness(plan, master) + _peak(plan, master)
+    findings = _loudness(plan, master, gain_stands=gain_stands) + _peak(plan, master)
     rate, channels = plan.output.sample_rate_hz, plan.mix.channels
     found = master.source
     if (found.sample_rate_hz, found.channels) != (rate, channels):
@@ -82,7 +86,7 @@ def judge_edits(plan: MasteringPlan, master: Profile) -> list[Finding]:
     return findings
 
 
-def _loudness(plan: MasteringPlan, master: Profile) -> list[Finding]:
+def _loudness(plan: MasteringPlan, master: Profile, *, gain_stands: bool) -> list[Finding]:
     promise, reached = plan.promise, master.levels.integrated_lufs
     if promise.integrated_lufs is None:
         return []
@@ -96,7 +100,8 @@ def _loudness(plan: MasteringPlan, master: Profile) -> list[Finding]:
         return [broken("loudness_limited", f"{message}; {plan.level.why}")]
     if missed < 0.0 and promise.limited_by == "saturation":
         return [broken("loudness_saturated", f"{message}; {plan.level.why}")]
-    advice = f"over another mix, write level: {{lufs: {promise.integrated_lufs:.1f}}} into the plan"
+    solved = f"with level: {{lufs: {promise.integrated_lufs:.1f}}} in the plan it is solved for this mix"
+    advice = f"the plan's gain stands as it is; {solved}" if gain_stands else ""
     return [broken("loudness_missed", message, advice)]
 
 

@@ -78,7 +78,12 @@ def render_file(
         findings = [
             *judge_moves(done.plan),
             *judge_edits(plan, done.master),
-            *judge_master(done.plan, done.master, expected_frames=expected_frames(done.plan, mix_profile)),
+            *judge_master(
+                done.plan,
+                done.master,
+                expected_frames=expected_frames(done.plan, mix_profile),
+                gain_stands=stated.level.lufs is None,
+            ),
         ]
         outlet.keep(source, done.master)
     return MasterResult(

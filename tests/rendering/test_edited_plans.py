@@ -70,7 +70,8 @@ def test_a_derived_plan_is_still_held_to_its_loudness(folder, derived):
     samples, rate = sf.read(folder / "mix.wav")
     sf.write(folder / "quiet.wav", 0.5 * samples, rate)
     result = render_file(folder / "plan.yaml", folder / "missed.wav", mix=folder / "quiet.wav")
-    assert "loudness_missed" in codes(result)
+    (missed,) = [finding for finding in result.findings if finding.code == "loudness_missed"]
+    assert f"level: {{lufs: {derived.promise.integrated_lufs:.1f}}} in the plan" in missed.advice
     assert not result.kept_promises
 
 
