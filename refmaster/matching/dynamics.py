@@ -1,9 +1,9 @@
-"""The dynamics stage: gentle compression or expansion of the upper half of the mix's levels, and its reason.
+"""The dynamics stage: gentle compression or expansion of the upper half of a mix's levels, and its reason.
 
-How far the reference is followed is one dial, as for tone: `evidence` does what is likely mastering, `balanced`
-also a share of the rest, `full` all of it, within a ratio of 0.67 to 2 and 3 dB. What two songs differ by anyway
-is no part of `balanced`, unless the recordings share their material. Slopes are those of level_spread.py: the
-logarithm to the base 2, positive where the mix is expanded.
+How far the reference is followed is one dial, as for tone: `evidence` does what is likely mastering,
+`balanced` also a share of the rest, `full` all of it, within a ratio of 0.67 to 2 and 3 dB. What two songs
+differ by anyway is no part of `balanced`, unless the recordings share their material. Slopes are those of
+level_spread.py: the logarithm to the base 2, positive where the mix is expanded.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from refmaster.settings.match import BALANCED_PERCENT, EVIDENCE_PERCENT, FULL_PE
 
 # A ratio of 2 at most, and of 0.67 at least. Set by hand: beyond them it is heard as an effect.
 LOWEST_SLOPE, HIGHEST_SLOPE = -1.0, 0.585
-# Halves of one song, never compressed, differ by slopes of 0.84 to 1.34: about 1.25 either way is no difference
-# worth following.
+# Halves of one song, never compressed, differ by slopes of 0.84 to 1.34: about 1.25 either way is no
+# difference worth following.
 DEAD_ZONE_SLOPE = 0.32
-# A stage that never moves a level further than this is left out.
-NEGLIGIBLE_CHANGE_DB = 0.1
+# A stage that never moves a level further than this is left out: nobody hears it.
+NEGLIGIBLE_CHANGE_DB = 0.25
 # True peak over short-term loudness below which a mix counts as over-compressed already. Set by hand.
 OVER_COMPRESSED_PSR_DB = 8.0
 

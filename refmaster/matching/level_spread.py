@@ -5,9 +5,9 @@ number, a slope: above the mix's median level, with a knee, a dB of the mix beco
 (the inverse of a compressor's ratio). It is told from four statistics of the upper half of the levels, on a
 logarithmic scale, because recordings differ by factors rather than by decibels.
 
-As for tone (posterior.py) a difference is a move and song content, and there are two hypotheses: the recordings
-share material (near), or are other music (far). The covariance of content is learned for both. Every slope of
-a grid is applied to the mix, and what then still differs says how likely it is.
+As for tone (posterior.py) a difference is a move and song content, and there are two hypotheses: the
+recordings share material (near), or are other music (far). The covariance of content is learned for both.
+Every slope of a grid is applied to the mix, and what then still differs says how likely it is.
 
 Slopes are base-2 logarithms: positive expands, negative compresses, 0 changes nothing. Constants without a
 comment of their own were set by hand on finished music hidden behind random engineers; benchmarks/dynamics.py
