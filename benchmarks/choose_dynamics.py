@@ -40,9 +40,9 @@ from refmaster.profile.cache import cached_profile
 
 PER_DB = (-0.5, 0.0, 1.0)
 CHOICES: dict[tuple[ModuleType, str], Sequence[float]] = {
-    (level_spread, "UNTOUCHED_SHARE"): (0.0, 0.3, 0.7),
+    (level_spread, "UNTOUCHED_SHARE"): (0.0, 0.2, 0.6),
     (level_spread, "SLOPE_SD"): (0.4, 0.5, 1.0),
-    (level_spread, "KNEE_DB"): (3.0, 10.0),
+    (level_spread, "KNEE_DB"): (2.0, 6.0, 10.0),
     (learn, "SPREAD_SHRINK"): (0.0, 0.6),
     (learn, "SPREAD_FLOOR"): (0.005, 0.01, 0.04, 0.08),
 }

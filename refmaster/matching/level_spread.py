@@ -40,12 +40,12 @@ LEAST_SPREAD_DB = 0.3
 # Slopes that are thought of: a ratio from 0.5 to 2.
 SLOPES: Array = np.linspace(-1.0, 1.0, 81)
 # The stage: it sets in over this knee, and follows a level that the kernel averages over 0.6 s already.
-KNEE_DB = 6.0
+KNEE_DB = 4.0
 ATTACK_MS, RELEASE_MS = 20.0, 150.0
 # The most that is done, and what does not bound a slope that is only thought of.
 MAX_CHANGE_DB, UNBOUNDED_DB = 3.0, 12.0
-# What mastering does to the spread: as often as not nothing, otherwise a slope with this standard deviation.
-UNTOUCHED_SHARE, SLOPE_SD = 0.5, 0.7
+# What mastering does to the spread: two times in five nothing, otherwise a slope with this standard deviation.
+UNTOUCHED_SHARE, SLOPE_SD = 0.4, 0.7
 
 
 @dataclass(frozen=True, kw_only=True)
