@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from refmaster._types import Array32, Block
+from refmaster._types import Array, Array32, Block
 from refmaster.dsp.blocks import BlockKernel
+from refmaster.dsp.curves import Points, combined_points, with_moves
 from refmaster.dsp.dynamics import BandActivity, DynamicsProcessor
 from refmaster.dsp.fir import FirEqualizer, design_linear_phase, design_minimum_phase
 from refmaster.dsp.limiter import Limiter, LimiterActivity
@@ -154,27 +155,31 @@ class Renderer:
                 plan.output.sample_rate_hz,
                 channels,
                 limiter_settings(plan),
-                gain_db=plan.level.gain_db,
+                gain_db=plan.level.solved_db,
                 peaks=self._kept.peaks_of(self.stages),
             )
             yield from prefetched(_through(self._limiter, prefetched(blocks)))
             return
-        gain = db_to_amplitude(plan.level.gain_db)
+        gain = db_to_amplitude(plan.level.solved_db)
         for block in prefetched(blocks):
             yield block if gain == 1.0 else block * block.dtype.type(gain)
 
     def _equalizer(self, channels: int) -> FirEqualizer | None:
         tone, rate = self.plan.tone, self.plan.output.sample_rate_hz
-        if all(gain == 0.0 for _, gain in (*tone.mid, *tone.side)):
+        if tone.is_flat:
             return None
         design = design_linear_phase if tone.phase == "linear" else design_minimum_phase
+
+        def designed(points: Points) -> Array:
+            hz, gains = zip(*(points or ((1000.0, 0.0),)), strict=True)
+            return design(hz, gains, rate)
+
         curves = []
-        for points in (tone.mid, tone.side):
-            frequencies = np.array([f for f, _ in points]) if points else np.array([1000.0])
-            gains = np.array([g for _, g in points]) if points else np.array([0.0])
-            curves.append((frequencies, gains))
-        mid = design(*curves[0], rate)
-        side = None if channels == 1 or tone.mid == tone.side else design(*curves[1], rate)
+        for points, part in ((tone.mid, "mid"), (combined_points(tone.mid, tone.width), "side")):
+            moves = [move for move in tone.moves if move.on in ("both", part)]
+            curves.append(with_moves(points, moves, rate / 2))
+        mid = designed(curves[0])
+        side = None if channels == 1 or curves[0] == curves[1] else designed(curves[1])
         return FirEqualizer(channels, mid, side, delay_frames=None if tone.phase == "linear" else 0)
 
 
