@@ -108,6 +108,7 @@ class MasterResult(Summarized):
             ("master", levels(self.master)),
             ("output", str(self.output or "no file was kept")),
             ("tone", self.plan.tone.why),
+            ("dynamics", self.plan.dynamics.why or "off"),
             ("level", f"{self.plan.level.gain_db:+.2f} dB: {self.plan.level.why}"),
             ("promises", f"broken: {'; '.join(broken)}" if broken else "kept"),
             ("findings", str(len(self.findings))),

@@ -115,7 +115,7 @@ class Renderer:
 
     @property
     def dynamics_activity(self) -> tuple[BandActivity, ...]:
-        """What each band of the dynamics stage did in the last complete pass; empty where it is off."""
+        """Changes of each band of the dynamics stage in the last complete pass; empty where it is off."""
         return self._kept.activity_of(self.stages)
 
     def equalized_blocks(self) -> Iterator[Block]:
