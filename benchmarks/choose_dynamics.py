@@ -34,8 +34,9 @@ from refmaster.matching import learn, level_spread
 from refmaster.matching.content_prior import load_prior, slope_model
 from refmaster.matching.features import match_features
 from refmaster.matching.learn import Residual, Track, fit_prior, match_residuals
-from refmaster.matching.level_spread import band_at, level_summary, likely_slope, spread_db, summarized
+from refmaster.matching.level_spread import band_at, level_summary, likely_slope, summarized
 from refmaster.matching.likely import likely_gains
+from refmaster.meters.loudness import momentary_spread_lu
 from refmaster.profile.cache import cached_profile
 
 PER_DB = (-0.5, 0.0, 1.0)
@@ -148,9 +149,11 @@ def scores(
             found = likely_slope(case.mix, [(case.reference, 1.0, case.shared)], models[case.album])
             slope = float(np.clip(found.likely, -1.0, 0.585))
             band = band_at(case.mix, slope)
-            after = spread_db(case.mix + static_change_db(case.mix, band))
-            wanted = spread_db(case.original)
-            rows.append((case.per_db != 0.0, abs(after - wanted), abs(spread_db(case.mix) - wanted)))
+            after = momentary_spread_lu(case.mix + static_change_db(case.mix, band))
+            wanted = momentary_spread_lu(case.original)
+            rows.append(
+                (case.per_db != 0.0, abs(after - wanted), abs(momentary_spread_lu(case.mix) - wanted))
+            )
             slopes.append(abs(slope))
         for worked_on in (True, False):
             chosen = np.array([row[1:] for row in rows if row[0] == worked_on])

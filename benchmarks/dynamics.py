@@ -209,7 +209,7 @@ def largest_moves(plan: MasteringPlan, mix: Profile) -> tuple[float, float, floa
     """Return the largest gain of the curves, of the balance, and of the dynamics at any level of the mix."""
     levels = np.array(mix.series.momentary_lufs)
     changes = [np.abs(static_change_db(levels, band) + band.makeup_db).max() for band in plan.dynamics.bands]
-    curves = [abs(gain) for _, gain in (*plan.tone.mid, *plan.tone.side)]
+    curves = [abs(gain) for _, gain in (*plan.tone.mid, *plan.tone.width)]
     return max(curves, default=0.0), abs(plan.balance.left_over_right_db), max(changes, default=0.0)
 
 

@@ -14,11 +14,13 @@ import numpy as np
 
 from refmaster._types import Array
 from refmaster.dsp.dynamics import static_change_db
+from refmaster.matching.compressed import is_over_compressed
 from refmaster.matching.content_prior import load_prior, slope_model
 from refmaster.matching.dial import BALANCED_SHARE, BALANCED_SHARE_NEAR
 from refmaster.matching.features import match_features
-from refmaster.matching.level_spread import LikelySlope, band_at, level_summary, likely_slope, spread_db
+from refmaster.matching.level_spread import LikelySlope, band_at, level_summary, likely_slope
 from refmaster.matching.likely import Likely, likely_gains
+from refmaster.meters.loudness import momentary_spread_lu
 from refmaster.plan import Dynamics
 from refmaster.profile.model import Profile
 from refmaster.settings.match import BALANCED_PERCENT, EVIDENCE_PERCENT, FULL_PERCENT, MatchSettings
@@ -30,8 +32,6 @@ LOWEST_SLOPE, HIGHEST_SLOPE = -1.0, 0.585
 DEAD_ZONE_SLOPE = 0.32
 # A stage that never moves a level further than this is left out: nobody hears it.
 NEGLIGIBLE_CHANGE_DB = 0.25
-# True peak over short-term loudness below which a mix counts as over-compressed already. Set by hand.
-OVER_COMPRESSED_PSR_DB = 8.0
 
 
 def derive_dynamics(
@@ -72,12 +72,12 @@ def derive_dynamics(
         if levels is not None
     ]
     found = likely_slope(own, heard, slope_model(prior))
-    near = max(shared for _, _, shared in heard)
-    total = sum(weight for _, weight, _ in heard)
-    difference = sum(weight * spread_db(levels) for levels, weight, _ in heard) / total - spread_db(own)
-    asked = slope_at(settings.percent, found, near)
-    is_crushed = mix.levels.psr_db is not None and mix.levels.psr_db < OVER_COMPRESSED_PSR_DB
-    if is_crushed and asked < 0.0:
+    asked = slope_at(settings.percent, found, max(shared for _, _, shared in heard))
+    wanted = np.average(
+        [momentary_spread_lu(levels) for levels, _, _ in heard], weights=[weight for _, weight, _ in heard]
+    )
+    difference = float(wanted) - (momentary_spread_lu(own) or 0.0)
+    if asked < 0.0 and is_over_compressed(mix):
         return _at_rest(f"{_said(difference)}, but the mix is compressed enough already")
     return _stage(own, asked, found, difference)
 

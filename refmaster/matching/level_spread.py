@@ -44,7 +44,7 @@ KNEE_DB = 4.0
 ATTACK_MS, RELEASE_MS = 20.0, 150.0
 # The most that is done, and what does not bound a slope that is only thought of.
 MAX_CHANGE_DB, UNBOUNDED_DB = 3.0, 12.0
-# What mastering does to the spread: two times in five nothing, otherwise a slope with this standard deviation.
+# What mastering does to the spread: two times in five nothing, otherwise a slope of this standard deviation.
 UNTOUCHED_SHARE, SLOPE_SD = 0.4, 0.7
 
 
@@ -113,11 +113,6 @@ def statistics(levels: Array) -> Array:
 def mean_level(levels: Array) -> float:
     """Return the level of the mean power."""
     return power_to_db(float(db_to_power(levels).mean()))
-
-
-def spread_db(levels: Array) -> float:
-    """Return how far the loud parts stand above the middle: the 95th less the 50th percentile."""
-    return float(np.quantile(levels, 0.95) - np.quantile(levels, 0.5))
 
 
 def band_at(levels: Array, slope: float, *, max_change_db: float = MAX_CHANGE_DB) -> DynamicsBand:

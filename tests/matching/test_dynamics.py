@@ -6,15 +6,10 @@ import pytest
 from refmaster.dsp.dynamics import static_change_db
 from refmaster.errors import SettingsError
 from refmaster.mastering import master_array
+from refmaster.matching.compressed import LOW_PLR_DB, LOW_PSR_DB
 from refmaster.matching.content_prior import load_prior, slope_model
 from refmaster.matching.derive import derive_plan
-from refmaster.matching.dynamics import (
-    HIGHEST_SLOPE,
-    LOWEST_SLOPE,
-    OVER_COMPRESSED_PSR_DB,
-    derive_dynamics,
-    slope_at,
-)
+from refmaster.matching.dynamics import HIGHEST_SLOPE, LOWEST_SLOPE, derive_dynamics, slope_at
 from refmaster.matching.learn import Track, fit_prior, match_residuals
 from refmaster.matching.level_spread import (
     MAX_CHANGE_DB,
@@ -23,8 +18,8 @@ from refmaster.matching.level_spread import (
     level_summary,
     likely_slope,
     mean_level,
-    spread_db,
 )
+from refmaster.meters.loudness import momentary_spread_lu
 from refmaster.plan import format_plan
 from refmaster.profile.model import TimeSeries
 from refmaster.settings.emit import emit_model
@@ -34,10 +29,11 @@ FIRST, SECOND = slice(0, 60), slice(60, None)
 STRENGTHS = ("evidence", "balanced", "full")
 
 
-def played_at(song, levels, *, psr_db=12.0):
-    """A song with these momentary levels."""
+def played_at(song, levels, *, over_limits_db=5.0):
+    """A song with these momentary levels, so much above what counts as over-compressed."""
     series = TimeSeries(hop_s=0.1, momentary_lufs=tuple(np.round(levels, 2).tolist()), short_term_lufs=())
-    found = song.levels.model_copy(update={"psr_db": psr_db})
+    peaks = {"plr_db": LOW_PLR_DB + over_limits_db, "psr_db": LOW_PSR_DB + over_limits_db}
+    found = song.levels.model_copy(update=peaks)
     return song.model_copy(update={"series": series, "levels": found})
 
 
@@ -88,9 +84,9 @@ def test_what_an_engineer_did_to_the_dynamics_is_found_from_the_other_half(halve
         stage = derive_dynamics(mix, [(reference, 1.0)], MatchSettings(strength="evidence"))
         (band,) = stage.bands
         assert (band.ratio < 1.0) == (per_db < 0.0)
-        wanted = spread_db(level_summary(original))
-        before.append(abs(spread_db(level_summary(mix)) - wanted))
-        left.append(abs(spread_db(after(mix, stage)) - wanted))
+        wanted = momentary_spread_lu(level_summary(original))
+        before.append(abs(momentary_spread_lu(level_summary(mix)) - wanted))
+        left.append(abs(momentary_spread_lu(after(mix, stage)) - wanted))
     assert np.mean(left) < 0.6 * np.mean(before)
 
 
@@ -98,7 +94,7 @@ def test_what_was_left_alone_is_hardly_moved(halves):
     for seed in range(6):
         mix, _, reference = halves(seed, 0.0)
         stage = derive_dynamics(mix, [(reference, 1.0)], MatchSettings(strength="evidence"))
-        assert abs(spread_db(after(mix, stage)) - spread_db(level_summary(mix))) < 0.4
+        assert abs(momentary_spread_lu(after(mix, stage)) - momentary_spread_lu(level_summary(mix))) < 0.4
 
 
 @pytest.mark.parametrize("strength", STRENGTHS)
@@ -112,12 +108,12 @@ def test_a_track_against_itself_keeps_its_dynamics(make_song, strength):
 
 def test_another_song_is_hardly_evidence_but_can_be_followed(two_songs):
     mix, other = two_songs
-    spreads = [spread_db(level_summary(mix))]
+    spreads = [momentary_spread_lu(level_summary(mix))]
     for strength in STRENGTHS:
         stage = derive_dynamics(mix, [(other, 1.0)], MatchSettings(strength=strength))
-        spreads.append(spread_db(after(mix, stage)))
+        spreads.append(momentary_spread_lu(after(mix, stage)))
     none, evidence, balanced, full = spreads
-    assert none <= evidence < balanced < full < spread_db(level_summary(other))
+    assert none <= evidence < balanced < full < momentary_spread_lu(level_summary(other))
     assert evidence - none < 0.35 * (full - none)
 
 
@@ -160,12 +156,12 @@ def test_the_loudness_stays(two_songs):
 def test_an_over_compressed_mix_is_expanded_but_never_compressed_further(make_song, two_songs):
     narrow, wide = two_songs
     settings = MatchSettings(strength="full")
-    for psr_db, compressed in ((OVER_COMPRESSED_PSR_DB - 0.1, False), (OVER_COMPRESSED_PSR_DB + 0.1, True)):
-        mix = played_at(make_song(2), song_levels(2, sd_db=5.0), psr_db=psr_db)
+    for over_limits_db, compressed in ((-0.1, False), (0.1, True)):
+        mix = played_at(make_song(2), song_levels(2, sd_db=5.0), over_limits_db=over_limits_db)
         stage = derive_dynamics(mix, [(narrow, 1.0)], settings)
         assert stage.is_at_rest != compressed
         assert ("compressed enough" in stage.why) != compressed
-        mix = played_at(make_song(1), song_levels(1, sd_db=2.0), psr_db=psr_db)
+        mix = played_at(make_song(1), song_levels(1, sd_db=2.0), over_limits_db=over_limits_db)
         assert derive_dynamics(mix, [(wide, 1.0)], settings).bands[0].ratio < 1.0
 
 
@@ -211,7 +207,7 @@ def test_several_references_ask_for_their_mean(make_song):
 
     def spread(*references):
         stage = derive_dynamics(mix, references, MatchSettings(strength="full"))
-        return spread_db(after(mix, stage))
+        return momentary_spread_lu(after(mix, stage))
 
     only_wide, only_narrow = spread((wide, 1.0)), spread((narrow, 1.0))
     assert only_narrow < spread((wide, 1.0), (narrow, 3.0)) <= spread((wide, 1.0), (narrow, 1.0)) < only_wide
@@ -257,6 +253,6 @@ def test_a_rendered_master_has_the_spread_that_was_derived():
     settings = MatchSettings(strength="full", target_lufs=-30.0, tone=False, balance=False)
     _, result = master_array(narrow, wide, rate, settings)
     before, reached = level_summary(result.mix), level_summary(result.master)
-    aimed = spread_db(after(result.mix, result.plan.dynamics))
-    assert aimed > spread_db(before) + 0.5
-    assert spread_db(reached) == pytest.approx(aimed, abs=0.3)
+    aimed = momentary_spread_lu(after(result.mix, result.plan.dynamics))
+    assert aimed > momentary_spread_lu(before) + 0.5
+    assert momentary_spread_lu(reached) == pytest.approx(aimed, abs=0.3)
