@@ -33,7 +33,6 @@ PEER = (
 CHANGED = """
 import os, sys
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the command line has it, before NumPy is imported
-from refmaster import mastering
 from refmaster.cli.main import run
 {change}
 sys.argv[0] = "refmaster"
@@ -42,14 +41,17 @@ run()
 # A correction after the first render that changes nothing: it renders once more.
 ONCE_MORE = CHANGED.format(
     change="""
-corrections, correct = iter([True]), mastering.corrected_level
-mastering.corrected_level = lambda plan, *rest: plan if next(corrections, False) else correct(plan, *rest)
+from refmaster.rendering import loop
+
+corrections, correct = iter([True]), loop.corrected_level
+loop.corrected_level = lambda plan, *rest: plan if next(corrections, False) else correct(plan, *rest)
 """
 )
 # Every plan has this dynamics stage, whatever was derived: it acts all the time, and moves too little for
 # another render to correct the tone.
 WITH_DYNAMICS = CHANGED.format(
     change="""
+from refmaster import mastering
 from refmaster.plan import Dynamics
 from refmaster.settings.dynamics import DynamicsBand
 
