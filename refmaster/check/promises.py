@@ -32,7 +32,7 @@ def judge_master(plan: MasteringPlan, master: Profile, *, expected_frames: int) 
     expected_frames : int
         The mix's length at the plan's sample rate.
     """
-    findings = _loudness(plan, master) + _peak(plan, master)
+    findings = _loudness(plan, master) + _audible(plan) + _peak(plan, master)
     rate, channels = plan.output.sample_rate_hz, plan.mix.channels
     found = master.source
     if (found.sample_rate_hz, found.channels) != (rate, channels):
@@ -58,11 +58,11 @@ def _loudness(plan: MasteringPlan, master: Profile) -> list[Finding]:
         return [broken("loudness_unmeasured", "the master is silent: its loudness cannot be measured")]
     missed = reached - promise.integrated_lufs
     if abs(missed) <= promise.tolerance_lu:
-        return _audible(plan)
+        return []
     if missed < 0.0 and promise.limited_by and follows_reference(plan.requested, plan.references):
         message = f"{reached:.2f} LUFS reached of the reference's {promise.integrated_lufs:.1f} LUFS"
         further = "--loudness full goes further" if promise.limited_by == "audibility" else ""
-        return [warning("loudness_short", f"{message}; {plan.level.why}", further), *_audible(plan)]
+        return [warning("loudness_short", f"{message}; {plan.level.why}", further)]
     message = f"{promise.integrated_lufs:.1f} LUFS was asked, {reached:.2f} LUFS reached ({missed:+.2f} LU)"
     if missed < 0.0 and promise.limited_by == "max_reduction":
         return [broken("loudness_limited", f"{message}; {plan.level.why}")]

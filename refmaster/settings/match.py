@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from refmaster.errors import SettingsError
 from refmaster.settings.limiter import DEFAULT_CEILING_DBTP, CeilingDbtp
@@ -43,9 +43,9 @@ Weight = Annotated[float, Field(ge=MIN_WEIGHT, le=MAX_WEIGHT)]
 Percent = Annotated[float, Field(ge=0.0, le=100.0)]
 GainBoundDb = Annotated[float, Field(ge=0.0, le=40.0)]
 Phase = Literal["linear", "minimum"]
-# A name for the default beside `full`, for those who write both.
+# `clean` is kept as true: the same request is the same plan.
 Loudness = Annotated[
-    bool | Literal["full"], BeforeValidator(lambda asked: True if asked == "clean" else asked)
+    bool | Literal["clean", "full"], AfterValidator(lambda asked: True if asked == "clean" else asked)
 ]
 
 
