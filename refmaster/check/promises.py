@@ -61,7 +61,7 @@ def _loudness(plan: MasteringPlan, master: Profile) -> list[Finding]:
         return []
     if missed < 0.0 and promise.limited_by and follows_reference(plan.requested, plan.references):
         message = f"{reached:.2f} LUFS reached of the reference's {promise.integrated_lufs:.1f} LUFS"
-        further = "--loudness full goes further" if promise.limited_by == "audibility" else ""
+        further = "--loudness full goes that far" if promise.limited_by == "audibility" else ""
         return [warning("loudness_short", f"{message}; {plan.level.why}", further)]
     message = f"{promise.integrated_lufs:.1f} LUFS was asked, {reached:.2f} LUFS reached ({missed:+.2f} LU)"
     if missed < 0.0 and promise.limited_by == "max_reduction":

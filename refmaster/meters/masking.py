@@ -17,8 +17,8 @@ from refmaster._types import Array, Array32, Block
 from refmaster.units import db_to_power, power_to_db
 
 CLEAN_NOISE_TO_MASK_DB = -8.0
-"""Up to here limiting counts as clean: what MP3 and Vorbis add at 112 kbit/s, between the rates that listening
-tests grade 4 of 5 (``benchmarks/loudness.py --only clean``)."""
+"""Up to here limiting counts as clean: what MP3 and Vorbis add at 112 kbit/s, between the rates that
+listening tests grade 4 of 5 (``benchmarks/loudness.py --only clean``)."""
 
 _FRAME_S = 0.0464  # 2048 frames at 44.1 kHz
 # Forward masking lasts about 200 ms (Zwicker and Fastl, Psychoacoustics, 4.4).
