@@ -19,7 +19,7 @@ from refmaster.threads import prefetched
 
 
 class Bounds(TypedDict):
-    """What bounds the limiting; None where nothing of the kind does."""
+    """Bounds of the limiting; None where there is none of the kind."""
 
     max_reduction_db: float | None
     max_noise_to_mask_db: float | None
