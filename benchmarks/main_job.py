@@ -146,7 +146,7 @@ def peer(mix: Path, reference: Path, output: Path) -> Cost:
 def match_table(pairs: list[tuple[Path, Path]], work: Path) -> str:
     """Return what each engine reached on every pair, read by the independent judge."""
     engines = {
-        "refmaster --strength full": ours("--strength", "full", "--max-reduction", "30"),
+        "refmaster --strength full": ours("--strength", "full", "--loudness", "full"),
         "matchering": peer,
     }
     rows: dict[str, list[list[float]]] = {name: [] for name in engines}

@@ -46,7 +46,7 @@ STAGES = ("tone", "balance", "dynamics", "level", "limiter")
 # What stands in a stage for reading: to edit it changes nothing that is rendered.
 _FOR_READING = {
     *("why", "width_why", "regions", "distance_db", "likely_mastering_db", "applied_db", "prior"),
-    *("likely_mid", "likely_width", "corridor"),
+    *("likely_mid", "likely_width", "corridor", "noise_to_mask_db"),
 }
 AS_THE_PLAN_SAYS = "as the plan says"
 
@@ -197,6 +197,9 @@ class Level(Model):
     lufs: TargetLufs | None = Field(
         default=None, description="LUFS, to be met by a render; null: the gain stands"
     )
+    noise_to_mask_db: float | None = Field(
+        default=None, description="dB, of the limiting as predicted; null: nothing is heard of it"
+    )
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Level:
@@ -247,7 +250,7 @@ class Promise(Model):
     integrated_lufs: float | None = Field(description="LUFS; null: no loudness is promised")
     tolerance_lu: float = Field(gt=0.0, description="LU")
     true_peak_dbtp: float = Field(description="dBTP, never above")
-    limited_by: Literal["max_reduction", "saturation"] | None = Field(
+    limited_by: Literal["max_reduction", "audibility", "saturation"] | None = Field(
         description="what keeps the loudness below the one that was asked; null: nothing"
     )
 
@@ -312,6 +315,8 @@ class MasteringPlan(Summarized, Model):
             stale = {"width_why": "", "regions": (), "applied_db": None}
             why = f"{AS_THE_PLAN_SAYS}: {self.tone.in_words()}"
             changes["tone"] = self.tone.model_copy(update={"why": why, **stale})
+        if "level" in edited:
+            changes["level"] = changes["level"].model_copy(update={"noise_to_mask_db": None})
         if "level" in edited or self.level.lufs is not None:
             lufs = {"integrated_lufs": self.level.lufs, "limited_by": None}
             promise = promise.model_copy(update=lufs)

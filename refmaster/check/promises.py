@@ -8,6 +8,8 @@ import numpy as np
 
 from refmaster.check.findings import Finding, broken, info, warning
 from refmaster.matching.curves import POINTS_PER_OCTAVE
+from refmaster.matching.derive import follows_reference
+from refmaster.meters.masking import CLEAN_NOISE_TO_MASK_DB
 from refmaster.plan import MasteringPlan
 from refmaster.profile.bands import JUDGED_HIGH_HZ, JUDGED_LOW_HZ
 from refmaster.profile.model import Profile
@@ -34,7 +36,7 @@ def judge_master(
     gain_stands : bool
         Whether the gain was taken from the plan as it is, not solved for this mix.
     """
-    findings = _loudness(plan, master, gain_stands=gain_stands) + _peak(plan, master)
+    findings = _loudness(plan, master, gain_stands=gain_stands) + _audible(plan) + _peak(plan, master)
     rate, channels = plan.output.sample_rate_hz, plan.mix.channels
     found = master.source
     if (found.sample_rate_hz, found.channels) != (rate, channels):
@@ -95,6 +97,10 @@ def _loudness(plan: MasteringPlan, master: Profile, *, gain_stands: bool) -> lis
     missed = reached - promise.integrated_lufs
     if abs(missed) <= promise.tolerance_lu:
         return []
+    if missed < 0.0 and promise.limited_by and follows_reference(plan.requested, plan.references):
+        message = f"{reached:.2f} LUFS reached of the reference's {promise.integrated_lufs:.1f} LUFS"
+        further = "--loudness full goes that far" if promise.limited_by == "audibility" else ""
+        return [warning("loudness_short", f"{message}; {plan.level.why}", further)]
     message = f"{promise.integrated_lufs:.1f} LUFS was asked, {reached:.2f} LUFS reached ({missed:+.2f} LU)"
     if missed < 0.0 and promise.limited_by == "max_reduction":
         return [broken("loudness_limited", f"{message}; {plan.level.why}")]
@@ -103,6 +109,20 @@ def _loudness(plan: MasteringPlan, master: Profile, *, gain_stands: bool) -> lis
     solved = f"with level: {{lufs: {promise.integrated_lufs:.1f}}} in the plan it is solved for this mix"
     advice = f"the plan's gain stands as it is; {solved}" if gain_stands else ""
     return [broken("loudness_missed", message, advice)]
+
+
+def _audible(plan: MasteringPlan) -> list[Finding]:
+    ratio = plan.level.noise_to_mask_db
+    if ratio is None or ratio <= CLEAN_NOISE_TO_MASK_DB:
+        return []
+    return [
+        warning(
+            "limiting_audible",
+            f"so much limiting is likely to be heard: its noise-to-mask ratio is {ratio:.1f} dB, and up to "
+            f"{CLEAN_NOISE_TO_MASK_DB:g} dB counts as clean",
+            "ask for less loudness",
+        )
+    ]
 
 
 def _peak(plan: MasteringPlan, master: Profile) -> list[Finding]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 ENGINES = ("refmaster", "matchering")
 STRENGTHS = ("evidence", "balanced", "full")
+LOUDNESSES = ("clean", "full")
 PHASES = ("linear", "minimum")
 BIT_DEPTHS = ("16", "24", "32f", "64f")
 # Stands in a help text for the names of the delivery targets, which are read when the help is shown.

@@ -20,6 +20,8 @@ TONE_OFF_DB = 0.2
 # What a limiter does to the tone is small; more than this is not its doing.
 MAX_TONE_CORRECTION_DB = 3.0
 PEAK_MARGIN_DB = 0.01
+# A smaller slope, in LU per dB of gain, is not trusted.
+_LEAST_SLOPE = 0.1
 
 
 def corrected_level(plan: MasteringPlan, master: Profile, slope_lu_per_db: float) -> MasteringPlan | None:
@@ -30,7 +32,7 @@ def corrected_level(plan: MasteringPlan, master: Profile, slope_lu_per_db: float
     missed = target - reached
     if abs(missed) <= LOUDNESS_OFF_LU:
         return None
-    gain = plan.level.solved_db + missed / max(slope_lu_per_db, 0.15)
+    gain = plan.level.solved_db + missed / max(slope_lu_per_db, _LEAST_SLOPE)
     level = plan.level.model_copy(update={"gain_db": round(gain, 3) + 0.0})
     return plan.model_copy(update={"level": level})
 

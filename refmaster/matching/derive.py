@@ -130,10 +130,15 @@ def target_lufs(mix: Profile, references: Sequence[WeightedProfile], settings: M
     if settings.target_lufs is not None:
         return settings.target_lufs
     known = [(p.levels.integrated_lufs, w) for p, w in references if p.levels.integrated_lufs is not None]
-    if not settings.loudness or not known:
+    if settings.loudness is False or not known:
         return mix.levels.integrated_lufs
     total = sum(weight for _, weight in known)
     return round(sum(lufs * weight for lufs, weight in known) / total, 3)
+
+
+def follows_reference(settings: MatchSettings, references: Sequence[object]) -> bool:
+    """Return whether the loudness to reach is the references', which nobody asked for as a number."""
+    return settings.target_lufs is None and settings.loudness is not False and len(references) > 0
 
 
 def _balance_stage(

@@ -18,6 +18,7 @@ from refmaster.check.promises import judge_edits, judge_master, judge_moves, jud
 from refmaster.io.open import open_audio
 from refmaster.io.source import ArraySource
 from refmaster.matching.derive import derive_plan
+from refmaster.meters.masking import CLEAN_NOISE_TO_MASK_DB
 from refmaster.plan import MasteringPlan, ReferenceRecord, Region
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
@@ -86,6 +87,25 @@ def loud(folder: Path, missed_lu: float, limited_by: str | None = None) -> list[
     return written(folder, music(), asked, subtype="FLOAT")
 
 
+def short(folder: Path, missed_lu: float, limited_by: str = "audibility") -> list[Finding]:
+    """Judge a master that is so much louder than the reference that it follows."""
+    record = ReferenceRecord(file="reference.wav", sha256=None, weight=1.0)
+    lufs = heard().levels.integrated_lufs
+    assert lufs is not None
+    asked = plan(integrated_lufs=lufs - missed_lu, limited_by=limited_by)
+    requested = asked.requested.model_copy(update={"loudness": True})
+    asked = asked.model_copy(update={"references": (record,), "requested": requested})
+    return written(folder, music(), asked, subtype="FLOAT")
+
+
+def audible(folder: Path, over_db: float, missed_lu: float = 0.0) -> list[Finding]:
+    """Judge a master whose limiting is so far above what counts as clean."""
+    lufs = heard().levels.integrated_lufs
+    asked = plan("level", noise_to_mask_db=CLEAN_NOISE_TO_MASK_DB + over_db)
+    promise = asked.promise.model_copy(update={"integrated_lufs": lufs - missed_lu, "limited_by": None})
+    return written(folder, music(), asked.model_copy(update={"promise": promise}), subtype="FLOAT")
+
+
 def tolerance_lu() -> float:
     return derived().promise.tolerance_lu
 
@@ -152,6 +172,11 @@ CASES: dict[str, tuple[Case, Case]] = {
         lambda folder: loud(folder, -tolerance_lu() - 0.002, "saturation"),
         lambda folder: loud(folder, -tolerance_lu() + 0.002, "saturation"),
     ),
+    "loudness_short": (
+        lambda folder: short(folder, -tolerance_lu() - 0.002),
+        lambda folder: short(folder, -tolerance_lu() + 0.002),
+    ),
+    "limiting_audible": (lambda folder: audible(folder, 0.1), lambda folder: audible(folder, 0.0)),
     "loudness_unmeasured": (lambda folder: quiet(folder, 0.0), lambda folder: quiet(folder, 0.01)),
     "loudness_edited": (
         lambda _: edited(off_lu=tolerance_lu() + 0.002),
@@ -211,7 +236,24 @@ def test_who_is_to_blame_for_a_peak(name: str, enabled: bool, message: str, tmp_
     assert str(finding).endswith(message)
 
 
-@pytest.mark.parametrize("limited_by", ["max_reduction", "saturation"])
+@pytest.mark.parametrize("limited_by", ["max_reduction", "audibility", "saturation"])
+def test_short_of_a_reference_is_a_warning_and_short_of_a_number_a_broken_promise(
+    limited_by: str, tmp_path: Path
+) -> None:
+    (finding,) = short(tmp_path, -1.0, limited_by)
+    assert (finding.severity, finding.code) == ("warning", "loudness_short")
+    assert ("--loudness full" in str(finding)) is (limited_by == "audibility")
+    assert kept_promises([finding])
+    (finding,) = loud(tmp_path, -1.0, limited_by)
+    assert finding.severity == "broken_promise"
+
+
+def test_what_is_heard_is_told_beside_a_missed_loudness(tmp_path: Path) -> None:
+    codes = [finding.code for finding in audible(tmp_path, 3.0, missed_lu=-1.0)]
+    assert codes == ["loudness_missed", "limiting_audible"]
+
+
+@pytest.mark.parametrize("limited_by", ["max_reduction", "audibility", "saturation"])
 def test_too_loud_is_never_blamed_on_a_limit(limited_by: str, tmp_path: Path) -> None:
     (finding,) = loud(tmp_path, 1.0, limited_by)
     assert finding.code == "loudness_missed"
