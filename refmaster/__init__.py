@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from refmaster.profile.model import load_profile as load_profile
     from refmaster.profile.model import save_profile as save_profile
     from refmaster.settings.match import MatchSettings as MatchSettings
+    from refmaster.takeaway.files import export_curve as export_curve
+    from refmaster.takeaway.files import import_curve as import_curve
 
 _NAMES = {
     "album.result": ("AlbumResult",),
@@ -59,6 +61,7 @@ _NAMES = {
     "profile.measure": ("measure",),
     "profile.model": ("Profile", "load_profile", "save_profile"),
     "settings.match": ("MatchSettings",),
+    "takeaway.files": ("export_curve", "import_curve"),
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
 

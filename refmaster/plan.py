@@ -35,12 +35,13 @@ from refmaster.settings.output import BitDepth, DitherSeed, LoudnessTags, Sample
 from refmaster.settings.summary import Summarized, measured
 
 MAX_GAIN_DB = 60.0
+MAX_HZ = 384000.0
 # From the loudest mix that is read (+60 dBFS), through an equalizer at its bounds, to the lowest target.
 MAX_LEVEL_GAIN_DB = 200.0
 
 Gain = Annotated[float, Field(ge=-MAX_GAIN_DB, le=MAX_GAIN_DB)]
 LevelGain = Annotated[float, Field(ge=-MAX_LEVEL_GAIN_DB, le=MAX_LEVEL_GAIN_DB)]
-Hertz = Annotated[float, Field(gt=0.0, le=384000.0)]
+Hertz = Annotated[float, Field(gt=0.0, le=MAX_HZ)]
 CurvePoint = tuple[Hertz, Gain]
 BandEstimate = tuple[Hertz, float, float]
 BandCorridor = tuple[Hertz, float, float]
@@ -273,16 +274,16 @@ def save_plan(plan: MasteringPlan, path: str | Path, *, overwrite: bool = False)
     write_text(path, format_plan(relocated(plan, Path(path).parent)), overwrite=overwrite)
 
 
-def relocated(plan: MasteringPlan, folder: Path) -> MasteringPlan:
-    """Return the plan with its paths, relative to the working folder until now, relative to `folder`."""
+def relocated(plan: MasteringPlan, folder: Path, *, relative_to: Path = Path()) -> MasteringPlan:
+    """Return the plan with its paths relative to `folder`; until now they are to `relative_to`."""
 
     def move(file: str) -> str:
         if is_url(file):
             return file
         try:
-            return Path(os.path.relpath(file, folder)).as_posix()
+            return Path(os.path.relpath(relative_to / file, folder)).as_posix()
         except ValueError:  # another drive
-            return str(Path(file).absolute())
+            return str((relative_to / file).absolute())
 
     mix = plan.mix.model_copy(update={"file": move(plan.mix.file)})
     references = tuple(r.model_copy(update={"file": move(r.file)}) for r in plan.references)
