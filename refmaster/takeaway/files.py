@@ -167,7 +167,10 @@ def import_curve(
     }
     name = shown_line(Path(text).name)
     which = f" of the {part}" if part else ""
-    tone = plan.tone.model_copy(update={**taken, "why": f"the curve{which} is that of {name}", "regions": ()})
+    said: dict[str, Any] = {"why": f"the curve{which} is that of {name}", "regions": ()}
+    if "side" in taken:
+        said["width_why"] = ""
+    tone = plan.tone.model_copy(update={**taken, **said})
     applied = third_octave_rms_db(total_gain_db(tone, "mid", BANDS_HZ), np.ones(len(BANDS_HZ), dtype=bool))
     applied = None if applied is None else round(applied, 2)
     plan = plan.model_copy(update={"tone": tone.model_copy(update={"applied_db": applied})})

@@ -1,8 +1,8 @@
 """The texts of other programs read back as curves: see `refmaster.takeaway.texts` for what they are.
 
 A text is read strictly. What cannot become a curve of a plan (another filter, one channel of two, a line
-that is none of the formats) is refused with its line, where those programs would skip it. Only above the first
-line of data are lines without meaning taken for a heading, as Room EQ Wizard writes one.
+that is none of the formats) is refused with its line, where those programs would skip it. Only above the
+first line of data are lines without meaning taken for a heading, as Room EQ Wizard writes one.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ MAX_POINTS = 2000
 MAX_FILTERS = 200
 _MIN_Q, _MAX_Q = 0.05, 100.0
 _ANY_HZ = 1000.0  # the point of a curve that is the same everywhere
-# Of the sample rate: up to here filters have a place and a gain. They are read on the profile's grid, at which
-# bands are fitted.
+# Of the sample rate: up to here filters have a place and a gain; the profile's grid, on which they are read,
+# ends there.
 _KNOWN_TO = 0.49
 
 _COMMAND = re.compile(r"(GraphicEQ|Filter|Preamp|Channel|Copy)\b[ \t]*[0-9]*[ \t]*:(.*)", re.DOTALL)
