@@ -6,10 +6,10 @@ Run it from the checkout; the tables are Markdown::
 
 Recordings of the folder (raw mixes too, stems not) are matched with some finished ones, and the curves of the
 plans are taken away as `refmaster curve` writes them. Bands are judged by SciPy's response of the cookbook's
-biquads, read from the written text. Impulse responses are convolved with the music by SciPy in float64, and by
-FFmpeg's afir where it is on the path, and compared with a render without balance, gain and limiter. `--choose`
-prints what the constants of the fit were set from, with every second recording as mix; the tables have the
-others.
+biquads, read from the written text. Impulse responses are convolved with the music by SciPy in float64, and
+by FFmpeg's afir where it is on the path, and compared with a render without balance, gain and limiter.
+`--choose` prints what the constants of the fit were set from, with every second recording as mix; the tables
+have the others.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import typer
 from refmaster.cli import options
 from refmaster.cli.choices import CURVE_FORMATS, CURVE_PARTS, PHASES, completing
 from refmaster.cli.help import EQUALIZER, FILE
+from refmaster.io.names import shown_line
 
 if TYPE_CHECKING:
     from refmaster.takeaway.bands import BandFit
@@ -120,7 +121,7 @@ def run(
         if printing.as_json:
             screen.print_json({"output": str(output), "tone": edited.tone.model_dump(mode="json")})
         elif not printing.quiet:
-            screen.print_text(f"written {output}: {edited.tone.why}", indent=8)
+            screen.print_text(f"written {shown_line(str(output))}: {edited.tone.why}", indent=8)
             screen.print_text(
                 f"note: the level, {edited.level.gain_db:+.2f} dB, was solved for the old equalizer; "
                 "render says which loudness it reaches now",
@@ -161,7 +162,7 @@ def _lines(written: WrittenCurve) -> list[str]:
         "rew": "frequency table of REW",
         "bands": f"parametric bands at {rate} Hz, Q as in the Audio EQ Cookbook",
     }[written.format]
-    lines = [f"written {written.output} ({about})"]
+    lines = [f"written {shown_line(str(written.output))} ({about})"]
     if written.delay_frames:
         lines.append(f"delay   {written.delay_frames} samples, {written.delay_frames / (rate or 1):.3f} s")
     for part, fit in written.fits.items():
