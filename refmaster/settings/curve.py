@@ -17,7 +17,7 @@ BandCount = Annotated[int, Field(ge=MIN_BANDS, le=MAX_BANDS)]
 
 
 class CurveSettings(Model):
-    """What is written of a plan's equalizer; None leaves it to the plan or to the file's suffix."""
+    """The form of a plan's equalizer for other programs; None: as the plan or the file's suffix says."""
 
     format: CurveFormat | None = None
     bands: BandCount | None = None

@@ -34,7 +34,7 @@ _ONLY_FOR: dict[str, tuple[CurveFormat, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenCurve:
-    """What was written of a plan's equalizer.
+    """A plan's equalizer as it was written.
 
     Attributes
     ----------

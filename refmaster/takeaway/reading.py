@@ -24,8 +24,8 @@ from refmaster.takeaway.bands import BandKind, ParametricBand, band_gains_db
 from refmaster.takeaway.texts import DECODE_MID_SIDE, ENCODE_MID_SIDE, FILTER_NAMES
 
 MAX_CURVE_BYTES = 1 << 20
-# 96 points an octave from 10 Hz to 24 kHz are 1100; a plan is a text to read.
-MAX_POINTS = 2000
+# Of a text. 96 points an octave from 10 Hz to 24 kHz are 1100; a plan is there to be read.
+MAX_POINTS = 4000
 MAX_FILTERS = 200
 _MIN_Q, _MAX_Q = 0.05, 100.0
 _ANY_HZ = 1000.0  # the point of a curve that is the same everywhere
@@ -33,7 +33,7 @@ _ANY_HZ = 1000.0  # the point of a curve that is the same everywhere
 # ends there.
 _KNOWN_TO = 0.49
 
-_COMMAND = re.compile(r"(GraphicEQ|Filter|Preamp|Channel|Copy)\b[ \t]*[0-9]*[ \t]*:(.*)", re.DOTALL)
+_COMMAND = re.compile(r"(GraphicEQ|Filter|Preamp|Channel|Copy)\b[ \t]*+[0-9]*+[ \t]*+:(.*)", re.DOTALL)
 _FILTER = re.compile(
     r"ON\s+(?P<kind>[A-Za-z]+)\s+Fc\s+(?P<hz>\S+)\s*Hz\s+Gain\s+(?P<gain>\S+)\s*dB(?:\s+Q\s+(?P<q>\S+))?"
 )
@@ -47,7 +47,7 @@ _SLOPE = 0.9
 
 @dataclass
 class _Parts:
-    """What a text asks of one of mid and side; everything in it adds up."""
+    """A text's demands on one of mid and side; all of them add up."""
 
     curves: list[list[CurvePoint]] = field(default_factory=list)
     bands: list[ParametricBand] = field(default_factory=list)
@@ -109,6 +109,7 @@ class _Reader:
         self._parts: dict[CurvePart, _Parts] = {"mid": _Parts(), "side": _Parts()}
         self._chosen: tuple[CurvePart, ...] = ("mid", "side")
         self._table: list[CurvePoint] = []
+        self._points = 0
         self._has_commands = False
         self._has_curve = False  # a command that changes gains, if only by 0 dB
         self._line = 1
@@ -210,7 +211,8 @@ class _Reader:
         hz = self._frequency(values[0], column)
         if points and hz <= points[-1][0]:
             self._refuse(column, f"frequencies must rise, found {hz:g} Hz after {points[-1][0]:g} Hz")
-        if len(points) == MAX_POINTS:
+        self._points += 1
+        if self._points > MAX_POINTS:
             self._refuse(column, f"more than {MAX_POINTS} points: export fewer, such as 96 an octave")
         points.append((hz, self._gain(values[1], column)))
 
