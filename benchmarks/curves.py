@@ -30,12 +30,13 @@ from runs import table
 from scipy.signal import fftconvolve, sosfreqz
 
 from refmaster import MasteringPlan, MatchSettings, export_curve, render_file
+from refmaster.dsp.curves import curve_at
 from refmaster.io.recordings import recordings_in
-from refmaster.matching.curves import curve_at
 from refmaster.matching.derive import derive_plan
 from refmaster.profile.cache import cached_profile
 from refmaster.takeaway import bands
 from refmaster.takeaway.reading import read_curves
+from refmaster.takeaway.total import total_points
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 GRID_HZ = np.geomspace(40.0, 16000.0, 400)
@@ -81,6 +82,11 @@ def plan_of(pair: tuple[Path, Path], strength: str) -> MasteringPlan:
     return derive_plan(mix, [(reference, 1.0)], MatchSettings(strength=strength))
 
 
+def curve_of(plan: MasteringPlan, part: str) -> Array:
+    """Return the derived curve of the mid or of the side in dB at `GRID_HZ`."""
+    return curve_at(total_points(plan.tone, part, plan.output.sample_rate_hz), GRID_HZ)
+
+
 def bands_table(pairs: Sequence[tuple[Path, Path]], work: Path) -> str:
     """Return how far parametric bands are from the curves."""
     rows = []
@@ -93,7 +99,7 @@ def bands_table(pairs: Sequence[tuple[Path, Path]], work: Path) -> str:
                     continue
                 text = work / "bands.txt"
                 export_curve(plan, text, bands=count, part=part, overwrite=True)
-                wanted = curve_at(getattr(plan.tone, part), GRID_HZ)
+                wanted = curve_of(plan, part)
                 rate = plan.output.sample_rate_hz
                 errors[part].append(response_db(text.read_text(), rate) - wanted)
             for part, found in errors.items():
@@ -128,7 +134,7 @@ def texts_table(pairs: Sequence[tuple[Path, Path]], work: Path) -> str:
             text = work / "curve.txt"
             export_curve(plan, text, format=kind, part=part, overwrite=True)
             read = read_curves(text, sample_rate_hz=plan.output.sample_rate_hz)[part]
-            difference = curve_at(read, GRID_HZ) - curve_at(getattr(plan.tone, part), GRID_HZ)
+            difference = curve_at(read, GRID_HZ) - curve_of(plan, part)
             largest[kind] = max(largest[kind], float(np.abs(difference).max()))
         rows.append([strength, *(f"{value:.4f}" for value in largest.values())])
     return table(["text read back, largest error in dB", "GraphicEQ", "REW table"], rows)

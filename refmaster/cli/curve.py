@@ -101,8 +101,8 @@ def run(
     """Write one curve, or read one."""
     from refmaster.cli import screen
     from refmaster.cli.folders import folders_made
-    from refmaster.settings.curve import CurveSettings
     from refmaster.settings.model import settings_from
+    from refmaster.settings.takeaway import CurveSettings
     from refmaster.takeaway.files import export_curve, import_curve
 
     values = {
@@ -122,11 +122,12 @@ def run(
             screen.print_json({"output": str(output), "tone": edited.tone.model_dump(mode="json")})
         elif not printing.quiet:
             screen.print_text(f"written {shown_line(str(output))}: {edited.tone.why}", indent=8)
-            screen.print_text(
-                f"note: the level, {edited.level.gain_db:+.2f} dB, was solved for the old equalizer; "
-                "render says which loudness it reaches now",
-                indent=2,
-            )
+            if edited.level.gain_db is not None:
+                screen.print_text(
+                    f"note: the gain, {edited.level.gain_db:+.2f} dB, was solved for the old equalizer; "
+                    "with lufs in place of gain_db, below level, render solves it anew",
+                    indent=2,
+                )
         return
     with folders_made(output.parent):
         written = export_curve(plan, output, overwrite=overwrite, **given)

@@ -9,21 +9,23 @@ from typing import Any
 
 import numpy as np
 
+from refmaster.dsp.curves import Points, combined_points, curve_at
 from refmaster.errors import SettingsError
 from refmaster.io.atomic import check_destination, write_text
 from refmaster.io.names import shown_line
-from refmaster.plan import CurvePoint, MasteringPlan, load_plan, relocated, save_plan
+from refmaster.plan import MasteringPlan, Tone, load_plan, relocated, save_plan
 from refmaster.profile.bands import BANDS_HZ, third_octave_rms_db
 from refmaster.profile.obtain import PathLike
-from refmaster.settings.curve import DEFAULT_BANDS, CurveFormat, CurvePart, CurveSettings
 from refmaster.settings.model import settings_from
+from refmaster.settings.takeaway import DEFAULT_BANDS, CurveFormat, CurvePart, CurveSettings
 from refmaster.takeaway.bands import BandFit, fit_bands
 from refmaster.takeaway.impulse import CHANNELS, impulse_response, write_impulse
 from refmaster.takeaway.reading import read_curves
 from refmaster.takeaway.texts import bands_text, graphic_eq_text, rew_text
-from refmaster.takeaway.total import corners_hz, has_one_curve, left_out, total_gain_db
+from refmaster.takeaway.total import has_one_curve, left_out, total_points
 
 _SUFFIXES: dict[str, CurveFormat] = {".wav": "impulse", ".txt": "graphiceq", ".frd": "rew"}
+_OTHER: dict[CurvePart, CurvePart] = {"mid": "side", "side": "mid"}
 # What each setting is for; elsewhere it would be taken and ignored.
 _ONLY_FOR: dict[str, tuple[CurveFormat, ...]] = {
     "bands": ("bands",),
@@ -80,7 +82,7 @@ def export_curve(
     overwrite : bool
         Replace an existing file.
     **settings
-        Of `refmaster.settings.curve.CurveSettings`: `format` ("impulse", "graphiceq", "rew" or "bands"),
+        Of `refmaster.settings.takeaway.CurveSettings`: `format` ("impulse", "graphiceq", "rew" or "bands"),
         `bands` (how many to fit, 8 by default), `sample_rate_hz` (the plan's by default), `phase` ("linear"
         or "minimum"; the plan's by default), `part` ("mid" or "side" alone).
 
@@ -111,10 +113,13 @@ def export_curve(
         return replace(written, sample_rate_hz=rate, channels=CHANNELS[response.shape[1]], delay_frames=delay)
     if kind == "bands":
         count = asked.bands or DEFAULT_BANDS
-        fits = {part: fit_bands(total_gain_db(plan.tone, part, BANDS_HZ), count, rate) for part in parts}
+        fits = {
+            part: fit_bands(curve_at(total_points(plan.tone, part, rate), BANDS_HZ), count, rate)
+            for part in parts
+        }
         write_text(path, bands_text(fits, title, rate), overwrite=overwrite, inputs=inputs)
         return replace(written, sample_rate_hz=rate, fits=fits)
-    curves = {part: _points(plan, part) for part in parts}
+    curves = {part: total_points(plan.tone, part, rate) for part in parts}
     text = rew_text(curves[parts[0]], title) if kind == "rew" else graphic_eq_text(curves, title)
     write_text(path, text, overwrite=overwrite, inputs=inputs)
     return written
@@ -160,20 +165,18 @@ def import_curve(
         plan = relocated(load_plan(plan), Path(), relative_to=Path(plan).parent)
     found = read_curves(text, sample_rate_hz=plan.output.sample_rate_hz)
     _require_part(plan, part)
-    taken: dict[str, tuple[CurvePoint, ...]] = {
-        name: points
-        for name, points in found.items()
-        if part in (None, name) and not (name == "side" and plan.mix.channels == 1)
+    tone = _with_curves(plan.tone, found, part)
+    if plan.mix.channels == 1:
+        tone = tone.model_copy(update={"width": ()})
+    gain = curve_at(total_points(tone, "mid", plan.output.sample_rate_hz), BANDS_HZ)
+    applied = third_octave_rms_db(gain, np.ones(len(BANDS_HZ), dtype=bool))
+    said: dict[str, Any] = {
+        "why": f"the curve{f' of the {part}' if part else ''} is that of {shown_line(Path(text).name)}",
+        "width_why": tone.width_why if part == "mid" else "",
+        "regions": (),
+        "applied_db": None if applied is None else round(applied, 2),
     }
-    name = shown_line(Path(text).name)
-    which = f" of the {part}" if part else ""
-    said: dict[str, Any] = {"why": f"the curve{which} is that of {name}", "regions": ()}
-    if "side" in taken:
-        said["width_why"] = ""
-    tone = plan.tone.model_copy(update={**taken, **said})
-    applied = third_octave_rms_db(total_gain_db(tone, "mid", BANDS_HZ), np.ones(len(BANDS_HZ), dtype=bool))
-    applied = None if applied is None else round(applied, 2)
-    plan = plan.model_copy(update={"tone": tone.model_copy(update={"applied_db": applied})})
+    plan = plan.model_copy(update={"tone": tone.model_copy(update=said)}).as_derived("tone")
     save_plan(plan, output, overwrite=overwrite)
     return plan
 
@@ -224,6 +227,16 @@ def _parts_of(plan: MasteringPlan, asked: CurveSettings, kind: CurveFormat) -> t
     return ("mid", "side")
 
 
-def _points(plan: MasteringPlan, part: CurvePart) -> list[CurvePoint]:
-    at = corners_hz(plan.tone)
-    return list(zip(at.tolist(), total_gain_db(plan.tone, part, at).tolist(), strict=True))
+def _with_curves(tone: Tone, found: Mapping[CurvePart, Points], part: CurvePart | None) -> Tone:
+    """Return a tone with the curves of a text; the part that is not taken keeps its curve and its moves."""
+    mid, side = tone.mid, combined_points(tone.mid, tone.width)
+    moves = tuple(
+        move.model_copy(update={"on": _OTHER[part]})
+        for move in tone.moves
+        if part is not None and move.on != part
+    )
+    mid = mid if part == "side" else found["mid"]
+    side = side if part == "mid" else found["side"]
+    width = combined_points(side, mid, sign=-1.0)
+    width = width if any(gain for _, gain in width) else ()
+    return tone.model_copy(update={"mid": mid, "width": width, "moves": moves})

@@ -26,9 +26,9 @@ from refmaster.io.atomic import atomic_destination
 from refmaster.io.formats import OutputFormat
 from refmaster.io.sink import AudioSink
 from refmaster.plan import Tone
-from refmaster.settings.curve import CurvePart
 from refmaster.settings.match import Phase
-from refmaster.takeaway.total import corners_hz, total_gain_db
+from refmaster.settings.takeaway import CurvePart
+from refmaster.takeaway.total import total_points
 
 CHANNELS: dict[int, tuple[str, ...]] = {
     1: ("mono",),
@@ -56,8 +56,11 @@ def impulse_response(
         Whether one curve is for left and right, or for a single channel.
     """
     design = design_linear_phase if phase == "linear" else design_minimum_phase
-    at = corners_hz(tone)
-    filters = [design(at, total_gain_db(tone, part, at), sample_rate_hz) for part in parts]
+    curves = (total_points(tone, part, sample_rate_hz) for part in parts)
+    filters = []
+    for points in curves:
+        hz, gain_db = zip(*points, strict=True)
+        filters.append(design(hz, gain_db, sample_rate_hz))
     if len(filters) == 1:
         return np.column_stack(filters * 2 if stereo else filters)
     mid, side = filters

@@ -15,10 +15,11 @@ from typing import NoReturn
 
 import numpy as np
 
-from refmaster.plan import MAX_GAIN_DB, MAX_HZ, CurvePoint
+from refmaster.dsp.curves import Points, curve_at
 from refmaster.profile.bands import band_centers_hz
-from refmaster.settings.curve import CurvePart
+from refmaster.settings.curves import MAX_GAIN_DB, MAX_HZ, CurvePoint
 from refmaster.settings.document import Problem, problems_error, read_text
+from refmaster.settings.takeaway import CurvePart
 from refmaster.settings.words import found_text
 from refmaster.takeaway.bands import BandKind, ParametricBand, band_gains_db
 from refmaster.takeaway.texts import DECODE_MID_SIDE, ENCODE_MID_SIDE, FILTER_NAMES
@@ -53,7 +54,7 @@ class _Parts:
     bands: list[ParametricBand] = field(default_factory=list)
     gain_db: float = 0.0
 
-    def points(self, sample_rate_hz: int) -> tuple[CurvePoint, ...]:
+    def points(self, sample_rate_hz: int) -> Points:
         """Return the sum as points, none where nothing is asked; a single curve keeps its own."""
         if not self.bands and len(self.curves) == 1:
             return tuple((hz, gain + self.gain_db) for hz, gain in self.curves[0])
@@ -64,15 +65,14 @@ class _Parts:
             return () if self.gain_db == 0.0 else ((_ANY_HZ, self.gain_db),)
         total = np.full(len(at), self.gain_db)
         for curve in self.curves:
-            hz, gain = np.array(curve).T
-            total += np.interp(np.log(at), np.log(hz), gain)
+            total += curve_at(tuple(curve), at)
         if self.bands:
             inside = np.minimum(at, _KNOWN_TO * sample_rate_hz)
             total += band_gains_db(self.bands, inside, sample_rate_hz).sum(axis=0)
         return tuple((float(hz), round(float(gain), 3) + 0.0) for hz, gain in zip(at, total, strict=True))
 
 
-def read_curves(path: str | Path, *, sample_rate_hz: int) -> dict[CurvePart, tuple[CurvePoint, ...]]:
+def read_curves(path: str | Path, *, sample_rate_hz: int) -> dict[CurvePart, Points]:
     """Read the curves of mid and side from a text of Equalizer APO or Room EQ Wizard.
 
     Parameters
@@ -133,7 +133,7 @@ class _Reader:
             known = "a number" if self._table else "GraphicEQ, Filter, Preamp, Channel or Copy"
             self._refuse(column, f"expected {known} at the start of the line, found {found_text(text)}")
 
-    def result(self) -> dict[CurvePart, tuple[CurvePoint, ...]]:
+    def result(self) -> dict[CurvePart, Points]:
         """Return the curves of the whole text."""
         if self._table:
             for part in self._parts.values():

@@ -18,11 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from refmaster.settings.curve import CurvePart
+from refmaster.dsp.curves import Points
+from refmaster.settings.takeaway import CurvePart
 from refmaster.takeaway.bands import BandFit, BandKind, ParametricBand
 from refmaster.version import made_by
-
-Points = Sequence[tuple[float, float]]
 
 ENCODE_MID_SIDE = "MID=0.5*L+0.5*R SIDE=0.5*L+-0.5*R"
 DECODE_MID_SIDE = "L=MID+SIDE R=MID+-1.0*SIDE"

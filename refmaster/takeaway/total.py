@@ -6,34 +6,25 @@ be added in one place.
 
 from __future__ import annotations
 
-import numpy as np
-
-from refmaster._types import Array
-from refmaster.matching.curves import curve_at
+from refmaster.dsp.curves import Points, combined_points, with_moves
 from refmaster.plan import MasteringPlan, Tone
-from refmaster.settings.curve import CurvePart
+from refmaster.settings.takeaway import CurvePart
 
-_FLAT_HZ = 1000.0  # the one point of a curve that is 0 dB throughout
-
-
-def total_gain_db(tone: Tone, part: CurvePart, frequencies_hz: Array) -> Array:
-    """Return the gain of the mid or of the side in dB at `frequencies_hz`."""
-    return curve_at(tone.mid if part == "mid" else tone.side, frequencies_hz)
+_FLAT: Points = ((1000.0, 0.0),)
 
 
-def corners_hz(tone: Tone) -> Array:
-    """Return the frequencies between which both gains are linear over log frequency, rising, at least one."""
-    corners = sorted({hz for hz, _ in (*tone.mid, *tone.side)})
-    return np.array(corners or [_FLAT_HZ])
+def total_points(tone: Tone, part: CurvePart, sample_rate_hz: int) -> Points:
+    """Return the gain of mid or side as a render at `sample_rate_hz` has it, in one point or more."""
+    own = tone.mid if part == "mid" else combined_points(tone.mid, tone.width)
+    moves = [move for move in tone.moves if move.on in ("both", part)]
+    return with_moves(own, moves, sample_rate_hz / 2) or _FLAT
 
 
 def has_one_curve(plan: MasteringPlan) -> bool:
     """Whether one curve says all: the mix is mono, or mid and side have the same."""
-    if plan.mix.channels == 1:
-        return True
-    at = corners_hz(plan.tone)
-    mid, side = (total_gain_db(plan.tone, part, at) for part in ("mid", "side"))
-    return np.array_equal(mid, side)
+    tone = plan.tone
+    moves = any(move.on != "both" and move.db for move in tone.moves)
+    return plan.mix.channels == 1 or not (moves or any(gain for _, gain in tone.width))
 
 
 def left_out(plan: MasteringPlan) -> tuple[str, ...]:
@@ -43,7 +34,9 @@ def left_out(plan: MasteringPlan) -> tuple[str, ...]:
         stages.append(f"balance {plan.balance.left_over_right_db:+.2f} dB, left over right")
     if not plan.dynamics.is_at_rest:
         stages.append("dynamics")
-    if plan.level.gain_db != 0.0:
+    if plan.level.gain_db is None:
+        stages.append(f"gain to {plan.level.lufs:g} LUFS")
+    elif plan.level.gain_db != 0.0:
         stages.append(f"gain {plan.level.gain_db:+.2f} dB")
     if plan.limiter.enabled:
         stages.append(f"limiter at {plan.limiter.ceiling_dbtp:g} dBTP")

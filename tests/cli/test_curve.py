@@ -11,7 +11,7 @@ from refmaster.cli import choices
 from refmaster.io.open import FileSource
 from refmaster.mastering import plan_file
 from refmaster.plan import load_plan, save_plan
-from refmaster.settings.curve import DEFAULT_BANDS, MAX_BANDS, MIN_BANDS, CurveFormat, CurvePart
+from refmaster.settings.takeaway import DEFAULT_BANDS, MAX_BANDS, MIN_BANDS, CurveFormat, CurvePart
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +68,9 @@ def test_a_text_is_read_into_another_plan(command, plan):
     code, out, err = command("curve", "plan.yaml", "--read", "eq.txt", "-o", "new/edited.yaml")
     assert (code, err) == (0, "")
     assert "written new/edited.yaml: the curve is that of eq.txt" in out
-    assert "render says which loudness it reaches now" in out
+    assert "with lufs in place of gain_db, below level, render solves it anew" in out
     before, after = load_plan("plan.yaml"), load_plan("new/edited.yaml")
-    assert (after.tone.mid, after.tone.side) == (before.tone.mid, before.tone.side)
+    assert (after.tone.mid, after.tone.width) == (before.tone.mid, before.tone.width)
     assert command("curve", "plan.yaml", "--read", "eq.txt", "-o", "e.yaml", "--part", "side", "-q")[0] == 0
     assert "of the side" in load_plan("e.yaml").tone.why
     code, out, _ = command("curve", "plan.yaml", "--read", "eq.txt", "-o", "j.yaml", "--json")

@@ -23,14 +23,14 @@ SIDE = ((100.0, -3.0), (1000.0, 0.0), (9000.0, 2.75))
 def make_plan():
     """Return a function that makes a plan of curves, channels, rate and phase."""
 
-    def make(mid=MID, side=SIDE, *, channels=2, rate=48000, phase="linear", frames=96000):
+    def make(mid=MID, side=SIDE, *, moves=(), channels=2, rate=48000, phase="linear", frames=96000):
         return MasteringPlan(
             version=1,
             made_by="a test",
             mix=MixRecord(file="mix.wav", sha256=None, sample_rate_hz=rate, channels=channels, frames=frames),
             references=(),
             requested=MatchSettings(),
-            tone=Tone(why="a test", phase=phase, mid=mid, side=side, regions=()),
+            tone=Tone(why="a test", phase=phase, mid=mid, side=side, moves=moves),
             balance=Balance(why="", left_over_right_db=0.0),
             level=Level(why="", gain_db=0.0),
             limiter=LimiterStage(why="", enabled=False, **LimiterSettings().model_dump()),

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.signal import sosfreqz
 
+from refmaster.dsp.curves import curve_at
 from refmaster.errors import SettingsError
-from refmaster.matching.curves import curve_at
 from refmaster.profile.bands import BANDS_HZ, judged
 from refmaster.takeaway.bands import ParametricBand, band_gains_db, fit_bands
 

@@ -5,13 +5,15 @@ import pytest
 import soundfile as sf
 from scipy.signal import fftconvolve
 
+from refmaster.dsp.curves import curve_at
 from refmaster.errors import OutputError, SettingsError
 from refmaster.io.source import ArraySource
-from refmaster.matching.curves import curve_at
 from refmaster.plan import load_plan, save_plan
-from refmaster.profile.bands import JUDGED_THIRDS, THIRDS_HZ
+from refmaster.profile.bands import BANDS_HZ, JUDGED_THIRDS, THIRDS_HZ
 from refmaster.rendering.renderer import Renderer
+from refmaster.settings.moves import ToneMove
 from refmaster.takeaway.files import export_curve, import_curve
+from refmaster.takeaway.total import total_points
 
 FRAMES = 30000
 
@@ -42,8 +44,12 @@ def convolved(samples, response):
     ],
 )
 def test_convolution_is_the_render(make_plan, tmp_path, rng, phase, channels, names):
-    mid = make_plan().tone.mid
-    plan = make_plan(mid, make_plan().tone.side if channels == 4 else mid, channels=min(channels, 2))
+    moves = (ToneMove(hz=700.0, db=3.0, q=4.0),)
+    if channels == 4:
+        plan = make_plan(moves=(*moves, ToneMove(hz=5000.0, db=2.0, kind="high_shelf", on="side")))
+    else:
+        mid = make_plan().tone.mid
+        plan = make_plan(mid, mid, moves=moves, channels=channels)
     samples = rng.uniform(-0.5, 0.5, (FRAMES, min(channels, 2)))
     written = export_curve(plan, tmp_path / "eq.wav", phase=phase)
     response, rate = sf.read(tmp_path / "eq.wav", always_2d=True)
@@ -69,7 +75,7 @@ def test_one_part_at_another_rate_has_its_gain(make_plan, tmp_path, part):
     assert (written.parts, response.shape[1], rate) == ((part,), 1, 96000)
     hz = np.fft.rfftfreq(1 << 18, 1 / rate)[200:]
     gain = 20 * np.log10(np.abs(np.fft.rfft(response[:, 0], 1 << 18)[200:]))
-    np.testing.assert_allclose(gain, curve_at(getattr(plan.tone, part), hz), atol=0.3)
+    np.testing.assert_allclose(gain, curve_at(total_points(plan.tone, part, rate), hz), atol=0.3)
 
 
 @pytest.mark.parametrize("side", [(), ((1000.0, 0.0),)])
@@ -97,35 +103,45 @@ def test_a_text_becomes_the_equalizer_of_a_plan(make_plan, tmp_path, monkeypatch
     plan = make_plan()
     save_plan(plan, "plans/plan.yaml")
     export_curve("plans/plan.yaml", "eq.txt")
-    flat = plan.model_copy(update={"tone": plan.tone.model_copy(update={"mid": (), "side": ()})})
-    save_plan(flat, "plans/flat.yaml")
+    save_plan(make_plan((), ()), "plans/flat.yaml")
     import_curve("eq.txt", "plans/flat.yaml", "edited/plan.yaml")
     edited = load_plan("edited/plan.yaml")
     assert edited.mix.file == "../mix.wav"  # as the plan in another folder named it
     at = np.geomspace(20.0, 20000.0, 500)
     for part in ("mid", "side"):
-        found, wanted = (curve_at(getattr(p.tone, part), at) for p in (edited, plan))
+        found, wanted = (curve_at(total_points(p.tone, part, 48000), at) for p in (edited, plan))
         np.testing.assert_allclose(found, wanted, atol=0.05)
     assert edited.tone.why == "the curve is that of eq.txt"
-    gain = curve_at(plan.tone.mid, THIRDS_HZ[JUDGED_THIRDS])
-    assert edited.tone.applied_db == pytest.approx(gain.std(), abs=0.03)
-    rest = {"tone", "mix"}
+    gain = curve_at(plan.tone.mid, THIRDS_HZ[JUDGED_THIRDS & (THIRDS_HZ > 40.0)])
+    assert edited.tone.applied_db == pytest.approx(gain.std(), abs=0.01)
+    assert set(edited.edited) == {
+        "balance",
+        "dynamics",
+        "level",
+        "limiter",
+    }  # the tone says why it is as it is
+    rest = {"tone", "mix", "derived"}
     assert edited.model_dump(exclude=rest) == plan.model_dump(exclude=rest)
 
 
-def test_one_part_of_a_text_leaves_the_other(make_plan, tmp_path):
+@pytest.mark.parametrize(("part", "other"), [("mid", "side"), ("side", "mid")])
+def test_one_part_of_a_text_leaves_the_other_and_its_moves(make_plan, tmp_path, part, other):
     (tmp_path / "eq.txt").write_text("100 1\n1000 2\n")
-    plan = make_plan()
-    edited = import_curve(tmp_path / "eq.txt", plan, tmp_path / "side.yaml", part="side")
-    assert (edited.tone.mid, edited.tone.side) == (plan.tone.mid, ((100.0, 1.0), (1000.0, 2.0)))
-    edited = import_curve(tmp_path / "eq.txt", plan, tmp_path / "mid.yaml", part="mid")
-    assert (edited.tone.mid, edited.tone.side) == (((100.0, 1.0), (1000.0, 2.0)), plan.tone.side)
+    moves = [ToneMove(hz=300.0, db=3.0), ToneMove(hz=4000.0, db=2.0, on="mid")]
+    plan = make_plan(moves=(*moves, ToneMove(hz=9000.0, db=-2.0, on="side")))
+    edited = import_curve(tmp_path / "eq.txt", plan, tmp_path / "edited.yaml", part=part)
+    for found in (edited, load_plan(tmp_path / "edited.yaml")):
+        taken, kept = (curve_at(total_points(found.tone, name, 48000), BANDS_HZ) for name in (part, other))
+        before = curve_at(total_points(plan.tone, other, 48000), BANDS_HZ)
+        np.testing.assert_allclose(taken, curve_at(((100.0, 1.0), (1000.0, 2.0)), BANDS_HZ), atol=1e-4)
+        np.testing.assert_allclose(kept, before, atol=1e-4)
+    assert edited.tone.why == f"the curve of the {part} is that of eq.txt"
 
 
 def test_a_mono_plan_takes_no_side(make_plan, tmp_path):
     (tmp_path / "eq.txt").write_text("100 1\n1000 2\n")
     plan = make_plan(side=(), channels=1)
-    assert import_curve(tmp_path / "eq.txt", plan, tmp_path / "plan.yaml").tone.side == ()
+    assert import_curve(tmp_path / "eq.txt", plan, tmp_path / "plan.yaml").tone.width == ()
     for call in (
         lambda: import_curve(tmp_path / "eq.txt", plan, tmp_path / "p.yaml", part="side"),
         lambda: export_curve(plan, tmp_path / "side.wav", part="side"),

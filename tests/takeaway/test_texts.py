@@ -5,13 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refmaster.dsp.curves import curve_at
 from refmaster.errors import SettingsError
-from refmaster.matching.curves import curve_at
-from refmaster.plan import MAX_GAIN_DB
 from refmaster.profile.bands import BANDS_HZ
+from refmaster.settings.curves import MAX_GAIN_DB
+from refmaster.settings.moves import ToneMove
 from refmaster.takeaway.bands import ParametricBand, band_gains_db
 from refmaster.takeaway.files import export_curve
 from refmaster.takeaway.reading import MAX_CURVE_BYTES, MAX_POINTS, read_curves
+from refmaster.takeaway.total import total_points
 
 
 @pytest.fixture
@@ -60,6 +62,21 @@ def test_bands_read_back_have_the_gain_of_the_bands(make_plan, tmp_path):
     for part in ("mid", "side"):
         expected = band_gains_db(written.fits[part].bands, BANDS_HZ, 48000).sum(axis=0)
         np.testing.assert_allclose(curve_at(found[part], BANDS_HZ), expected, atol=0.01)
+
+
+@pytest.mark.parametrize("kind", ["graphiceq", "rew"])
+def test_moves_are_in_the_text_too(make_plan, tmp_path, kind):
+    plan = make_plan(moves=(ToneMove(hz=3000.0, db=-4.0, q=8.0), ToneMove(hz=90.0, db=2.0, on="side")))
+    for part in ("mid", "side"):
+        export_curve(plan, tmp_path / "eq.txt", format=kind, part=part, overwrite=True)
+        found = curve_at(read_curves(tmp_path / "eq.txt", sample_rate_hz=48000)[part], BANDS_HZ)
+        expected = curve_at(total_points(plan.tone, part, 48000), BANDS_HZ)
+        np.testing.assert_allclose(found, expected, atol=0.01)
+        bell = found - curve_at(total_points(make_plan().tone, part, 48000), BANDS_HZ)
+        assert bell[np.argmin(np.abs(BANDS_HZ - 3000.0))] == pytest.approx(-4.0, abs=0.1)
+        assert bell[np.argmin(np.abs(BANDS_HZ - 90.0))] == pytest.approx(
+            2.0 if part == "side" else 0.0, abs=0.1
+        )
 
 
 @pytest.mark.parametrize("more", [{}, {"bands": 4}, {"format": "rew"}])
