@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
 def run(
     plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan (YAML).")],
     output: Annotated[
-        Path, options.output_option("The file to write: .wav, .txt or .frd; with --read a plan (YAML).")
+        Path, options.output_option("The file to write: .wav, .txt, .frd or .yaml; with --read a plan.")
     ],
     printing: options.Printing,
     format: Annotated[  # noqa: A002 - the option's name
@@ -48,7 +48,8 @@ def run(
         typer.Option(
             "--format",
             metavar="|".join(CURVE_FORMATS),
-            help="Impulse response, Equalizer APO's GraphicEQ, a REW table, or parametric bands.  "
+            help="Impulse response, Equalizer APO's GraphicEQ, a REW table, parametric bands, or a plan with "
+            "moves in place of its curves.  "
             "[by the suffix of the output]",
             rich_help_panel=FILE,
             autocompletion=completing(lambda: CURVE_FORMATS),
@@ -162,6 +163,7 @@ def _lines(written: WrittenCurve) -> list[str]:
         "graphiceq": "GraphicEQ of Equalizer APO",
         "rew": "frequency table of REW",
         "bands": f"parametric bands at {rate} Hz, Q as in the Audio EQ Cookbook",
+        "moves": "the plan, with moves in place of its curves",
     }[written.format]
     lines = [f"written {shown_line(str(written.output))} ({about})"]
     if written.delay_frames:
@@ -172,7 +174,7 @@ def _lines(written: WrittenCurve) -> list[str]:
             f"fit     {name}{len(fit.bands)} bands, {fit.rms_error_db:.2f} dB RMS and at most "
             f"{fit.max_error_db:.2f} dB from the curve, 40 Hz to 16 kHz"
         )
-    if written.left_out:
+    if written.left_out and written.format != "moves":
         lines.append(f"note: not in it, but in the plan: {'; '.join(written.left_out)}")
     return lines
 

@@ -10,7 +10,7 @@ from refmaster.settings.match import Phase
 from refmaster.settings.model import Model
 from refmaster.settings.output import SampleRateHz
 
-CurveFormat = Literal["impulse", "graphiceq", "rew", "bands"]
+CurveFormat = Literal["impulse", "graphiceq", "rew", "bands", "moves"]
 CurvePart = Literal["mid", "side"]
 MIN_BANDS, MAX_BANDS, DEFAULT_BANDS = 2, 24, 8
 BandCount = Annotated[int, Field(ge=MIN_BANDS, le=MAX_BANDS)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 
@@ -64,6 +64,12 @@ class BandFit:
     bands: tuple[ParametricBand, ...]
     rms_error_db: float
     max_error_db: float
+
+    @classmethod
+    def of(cls, bands: tuple[ParametricBand, ...], error_db: Array) -> Self:
+        """Return bands with their error at frequencies between 40 Hz and 16 kHz."""
+        rms, most = float(np.sqrt(np.mean(error_db**2))), float(np.max(np.abs(error_db)))
+        return cls(bands=bands, rms_error_db=rms, max_error_db=most)
 
 
 def band_gains_db(bands: Sequence[ParametricBand], frequencies_hz: Array, sample_rate_hz: int) -> Array:
@@ -120,12 +126,7 @@ def fit_bands(curve_db: Array, count: int, sample_rate_hz: int) -> BandFit:
     else:
         bands = _rounded(_fitted(frequencies, wanted, count, sample_rate_hz))
     error = band_gains_db(bands, frequencies, sample_rate_hz).sum(axis=0) - wanted
-    error = error[judged(frequencies)]
-    return BandFit(
-        bands=bands,
-        rms_error_db=float(np.sqrt(np.mean(error**2))),
-        max_error_db=float(np.max(np.abs(error))),
-    )
+    return BandFit.of(bands, error[judged(frequencies)])
 
 
 class _Model:

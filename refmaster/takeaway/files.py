@@ -20,15 +20,16 @@ from refmaster.settings.model import settings_from
 from refmaster.settings.takeaway import DEFAULT_BANDS, CurveFormat, CurvePart, CurveSettings
 from refmaster.takeaway.bands import BandFit, fit_bands
 from refmaster.takeaway.impulse import CHANNELS, impulse_response, write_impulse
+from refmaster.takeaway.moves import with_fitted_moves
 from refmaster.takeaway.reading import read_curves
 from refmaster.takeaway.texts import bands_text, graphic_eq_text, rew_text
 from refmaster.takeaway.total import has_one_curve, left_out, total_points
 
-_SUFFIXES: dict[str, CurveFormat] = {".wav": "impulse", ".txt": "graphiceq", ".frd": "rew"}
+_SUFFIXES: dict[str, CurveFormat] = {".wav": "impulse", ".txt": "graphiceq", ".frd": "rew", ".yaml": "moves"}
 _OTHER: dict[CurvePart, CurvePart] = {"mid": "side", "side": "mid"}
 # What each setting is for; elsewhere it would be taken and ignored.
 _ONLY_FOR: dict[str, tuple[CurveFormat, ...]] = {
-    "bands": ("bands",),
+    "bands": ("bands", "moves"),
     "sample_rate_hz": ("impulse", "bands"),
     "phase": ("impulse",),
 }
@@ -43,7 +44,7 @@ class WrittenCurve:
     output : Path
         The file.
     format : str
-        "impulse", "graphiceq", "rew" or "bands".
+        "impulse", "graphiceq", "rew", "bands" or "moves".
     parts : tuple of str
         "mid" and "side" where both were written and differ; one of them where it is for all channels.
     sample_rate_hz : int or None
@@ -82,9 +83,9 @@ def export_curve(
     overwrite : bool
         Replace an existing file.
     **settings
-        Of `refmaster.settings.takeaway.CurveSettings`: `format` ("impulse", "graphiceq", "rew" or "bands"),
-        `bands` (how many to fit, 8 by default), `sample_rate_hz` (the plan's by default), `phase` ("linear"
-        or "minimum"; the plan's by default), `part` ("mid" or "side" alone).
+        Of `refmaster.settings.takeaway.CurveSettings`: `format` ("impulse", "graphiceq", "rew", "bands" or
+        "moves"), `bands` (how many to fit, 8 by default), `sample_rate_hz` (the plan's by default), `phase`
+        ("linear" or "minimum"; the plan's by default), `part` ("mid" or "side" alone).
 
     Raises
     ------
@@ -98,7 +99,7 @@ def export_curve(
     kind = _format_of(path, asked)
     check_destination(path, overwrite=overwrite, inputs=inputs)
     title = f"equalizer of {shown_line(inputs[0].name)}" if inputs else "equalizer of a plan"
-    plan = plan if isinstance(plan, MasteringPlan) else load_plan(plan)
+    plan = _at_hand(plan)
     parts = _parts_of(plan, asked, kind)
     if asked.part is not None:
         title = f"{asked.part} {title}"
@@ -111,8 +112,12 @@ def export_curve(
         write_impulse(path, response, rate, overwrite=overwrite, inputs=inputs)
         delay = (len(response) - 1) // 2 if phase == "linear" else 0
         return replace(written, sample_rate_hz=rate, channels=CHANNELS[response.shape[1]], delay_frames=delay)
+    count = asked.bands or DEFAULT_BANDS
+    if kind == "moves":
+        changed, fits = with_fitted_moves(plan, count)
+        save_plan(changed, path, overwrite=overwrite)
+        return replace(written, parts=tuple(fits), fits=fits)
     if kind == "bands":
-        count = asked.bands or DEFAULT_BANDS
         fits = {
             part: fit_bands(curve_at(total_points(plan.tone, part, rate), BANDS_HZ), count, rate)
             for part in parts
@@ -161,8 +166,7 @@ def import_curve(
         The file is there and may not be replaced, or cannot be written.
     """
     check_destination(output, overwrite=overwrite, inputs=[text, *_inputs(plan)])
-    if not isinstance(plan, MasteringPlan):
-        plan = relocated(load_plan(plan), Path(), relative_to=Path(plan).parent)
+    plan = _at_hand(plan)
     found = read_curves(text, sample_rate_hz=plan.output.sample_rate_hz)
     _require_part(plan, part)
     tone = _with_curves(plan.tone, found, part)
@@ -181,6 +185,13 @@ def import_curve(
     return plan
 
 
+def _at_hand(plan: MasteringPlan | PathLike) -> MasteringPlan:
+    """Return a plan whose paths are relative to the working folder."""
+    if isinstance(plan, MasteringPlan):
+        return plan
+    return relocated(load_plan(plan), Path(), relative_to=Path(plan).parent)
+
+
 def _inputs(plan: MasteringPlan | PathLike) -> list[Path]:
     return [] if isinstance(plan, MasteringPlan) else [Path(plan)]
 
@@ -193,12 +204,14 @@ def _format_of(path: Path, asked: CurveSettings) -> CurveFormat:
     kind = asked.format or by_suffix
     if kind is None:
         raise SettingsError(
-            f"{path}: expected a name that ends in .wav (impulse response), .txt (text) or .frd (REW), "
-            f'found "{path.suffix}"; or say the format'
+            f"{path}: expected a name that ends in .wav (impulse response), .txt (text), .frd (REW) or .yaml "
+            f'(plan with moves), found "{path.suffix}"; or say the format'
         )
-    if (kind == "impulse") != (by_suffix == "impulse"):
-        wanted = "that ends in .wav" if kind == "impulse" else "of a text, such as .txt"
-        raise SettingsError(f"{path}: the format {kind} needs a name {wanted}")
+    fixed = {"impulse": "that ends in .wav", "moves": "that ends in .yaml"}
+    if kind != by_suffix and not fixed.keys().isdisjoint((kind, by_suffix)):
+        raise SettingsError(
+            f"{path}: the format {kind} needs a name {fixed.get(kind, 'of a text, such as .txt')}"
+        )
     for name, formats in _ONLY_FOR.items():
         if getattr(asked, name) is not None and kind not in formats:
             raise SettingsError(
@@ -216,6 +229,8 @@ def _parts_of(plan: MasteringPlan, asked: CurveSettings, kind: CurveFormat) -> t
     """Return the curves to write: the one that is asked for, one that says all, or both."""
     _require_part(plan, asked.part)
     if asked.part is not None:
+        if kind == "moves":
+            raise SettingsError(f"part={asked.part} is of no use for the format moves; leave it out")
         return (asked.part,)
     if has_one_curve(plan):
         return ("mid",)

@@ -63,6 +63,14 @@ def test_bands_state_their_error(command, plan):
     assert f"{said['fits']['mid']['rms_error_db']:.2f} dB RMS" in text
 
 
+def test_a_plan_with_moves(command, plan):
+    code, out, _ = command("curve", "plan.yaml", "-o", "moves.yaml", "--bands", "4")
+    assert (code, "written moves.yaml (the plan, with moves in place of its curves)" in out) == (0, True)
+    assert "fit     side: 4 bands, 0." in out
+    assert "not in it" not in out
+    assert len(load_plan("moves.yaml").tone.moves) == 8
+
+
 def test_a_text_is_read_into_another_plan(command, plan):
     assert command("curve", "plan.yaml", "-o", "eq.txt", "-q") == (0, "", "")
     code, out, err = command("curve", "plan.yaml", "--read", "eq.txt", "-o", "new/edited.yaml")
@@ -87,7 +95,7 @@ def test_a_text_is_read_into_another_plan(command, plan):
         (("plan.yaml", "-o", "eq.flac"), "eq.flac: expected a name that ends in .wav"),
         (
             ("plan.yaml", "-o", "eq.wav", "--format", "csv"),
-            "--format: expected impulse, graphiceq, rew or bands",
+            "--format: expected impulse, graphiceq, rew, bands or moves",
         ),
         (("plan.yaml", "-o", "eq.wav", "--format", "rew"), "the format rew needs a name of a text"),
         (("plan.yaml", "-o", "eq.txt", "--format", "impulse"), "the format impulse needs a name that ends"),
@@ -107,10 +115,14 @@ def test_a_text_is_read_into_another_plan(command, plan):
         (("plan.yaml", "-o", "e.yaml", "--read", "."), ".: is a directory"),
         (("plan.yaml", "-o", "plan.yaml", "--read", "eq.txt"), "is the input plan.yaml itself"),
         (("plan.yaml", "-o", "eq.txt", "--read", "eq.txt", "--overwrite"), "is the input eq.txt itself"),
+        (("plan.yaml", "-o", "plan.yaml", "--bands", "4", "--overwrite"), "is the input plan.yaml itself"),
+        (("plan.yaml", "-o", "eq.yaml", "--format", "bands"), "the format bands needs a name of a text"),
         (
-            ("plan.yaml", "-o", "plan.yaml", "--format", "bands", "--overwrite"),
-            "is the input plan.yaml itself",
+            ("plan.yaml", "-o", "eq.txt", "--format", "moves"),
+            "the format moves needs a name that ends in .yaml",
         ),
+        (("plan.yaml", "-o", "eq.yaml", "--part", "mid"), "--part mid is of no use for the format moves"),
+        (("plan.yaml", "-o", "eq.yaml", "--bands", "24"), "fit fewer bands"),
         (("settings.yaml", "-o", "e.yaml", "--read", "eq.txt"), "this is a settings file, expected a plan"),
         (("plan.yaml", "-o", "e.yaml", "--read", "eq.txt", "--bands", "8"), "--bands: of no use with --read"),
     ],
