@@ -30,8 +30,7 @@ def register(app: typer.Typer) -> None:
     """Add the verb to `app`."""
     app.command(
         "curve",
-        help="Write the equalizer of PLAN for other programs: an impulse response, Equalizer APO, REW, "
-        "parametric bands. Or take theirs into a plan (--read). No audio is needed.",
+        help="Take a plan's equalizer to other programs, or theirs into a plan.",
         epilog="Example: refmaster curve plan.yaml --bands 8 -o eq.txt",
     )(run)
 

@@ -25,7 +25,7 @@ Examples:
   refmaster master mix.wav -r a.flac -r b.flac:2 --strength 40 -o master.wav
   refmaster plan mix.wav --reference ref.wav -o plan.yaml    (edit it, then:)
   refmaster render plan.yaml -o master.wav
-  refmaster curve plan.yaml --bands 8 -o eq.txt              (or eq.wav: an impulse response)
+  refmaster curve plan.yaml --bands 8 -o eq.txt              (or: -o eq.wav)
   refmaster measure *.wav
   refmaster compare mix.wav --reference ref.wav
   refmaster album album.yaml -o Masters/
