@@ -25,7 +25,13 @@ from refmaster.takeaway.reading import read_curves
 from refmaster.takeaway.texts import bands_text, graphic_eq_text, rew_text
 from refmaster.takeaway.total import has_one_curve, left_out, total_points
 
-_SUFFIXES: dict[str, CurveFormat] = {".wav": "impulse", ".txt": "graphiceq", ".frd": "rew", ".yaml": "moves"}
+_SUFFIXES: dict[str, CurveFormat] = {
+    ".wav": "impulse",
+    ".txt": "graphiceq",
+    ".frd": "rew",
+    ".yaml": "moves",
+    ".yml": "moves",
+}
 _OTHER: dict[CurvePart, CurvePart] = {"mid": "side", "side": "mid"}
 # What each setting is for; elsewhere it would be taken and ignored.
 _ONLY_FOR: dict[str, tuple[CurveFormat, ...]] = {
