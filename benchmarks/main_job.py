@@ -33,11 +33,11 @@ PEER = (
 ONCE_MORE = """
 import os, sys
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the command line has it, before NumPy is imported
-from refmaster import mastering
+from refmaster.rendering import loop
 from refmaster.cli.main import run
 
-corrections, correct = iter([True]), mastering.corrected_level
-mastering.corrected_level = lambda plan, *rest: plan if next(corrections, False) else correct(plan, *rest)
+corrections, correct = iter([True]), loop.corrected_level
+loop.corrected_level = lambda plan, *rest: plan if next(corrections, False) else correct(plan, *rest)
 sys.argv[0] = "refmaster"
 run()
 """

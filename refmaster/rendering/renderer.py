@@ -8,7 +8,7 @@ import numpy as np
 
 from refmaster._types import Array, Array32, Block
 from refmaster.dsp.blocks import BlockKernel
-from refmaster.dsp.curves import Points, combined_points, with_moves
+from refmaster.dsp.curves import Points, with_moves
 from refmaster.dsp.dynamics import BandActivity, DynamicsProcessor
 from refmaster.dsp.fir import FirEqualizer, design_linear_phase, design_minimum_phase
 from refmaster.dsp.limiter import Limiter, LimiterActivity
@@ -175,7 +175,7 @@ class Renderer:
             return design(hz, gains, rate)
 
         curves = []
-        for points, part in ((tone.mid, "mid"), (combined_points(tone.mid, tone.width), "side")):
+        for points, part in ((tone.mid, "mid"), (tone.side, "side")):
             moves = [move for move in tone.moves if move.on in ("both", part)]
             curves.append(with_moves(points, moves, rate / 2))
         mid = designed(curves[0])

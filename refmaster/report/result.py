@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from refmaster.mastering import MasterResult
 from refmaster.matching.image import image_aim_db
 from refmaster.matching.tone import distance_to_aim_db, tonal_distance_db
 from refmaster.profile.model import Profile
+from refmaster.rendering.result import MasterResult
 
 # By name: the unit, the format, and the value in a profile.
 LEVELS: dict[str, tuple[str, str, Callable[[Profile], float | None]]] = {

@@ -22,10 +22,10 @@ from refmaster.units import power_to_db
 
 BandKind = Literal["low_shelf", "bell", "high_shelf"]
 
-# The bounds of the fit: what equalizers in common use can be set to.
+# The bounds of the fit: what equalizers in common use can be set to, and moves of a plan.
 _LOWEST_HZ, _HIGHEST_HZ = 20.0, 20000.0
 _MAX_GAIN_DB = 24.0
-_BELL_Q, _SHELF_Q = (0.25, 8.0), (0.4, 1.4)
+_BELL_Q, _SHELF_Q = (0.25, 5.0), (0.4, 1.4)
 # Both constants are from `benchmarks/curves.py --choose` (12 mixes). Beyond 40 Hz to 16 kHz, where errors are
 # stated, the fit has to stay near enough: 0.3 dB RMS, against 0.9 with a weight of 0.1.
 _UNJUDGED_WEIGHT = 0.3

@@ -250,14 +250,13 @@ def _parts_of(plan: MasteringPlan, asked: CurveSettings, kind: CurveFormat) -> t
 
 def _with_curves(tone: Tone, found: Mapping[CurvePart, Points], part: CurvePart | None) -> Tone:
     """Return a tone with the curves of a text; the part that is not taken keeps its curve and its moves."""
-    mid, side = tone.mid, combined_points(tone.mid, tone.width)
     moves = tuple(
         move.model_copy(update={"on": _OTHER[part]})
         for move in tone.moves
         if part is not None and move.on != part
     )
-    mid = mid if part == "side" else found["mid"]
-    side = side if part == "mid" else found["side"]
+    mid = tone.mid if part == "side" else found["mid"]
+    side = tone.side if part == "mid" else found["side"]
     width = combined_points(side, mid, sign=-1.0)
     width = width if any(gain for _, gain in width) else ()
     return tone.model_copy(update={"mid": mid, "width": width, "moves": moves})

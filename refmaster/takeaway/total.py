@@ -6,7 +6,7 @@ be added in one place.
 
 from __future__ import annotations
 
-from refmaster.dsp.curves import Points, combined_points, with_moves
+from refmaster.dsp.curves import Points, with_moves
 from refmaster.plan import MasteringPlan, Tone
 from refmaster.settings.takeaway import CurvePart
 
@@ -15,7 +15,7 @@ _FLAT: Points = ((1000.0, 0.0),)
 
 def total_points(tone: Tone, part: CurvePart, sample_rate_hz: int) -> Points:
     """Return the gain of mid or side as a render at `sample_rate_hz` has it, in one point or more."""
-    own = tone.mid if part == "mid" else combined_points(tone.mid, tone.width)
+    own = tone.mid if part == "mid" else tone.side
     moves = [move for move in tone.moves if move.on in ("both", part)]
     return with_moves(own, moves, sample_rate_hz / 2) or _FLAT
 

@@ -66,7 +66,7 @@ def test_bands_read_back_have_the_gain_of_the_bands(make_plan, tmp_path):
 
 @pytest.mark.parametrize("kind", ["graphiceq", "rew"])
 def test_moves_are_in_the_text_too(make_plan, tmp_path, kind):
-    plan = make_plan(moves=(ToneMove(hz=3000.0, db=-4.0, q=8.0), ToneMove(hz=90.0, db=2.0, on="side")))
+    plan = make_plan(moves=(ToneMove(hz=3000.0, db=-4.0, q=5.0), ToneMove(hz=90.0, db=2.0, on="side")))
     for part in ("mid", "side"):
         export_curve(plan, tmp_path / "eq.txt", format=kind, part=part, overwrite=True)
         found = curve_at(read_curves(tmp_path / "eq.txt", sample_rate_hz=48000)[part], BANDS_HZ)
