@@ -68,3 +68,10 @@ def test_what_a_plan_cannot_hold_is_refused(make_plan, tmp_path, curve, count, f
 def test_a_flat_plan_has_no_moves(make_plan, tmp_path):
     export_curve(make_plan((), ()), tmp_path / "moves.yaml")
     assert load_plan(tmp_path / "moves.yaml").tone.is_flat
+
+
+def test_the_narrowest_and_largest_bands_are_moves_that_a_plan_takes(make_plan, tmp_path):
+    spike = ((920.0, 0.0), (1000.0, 12.0), (1087.0, 0.0))
+    written = export_curve(make_plan(spike, spike), tmp_path / "moves.yaml", bands=3)
+    assert max(band.q for band in written.fits["mid"].bands) == 5.0
+    assert load_plan(tmp_path / "moves.yaml").tone.moves
