@@ -372,16 +372,16 @@ def save_plan(plan: MasteringPlan, path: str | Path, *, overwrite: bool = False)
     write_text(path, format_plan(relocated(plan, Path(path).parent)), overwrite=overwrite)
 
 
-def relocated(plan: MasteringPlan, folder: Path) -> MasteringPlan:
-    """Return the plan with its paths, relative to the working folder until now, relative to `folder`."""
+def relocated(plan: MasteringPlan, folder: Path, *, relative_to: Path = Path()) -> MasteringPlan:
+    """Return the plan with its paths relative to `folder`; until now they are to `relative_to`."""
 
     def move(file: str) -> str:
         if is_url(file):
             return file
         try:
-            return Path(os.path.relpath(file, folder)).as_posix()
+            return Path(os.path.relpath(relative_to / file, folder)).as_posix()
         except ValueError:  # another drive
-            return str(Path(file).absolute())
+            return str((relative_to / file).absolute())
 
     mix = plan.mix.model_copy(update={"file": move(plan.mix.file)})
     references = tuple(r.model_copy(update={"file": move(r.file)}) for r in plan.references)
