@@ -1,7 +1,7 @@
 """The mastering plan: everything a render does, as data that a person reads and edits.
 
 A plan is complete: rendering decides nothing and has no default of its own. Stages act in the order of the
-sections: tone (equalizer), balance, dynamics, level (gain), limiter, output. Gains are dB, frequencies Hz,
+sections: tone (equalizer), sections (what it adds in loud and quiet parts), balance, dynamics, level (gain), limiter, output. Gains are dB, frequencies Hz,
 times ms.
 """
 
@@ -32,11 +32,13 @@ from refmaster.settings.limiter import HoldMs, LimiterCeilingDbtp, LookaheadMs, 
 from refmaster.settings.match import MatchSettings, Phase, Weight
 from refmaster.settings.model import Model, validate_document
 from refmaster.settings.output import BitDepth, DitherSeed, LoudnessTags, SampleRateHz
+from refmaster.settings.sections import MAX_SECTION_KINDS, CrossfadeS, SectionName, SpanTimeS
 from refmaster.settings.summary import Summarized, measured
 
 MAX_GAIN_DB = 60.0
 # From the loudest mix that is read (+60 dBFS), through an equalizer at its bounds, to the lowest target.
 MAX_LEVEL_GAIN_DB = 200.0
+DEFAULT_CROSSFADE_S = 2.0
 
 Gain = Annotated[float, Field(ge=-MAX_GAIN_DB, le=MAX_GAIN_DB)]
 LevelGain = Annotated[float, Field(ge=-MAX_LEVEL_GAIN_DB, le=MAX_LEVEL_GAIN_DB)]
@@ -44,6 +46,7 @@ Hertz = Annotated[float, Field(gt=0.0, le=384000.0)]
 CurvePoint = tuple[Hertz, Gain]
 BandEstimate = tuple[Hertz, float, float]
 BandCorridor = tuple[Hertz, float, float]
+SectionSpan = tuple[SpanTimeS, SpanTimeS, SectionName]
 
 
 class MixRecord(Model):
@@ -110,11 +113,62 @@ class Tone(Model):
 
     @model_validator(mode="after")
     def _rising(self) -> Tone:
-        for name, points in (("mid", self.mid), ("side", self.side)):
-            for (low, _), (high, _) in itertools.pairwise(points):
-                if high <= low:
-                    raise ValueError(f"{name}: frequencies must rise, found {low:g} Hz before {high:g} Hz")
+        _require_rising(mid=self.mid, side=self.side)
         return self
+
+
+class SectionKind(Model):
+    """A kind of part, and what the equalizer adds to the tone while it plays."""
+
+    name: SectionName
+    mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] on top of the tone's mid; empty: nothing")
+    side: tuple[CurvePoint, ...] = Field(description="[Hz, dB] on top of its side; empty: nothing")
+
+    @model_validator(mode="after")
+    def _rising(self) -> SectionKind:
+        _require_rising(mid=self.mid, side=self.side)
+        return self
+
+
+class Sections(Model):
+    """Parts of the song that get something else than the tone alone."""
+
+    why: str
+    crossfade_s: CrossfadeS = Field(description="s, over which it moves; half on each side of a boundary")
+    kinds: tuple[SectionKind, ...] = Field(max_length=MAX_SECTION_KINDS, description="empty: off")
+    spans: tuple[SectionSpan, ...] = Field(
+        description="[start s, end s, name of the kind]; the tone alone outside of them"
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Sections:
+        names = [kind.name for kind in self.kinds]
+        if len(set(names)) != len(names):
+            raise ValueError(f"kinds: expected a name of its own for each, found {', '.join(names)}")
+        last = 0.0
+        for start, end, name in self.spans:
+            if not last <= start < end:
+                raise ValueError(
+                    f"spans: expected each to end after it starts and to start where the one before it ends "
+                    f"or later, found {start:g} to {end:g} s after {last:g} s"
+                )
+            if name not in names:
+                raise ValueError(
+                    f"spans: expected one of the kinds ({', '.join(names) or 'there are none'}), found {name}"
+                )
+            last = end
+        return self
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether the tone alone serves all of the song."""
+        playing = {name for _, _, name in self.spans}
+        return all(
+            gain == 0.0
+            for kind in self.kinds
+            if kind.name in playing
+            for _, gain in (*kind.mid, *kind.side)
+        )
 
 
 class Balance(Model):
@@ -218,6 +272,9 @@ class MasteringPlan(Summarized, Model):
     references: tuple[ReferenceRecord, ...]
     requested: MatchSettings
     tone: Tone
+    sections: Sections = Field(
+        default=Sections(why="", crossfade_s=DEFAULT_CROSSFADE_S, kinds=(), spans=())
+    )
     balance: Balance
     dynamics: Dynamics = Field(default=Dynamics(why="", crossover_hz=(), bands=()))
     level: Level
@@ -251,12 +308,20 @@ class MasteringPlan(Summarized, Model):
         flat = all(gain == 0.0 for _, gain in (*self.tone.mid, *self.tone.side))
         return (
             flat
+            and self.sections.is_at_rest
             and self.balance.left_over_right_db == 0.0
             and self.dynamics.is_at_rest
             and self.level.gain_db == 0.0
             and not self.limiter.enabled
             and self.output.sample_rate_hz == self.mix.sample_rate_hz
         )
+
+
+def _require_rising(**curves: tuple[CurvePoint, ...]) -> None:
+    for name, points in curves.items():
+        for (low, _), (high, _) in itertools.pairwise(points):
+            if high <= low:
+                raise ValueError(f"{name}: frequencies must rise, found {low:g} Hz before {high:g} Hz")
 
 
 def format_plan(plan: MasteringPlan) -> str:

@@ -8,12 +8,13 @@ import numpy as np
 
 from refmaster._types import Array32, Block
 from refmaster.dsp.blocks import BlockKernel
-from refmaster.dsp.fir import FirEqualizer, design_linear_phase, design_minimum_phase
+from refmaster.dsp.fir import FilterBanks, FirEqualizer, design_linear_phase, design_minimum_phase
 from refmaster.dsp.limiter import Limiter, LimiterActivity
 from refmaster.dsp.resample import Resampler
 from refmaster.errors import AudioError
 from refmaster.io.source import AudioFormat, AudioSource
 from refmaster.plan import MasteringPlan
+from refmaster.rendering.sections import section_equalizer
 from refmaster.settings.limiter import LimiterSettings
 from refmaster.threads import prefetched
 from refmaster.units import db_to_amplitude
@@ -93,7 +94,8 @@ class Renderer:
     @property
     def stages(self) -> object:
         """The part of the plan that the signal entering the level stage depends on."""
-        return self.plan.tone, self.plan.balance, self.plan.output.sample_rate_hz
+        plan = self.plan
+        return plan.tone, plan.sections, plan.balance, plan.output.sample_rate_hz
 
     @property
     def activity(self) -> LimiterActivity | None:
@@ -137,9 +139,9 @@ class Renderer:
         for block in prefetched(blocks):
             yield block if gain == 1.0 else block * block.dtype.type(gain)
 
-    def _equalizer(self, channels: int) -> FirEqualizer | None:
-        tone, rate = self.plan.tone, self.plan.output.sample_rate_hz
-        if all(gain == 0.0 for _, gain in (*tone.mid, *tone.side)):
+    def _equalizer(self, channels: int) -> FilterBanks | None:
+        tone, sections, rate = self.plan.tone, self.plan.sections, self.plan.output.sample_rate_hz
+        if sections.is_at_rest and all(gain == 0.0 for _, gain in (*tone.mid, *tone.side)):
             return None
         design = design_linear_phase if tone.phase == "linear" else design_minimum_phase
         curves = []
@@ -147,9 +149,19 @@ class Renderer:
             frequencies = np.array([f for f, _ in points]) if points else np.array([1000.0])
             gains = np.array([g for _, g in points]) if points else np.array([0.0])
             curves.append((frequencies, gains))
+        delay_frames = None if tone.phase == "linear" else 0
+        if not sections.is_at_rest:
+            return section_equalizer(
+                sections,
+                curves[:channels],
+                design,
+                sample_rate_hz=rate,
+                duration_s=self.plan.mix.frames / self.plan.mix.sample_rate_hz,
+                delay_frames=delay_frames,
+            )
         mid = design(*curves[0], rate)
         side = None if channels == 1 or tone.mid == tone.side else design(*curves[1], rate)
-        return FirEqualizer(channels, mid, side, delay_frames=None if tone.phase == "linear" else 0)
+        return FirEqualizer(channels, mid, side, delay_frames=delay_frames)
 
 
 def limiter_settings(plan: MasteringPlan) -> LimiterSettings:
