@@ -11,31 +11,39 @@ is mastered to -30 LUFS (so that no limiter acts) and the written file is read b
 and quiet parts apart. References are the other half of the track, or another song of its album. No track is
 mastered with a prior that was learned from itself, its album or its artist.
 
-With ``--choose`` nothing is written: the constants of `refmaster/matching/sections.py` are tried on the
-profiles, chosen on one half of the groups and judged on the other.
+With ``--choose`` nothing is mastered: the constants of `refmaster/matching/sections.py` are tried on the
+profiles of mixes and references, chosen on one half of the groups and judged on the other.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import soundfile as sf
 from evidence import MIX_PEAK, TARGET_LUFS, Corpus, Samples, biquad, engineer_sections
-from judge import read, rms_difference_db, third_octaves_db, with_energy
+from judge import THIRDS_HZ, read, rms_difference_db, third_octaves_db, with_energy
 from numpy.typing import NDArray
 from runs import table
 
 from refmaster.engines.peer import match_with_peer
 from refmaster.mastering import master_file
-from refmaster.profile.cache import cached_profile
+from refmaster.matching import sections
+from refmaster.matching.curves import curve_at
+from refmaster.matching.derive import derive_plan
+from refmaster.plan import MasteringPlan
+from refmaster.profile.measure import measure
 from refmaster.settings.match import MatchSettings
 from refmaster.units import db_to_amplitude
 
+TRIED_ODDS, TRIED_CONTENT = (0.0, -2.0, -4.0, -6.0, -8.0, -12.0), (1.0, 2.0, 4.0)
+CONTROL_AT_MOST = 1.01
 JOIN_S = 0.05
 PASSAGE_S, TURNED_DOWN_DB, RAMP_S = 12.0, -9.0, 1.0
 OWN_CONTRAST_DB = 6.0
@@ -58,7 +66,8 @@ class Case:
     mix: Path
     reference: Path
     errors: dict[str, float] = field(default_factory=dict)
-    applied: bool = False
+    distances: dict[str, float] = field(default_factory=dict)
+    applied: dict[str, bool] = field(default_factory=dict)
 
 
 def halves(samples: Samples, rate: int) -> list[Samples]:
@@ -149,7 +158,7 @@ def stereo(path: Path) -> tuple[Samples, int]:
 def make_case(
     corpus: Corpus, name: str, reference: str, engineers: np.random.Generator, *, in_loud_parts: bool
 ) -> Case | None:
-    """Write the mix of a track and its reference ("half", or another song's name); None without both parts."""
+    """Write the mix of a track and its reference, "half" or a song's name; None where a part is too short."""
     samples, rate = stereo(corpus.files[name])
     half = int(engineers.integers(2))
     original = with_contrast(halves(samples, rate)[half], rate)
@@ -184,3 +193,186 @@ def part_levels(samples: Samples, rate: int, part: Marks) -> Samples:
     mid = samples.mean(axis=1)[:, None]
     pieces = [mid[a:b] for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a > rate]
     return third_octaves_db(joined(pieces, rate)[:, 0], rate)
+
+
+def main() -> None:
+    """Print every table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--music", type=Path, required=True, help="a folder of finished recordings")
+    parser.add_argument("--seed", type=int, default=1, help="of the mix engineers")
+    parser.add_argument(
+        "--peer-runs", type=int, default=6, help="cases of each kind that matchering gets too"
+    )
+    parser.add_argument("--quick", action="store_true", help="a few cases of each")
+    parser.add_argument("--choose", action="store_true", help="try the constants instead")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="refmaster-benchmark-") as folder:
+        corpus = Corpus(options.music, Path(folder))
+        engineers = np.random.default_rng(options.seed)
+        names = list(corpus.files)[:: 5 if options.quick else 1]
+        if options.choose:
+            print(choice_table(corpus, names, engineers))
+            return
+        for reference in ("the other half of the same master", "another song of the album"):
+            for in_loud_parts in (True, False):
+                cases = []
+                for name in names:
+                    others = ["half"] if "half" in reference else corpus.siblings(name)
+                    if others:
+                        other = str(engineers.choice(others))
+                        cases.append(make_case(corpus, name, other, engineers, in_loud_parts=in_loud_parts))
+                kept = [case for case in cases if case is not None]
+                strengths = ("evidence", "balanced") if "half" in reference else ("balanced", "full")
+                master_cases(kept, corpus, strengths, 1 if options.quick else options.peer_runs)
+                kind = "more in the loud parts" if in_loud_parts else "the same everywhere (control)"
+                print(recovery_table(f"{reference}; {kind}", kept), "\n", flush=True)
+                if "half" not in reference:
+                    print(distance_table(kept), "\n", flush=True)
+
+
+def master_cases(cases: Sequence[Case], corpus: Corpus, strengths: Sequence[str], peer_runs: int) -> None:
+    """Master every case with one curve and with sections; evenly spread ones also by matchering."""
+    chosen = set(np.linspace(0, len(cases) - 1, min(peer_runs, len(cases))).round().astype(int).tolist())
+    output = corpus.work / "master.wav"
+    for number, case in enumerate(cases):
+        score(case, "no EQ", case.mix)
+        for strength in strengths:
+            settings = MatchSettings(
+                strength=strength, sections=True, target_lufs=TARGET_LUFS, prior=corpus.prior(case.group)
+            )
+            plan = master_file(case.mix, case.reference, output, settings, overwrite=True).plan
+            score(case, f"{strength}, sections", output)
+            case.applied[f"{strength}, sections"] = bool(plan.sections.kinds)
+            if plan.sections.kinds:  # else the very same master
+                settings = settings.model_copy(update={"sections": False})
+                master_file(case.mix, case.reference, output, settings, overwrite=True)
+            score(case, strength, output)
+        if number in chosen:
+            match_with_peer(case.mix, case.reference, output, limiter=False, subtype="FLOAT")
+            score(case, "matchering", output)
+        case.mix.unlink()
+
+
+def score(case: Case, name: str, path: Path) -> None:
+    """Note what a written file's parts are off the original's, and off the reference's."""
+    samples, rate = read(path)
+    reference = read(case.reference)
+    its = marks(*reference)
+    errors, distances = [], []
+    for own, other in zip((case.loud, case.quiet), its, strict=True):
+        found = part_levels(samples, rate, own)
+        hidden_db = part_levels(case.original, case.rate, own)
+        errors.append(rms_difference_db(found, hidden_db, with_energy(hidden_db)))
+        if other.sum() > LEAST_PART_S * reference[1]:
+            aim = part_levels(*reference, other)
+            distances.append(rms_difference_db(found, aim, with_energy(hidden_db, aim)))
+    case.errors[name] = float(np.mean(errors))
+    if distances:
+        case.distances[name] = float(np.mean(distances))
+
+
+def recovery_table(title: str, cases: Sequence[Case]) -> str:
+    """Return the errors to the hidden originals, and each with sections against without on the same cases."""
+    rows = []
+    for name in dict.fromkeys(name for case in cases for name in case.errors):
+        own = [case for case in cases if name in case.errors]
+        error = np.array([case.errors[name] for case in own])
+        applied = [case for case in own if case.applied.get(name)]
+        plain = name.removesuffix(", sections")
+        ratios = ["-", "-", "-"]
+        if plain != name:
+            ratios = [f"{len(applied)}", ratio(own, name, plain), ratio(applied, name, plain)]
+        tenth = f"{np.percentile(error, 90):.2f}"
+        rows.append([name, str(len(own)), f"{error.mean():.2f}", tenth, *ratios])
+    header = [title, "cases", "error per part, dB RMS", "one case in ten above"]
+    return table([*header, "applied in", "ratio to one curve", "ratio where applied"], sorted(rows))
+
+
+def ratio(cases: Sequence[Case], name: str, plain: str) -> str:
+    """Return the ratio of two mean errors over cases."""
+    if not cases:
+        return "-"
+    return f"{np.mean([c.errors[name] for c in cases]) / np.mean([c.errors[plain] for c in cases]):.3f}"
+
+
+def distance_table(cases: Sequence[Case]) -> str:
+    """Return how far loud parts are from the reference's loud parts, and quiet ones from its quiet ones."""
+    rows = []
+    for name in dict.fromkeys(name for case in cases for name in case.distances):
+        found = [case.distances[name] for case in cases if name in case.distances]
+        rows.append([name, str(len(found)), f"{np.mean(found):.2f}", f"{np.percentile(found, 90):.2f}"])
+    header = ["part to the reference's part of its kind", "cases", "distance, dB RMS", "one in ten above"]
+    return table(header, sorted(rows))
+
+
+def choice_table(corpus: Corpus, names: Sequence[str], engineers: np.random.Generator) -> str:
+    """Return the errors that each pair of constants gives, and those of the pair chosen on other groups."""
+    groups = sorted(set(corpus.groups.values()))
+    tried = list(itertools.product(TRIED_ODDS, TRIED_CONTENT))
+    errors: dict[tuple[bool, bool], list[list[float]]] = {}  # of a fold and kind: one curve, then each pair
+    for name, in_loud_parts in itertools.product(names, (True, False)):
+        case = make_case(corpus, name, "half", engineers, in_loud_parts=in_loud_parts)
+        if case is not None:
+            fold = groups.index(case.group) % 2 == 0
+            errors.setdefault((fold, in_loud_parts), []).append(tried_errors(case, corpus, tried))
+            case.mix.unlink()
+            case.reference.unlink()
+    mean = {key: np.mean(found, axis=0) for key, found in errors.items()}
+    both = {kind: np.mean([*errors[True, kind], *errors[False, kind]], axis=0) for kind in (True, False)}
+    rows = [
+        [
+            f"{odds:g}",
+            f"{content:g}",
+            f"{both[True][i] / both[True][0]:.3f}",
+            f"{both[False][i] / both[False][0]:.3f}",
+        ]
+        for i, (odds, content) in enumerate(tried, start=1)
+    ]
+    for fold in (True, False):
+        fair = [
+            i
+            for i in range(1, len(tried) + 1)
+            if mean[fold, False][i] <= CONTROL_AT_MOST * mean[fold, False][0]
+        ]
+        best = min(fair or [len(tried)], key=lambda i: mean[fold, True][i])
+        odds, content = tried[best - 1]
+        found = [mean[not fold, kind][best] / mean[not fold, kind][0] for kind in (True, False)]
+        rows.append([f"{odds:g}, of the other groups", f"{content:g}", *(f"{value:.3f}" for value in found)])
+    return table(["PRIOR_LOG_ODDS", "PART_CONTENT", "ratio to one curve, loud parts", "control"], rows)
+
+
+def tried_errors(case: Case, corpus: Corpus, tried: Sequence[tuple[float, float]]) -> list[float]:
+    """Return the error of one curve and of sections by each pair of constants, on levels."""
+    mix, reference = measure(case.mix, identify=False), measure(case.reference, identify=False)
+    samples, rate = read(case.mix)
+    levels = {part: part_levels(samples, rate, frames) for part, frames in parts(case)}
+    original = {part: part_levels(case.original, rate, frames) for part, frames in parts(case)}
+    settings = MatchSettings(sections=True, prior=corpus.prior(case.group))
+
+    def error(plan: MasteringPlan, *, with_sections: bool) -> float:
+        found = []
+        for part, _ in parts(case):
+            kinds = {kind.name: kind.mid for kind in plan.sections.kinds if with_sections}
+            curve = curve_at(plan.tone.mid, THIRDS_HZ) + curve_at(kinds.get(part, ()), THIRDS_HZ)
+            mask = with_energy(original[part])
+            found.append(rms_difference_db(levels[part] + curve, original[part], mask))
+        return float(np.mean(found))
+
+    errors = []
+    for odds, content in tried:
+        with (
+            mock.patch.object(sections, "PRIOR_LOG_ODDS", odds),
+            mock.patch.object(sections, "PART_CONTENT", content),
+        ):
+            plan = derive_plan(mix, [(reference, 1.0)], settings)
+        errors.append(error(plan, with_sections=True))
+    return [error(plan, with_sections=False), *errors]
+
+
+def parts(case: Case) -> list[tuple[str, Marks]]:
+    """Return the parts of a case with their frames."""
+    return [("loud", case.loud), ("quiet", case.quiet)]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,8 @@
 """The mastering plan: everything a render does, as data that a person reads and edits.
 
-A plan is complete: rendering decides nothing and has no default of its own. Stages act in the order of the
-sections: tone (equalizer), sections (what it adds in loud and quiet parts), balance, dynamics, level (gain), limiter, output. Gains are dB, frequencies Hz,
-times ms.
+A plan is complete: rendering decides nothing and has no default of its own. Stages act in the order of its
+parts: tone (equalizer), sections (what it adds in loud and quiet parts), balance, dynamics, level (gain),
+limiter, output. Gains are dB, frequencies Hz, times ms unless their names say s.
 """
 
 from __future__ import annotations
@@ -164,10 +164,7 @@ class Sections(Model):
         """Whether the tone alone serves all of the song."""
         playing = {name for _, _, name in self.spans}
         return all(
-            gain == 0.0
-            for kind in self.kinds
-            if kind.name in playing
-            for _, gain in (*kind.mid, *kind.side)
+            gain == 0.0 for kind in self.kinds if kind.name in playing for _, gain in (*kind.mid, *kind.side)
         )
 
 
@@ -272,9 +269,7 @@ class MasteringPlan(Summarized, Model):
     references: tuple[ReferenceRecord, ...]
     requested: MatchSettings
     tone: Tone
-    sections: Sections = Field(
-        default=Sections(why="", crossfade_s=DEFAULT_CROSSFADE_S, kinds=(), spans=())
-    )
+    sections: Sections = Field(default=Sections(why="", crossfade_s=DEFAULT_CROSSFADE_S, kinds=(), spans=()))
     balance: Balance
     dynamics: Dynamics = Field(default=Dynamics(why="", crossover_hz=(), bands=()))
     level: Level

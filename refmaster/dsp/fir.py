@@ -155,9 +155,9 @@ class FilterBanks(BlockKernel):
     channels : int
         Channels of the stream.
     banks : sequence of (mid_taps, side_taps)
-        Arrays of shape (taps,), all of one length: the filter of every channel, or of mid = (left + right) / 2
-        where the second is given, and the filter of side = (left - right) / 2 or None; a side takes two
-        channels.
+        Arrays of shape (taps,), all of one length: the filter of every channel, or of
+        mid = (left + right) / 2 where there is a second, which is that of side = (left - right) / 2. Without
+        one it is None; with one the stream has two channels.
     delay_frames : int, optional
         The filters' delay that is compensated: by default ``(taps - 1) // 2``, which is exact for linear
         phase. Use 0 for minimum phase.

@@ -9,6 +9,7 @@ import numpy as np
 from refmaster.matching.curves import curve_at
 from refmaster.matching.explain import explained_tone
 from refmaster.matching.image import has_silent_channel, image_aim_db
+from refmaster.matching.sections import derive_sections, no_sections
 from refmaster.matching.tone import derive_tone
 from refmaster.plan import (
     Balance,
@@ -67,11 +68,14 @@ def derive_plan(
     -------
     MasteringPlan
     """
+    sections = no_sections("there is nothing to match" if settings.sections else "")
     fits: tuple[float | None, ...] = (None,) * len(references)
     oddness = fits
     if references and (settings.tone or settings.side):
         match = derive_tone(mix, references, settings)
         tone = explained_tone(match, mix, references, settings)
+        if settings.sections:
+            sections = derive_sections(mix, references, settings, match)
         fits, oddness = match.likely.fits, match.likely.oddness
     else:
         why = "tone and width are switched off" if references else "no reference was given"
@@ -99,6 +103,7 @@ def derive_plan(
         ),
         requested=settings,
         tone=tone,
+        sections=sections,
         balance=_balance_stage(mix, references, settings, tone),
         level=Level(why="not solved yet", gain_db=0.0),
         limiter=LimiterStage(

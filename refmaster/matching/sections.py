@@ -1,103 +1,247 @@
-"""Loud and quiet parts: whether a mix's want different curves, and which."""
+"""Sections: what the loud and the quiet parts of a mix need beyond the curve that serves the whole.
+
+Loud parts are compared with loud parts and quiet ones with quiet. The difference of the two differences is
+d = g + c: the gain g that was applied in the loud parts and not in the quiet ones, and content c. Songs
+differ far more in what they play loud and quiet than mastering does about it, so up to `balanced` g is told
+only where the parts share their material with the reference's (posterior.py), and applied only as far as it
+is likelier than none. Beyond `balanced` each part follows the reference's part more and more, and at `full`
+altogether, as the whole does.
+
+The curves stand on top of the tone's, and leave each part as loud as it was.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from refmaster._types import Array, Mask
 from refmaster.matching.content_prior import mid_model
+from refmaster.matching.curves import curve_at, tone_points
+from refmaster.matching.explain import REGIONS
 from refmaster.matching.features import MatchFeatures, match_features
-from refmaster.matching.likely import UNMATCHED_DB2
+from refmaster.matching.likely import MIN_BANDS
+from refmaster.matching.neutral import MixLoudness, loudness_neutral
+from refmaster.matching.parts import LOUD, QUIET, Parts, part_profile, parts_of, power_shares
 from refmaster.matching.posterior import (
+    QUALITY_HALF_DB2,
     ContentModel,
     Differences,
-    LikelyGain,
-    likely_gain,
-    log_likelihoods,
     match_references,
+    shared_gain,
 )
-from refmaster.meters.kweighting import k_weighting_power_gain
-from refmaster.profile.bands import LEARNED_THIRDS
+from refmaster.matching.shape import CurveShape
+from refmaster.matching.tone import ToneMatch, derive_tone
+from refmaster.plan import DEFAULT_CROSSFADE_S, SectionKind, Sections
+from refmaster.profile.bands import LEARNED_THIRDS, thirds_at_bands
 from refmaster.profile.model import Profile
-from refmaster.units import db_to_power, power_to_db, power_to_lufs
+from refmaster.settings.match import (
+    BALANCED_PERCENT,
+    EVIDENCE_PERCENT,
+    FULL_MAX_GAIN_DB,
+    MatchSettings,
+)
+from refmaster.units import db_to_power, power_to_db
 
-LEVEL_S = 4.0
-MARGIN_LU = 1.0
-LEAST_S = 8.0
-LEAST_CONTRAST_LU = 4.0
-GATE_LU = -20.0
-GAIN_SHARE, NEAR_SHARE, FAR_SHARE = 1.0, 1.0, 1.0
-PRIOR_LOG_ODDS = 0.0
+# The content of a difference between two parts is that of both.
+PART_CONTENT = 2.0
+# Log odds that an engineer treats the parts differently, before anything is heard. Chosen by
+# benchmarks/sections.py --choose.
+PRIOR_LOG_ODDS = -6.0
+# Smaller differences between two curves are not worth two.
+NEGLIGIBLE_DB = 0.2
+
+ONE_CURVE = "one curve serves"
+IN_PART = "in part they follow the reference's parts"
+
+WeightedProfiles = Sequence[tuple[Profile, float]]
+_Parted = tuple[Profile, Parts, float]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Parts:
-    threshold_lufs: float
-    contrast_lu: float
-    loud: Mask
-    quiet: Mask
+def no_sections(why: str) -> Sections:
+    """Return the sections of a song that the tone serves alone."""
+    return Sections(why=why, crossfade_s=DEFAULT_CROSSFADE_S, kinds=(), spans=())
 
 
-def parts_of(profile: Profile) -> Parts | None:
-    """Split."""
-    momentary = np.asarray(profile.series.momentary_lufs)
-    gate = (profile.levels.integrated_lufs or 0.0) + GATE_LU
-    levels = smoothed_lufs(momentary, round(LEVEL_S / profile.series.hop_s))
-    heard = np.sort(levels[levels > gate])
-    least = round(LEAST_S / profile.series.hop_s)
-    if len(heard) < 2 * least:
+def derive_sections(
+    mix: Profile, references: WeightedProfiles, settings: MatchSettings, match: ToneMatch
+) -> Sections:
+    """Derive what loud and quiet parts get on top of the tone, or say why they get nothing.
+
+    Parameters
+    ----------
+    mix : Profile
+        What is to be matched.
+    references : sequence of (Profile, weight)
+        Those that have one kind of part only do not count.
+    settings : MatchSettings
+        How far, in which range, within which bounds.
+    match : ToneMatch
+        The curves of the whole.
+    """
+    if not settings.tone:
+        return no_sections(f"tone is switched off: {ONE_CURVE}")
+    own = parts_of(mix)
+    if isinstance(own, str):
+        return no_sections(f"the mix {own}: {ONE_CURVE}")
+    found = [(profile, parts_of(profile), weight) for profile, weight in references]
+    theirs = [(profile, parts, weight) for profile, parts, weight in found if isinstance(parts, Parts)]
+    if not theirs:
+        reasons = "; ".join(f"{profile.name} {parts}" for profile, parts, _ in found)
+        return no_sections(f"{reasons}: {ONE_CURVE}")
+    gain, why = _likely_gain(mix, own, theirs, match)
+    share = max(0.0, (settings.percent - BALANCED_PERCENT) / (100.0 - BALANCED_PERCENT))
+    if gain is None and share == 0.0:
+        return no_sections(f"{why}: {ONE_CURVE}")
+    curves = {}
+    for name in (QUIET, LOUD):
+        loudness = MixLoudness(part_profile(mix, own.segments[name]), match.frequencies_hz)
+        few = _with_gain(gain, name, own, loudness, settings, match)
+        full = _followed(name, mix, own, theirs, settings) if share > 0.0 else few
+        curves[name] = [(1.0 - share) * few[i] + share * full[i] for i in range(2)]
+    if share > 0.0:
+        why = "the parts follow the reference's parts" if share == 1.0 else f"{why}; {IN_PART}"
+    apart = curves[LOUD][0] - curves[QUIET][0]
+    if np.abs(apart).max() < NEGLIGIBLE_DB:
+        return no_sections(f"loud and quiet parts want nearly the same: {ONE_CURVE}")
+    hz, stereo = match.frequencies_hz, mix.source.channels == 2
+    return Sections(
+        why=f"{why}; {_in_words(apart, match)}",
+        crossfade_s=DEFAULT_CROSSFADE_S,
+        kinds=tuple(
+            SectionKind(
+                name=name,
+                mid=tone_points(hz, mid - match.mid_db),
+                side=tone_points(hz, side - match.side_db) if stereo else (),
+            )
+            for name, (mid, side) in curves.items()
+        ),
+        spans=own.spans,
+    )
+
+
+def long_term_gain_db(sections: Sections, mix: Profile, frequencies_hz: Array) -> Array:
+    """Return what derived sections add to the mid's long-term spectrum, in dB at `frequencies_hz`."""
+    parts = parts_of(mix)
+    if sections.is_at_rest or isinstance(parts, str):
+        return np.zeros(len(frequencies_hz))
+    thirds = np.asarray(mix.evidence.frequencies_hz)
+    shares = power_shares(mix, parts)
+    power = sum(shares[kind.name] * db_to_power(curve_at(kind.mid, thirds)) for kind in sections.kinds)
+    return np.interp(np.log2(frequencies_hz), np.log2(thirds), power_to_db(np.asarray(power)))
+
+
+def _likely_gain(
+    mix: Profile, own: Parts, theirs: Sequence[_Parted], match: ToneMatch
+) -> tuple[Array | None, str]:
+    """Return the gain of the loud over the quiet parts that is likely mastering, in third octaves, and why.
+
+    None where the parts are other music, or where no gain is likelier.
+    """
+    features = match_features(mix)
+    others = [match_features(profile) for profile, _, _ in theirs]
+    known = LEARNED_THIRDS & features.mid_present
+    for other in others:
+        known = known & other.mid_present
+    if known.sum() < MIN_BANDS:
+        return None, "mix and reference share hardly any band with energy"
+    model = mid_model(match.prior)
+    model = replace(model, near_shape=PART_CONTENT * model.near_shape)
+    weights = np.array([weight for _, _, weight in theirs])
+    found = _differences(features, own, others, [parts for _, parts, _ in theirs], known, weights, model)
+    if found is None:
+        return None, "what the parts differ by from the reference's is likely the songs' own"
+    gain, log_ratio = shared_gain(found, model)
+    sureness = float(1.0 / (1.0 + np.exp(-np.clip(log_ratio + PRIOR_LOG_ODDS, -50.0, 50.0))))
+    if sureness < 0.5:
+        return None, "loud and quiet parts differ from the reference's alike"
+    return sureness * gain, "loud and quiet parts were likely mastered differently"
+
+
+def _differences(
+    mix: MatchFeatures,
+    own: Parts,
+    references: Sequence[MatchFeatures],
+    theirs: Sequence[Parts],
+    known: Mask,
+    weights: Array,
+    model: ContentModel,
+) -> Differences | None:
+    """Return how loud parts differ beyond quiet ones, of the references that share the material; or None."""
+    matched, quality = np.zeros((len(references), len(known))), np.zeros(len(references))
+    for name, sign in ((LOUD, 1.0), (QUIET, -1.0)):
+        segments = mix.mid.segments_db[own.segments[name]]
+        others = [
+            r.mid.segments_db[parts.segments[name]] for r, parts in zip(references, theirs, strict=True)
+        ]
+        for i, match in enumerate(match_references(segments, others, known, weights, model)):
+            matched[i] += sign * match.difference(segments, others[i])
+            quality[i] = max(quality[i], match.quality_db2)
+    shared = quality < QUALITY_HALF_DB2
+    if not shared.any():
         return None
-    count = np.arange(least, len(heard) - least + 1)
-    total = np.cumsum(heard)
-    low = total[count - 1] / count
-    high = (total[-1] - total[count - 1]) / (len(heard) - count)
-    best = int(np.argmax(count * (len(heard) - count) * (high - low) ** 2))
-    threshold = (heard[count[best] - 1] + heard[count[best]]) / 2 if count[best]<len(heard) else heard[-1]
-    own = segment_lufs(profile)
-    width = max(1, round(LEVEL_S / profile.evidence.segment_s))
-    own = smoothed_lufs(own, width)
-    return Parts(threshold_lufs=threshold, contrast_lu=high[best] - low[best], loud=own > threshold + MARGIN_LU, quiet=own < threshold - MARGIN_LU)
+    matched = matched[shared] - matched[shared][:, known].mean(axis=1, keepdims=True)
+    return Differences(
+        matched_db=matched,
+        long_term_db=matched,
+        quality_db2=quality[shared],
+        weights=weights[shared] / weights[shared].sum(),
+        known=known,
+    )
 
 
-def segment_lufs(profile: Profile) -> Array:
-    rows = db_to_power(np.asarray(profile.evidence.segment_mid_db))
-    if profile.evidence.segment_side_db:
-        rows = 2.0 * (rows + db_to_power(np.asarray(profile.evidence.segment_side_db)))
-    weight = k_weighting_power_gain(np.asarray(profile.evidence.frequencies_hz), profile.source.sample_rate_hz)
-    return power_to_lufs(rows @ weight)
+def _with_gain(
+    gain: Array | None,
+    name: str,
+    own: Parts,
+    loudness: MixLoudness,
+    settings: MatchSettings,
+    match: ToneMatch,
+) -> tuple[Array, Array]:
+    """Return the curves of mid and side in a part: the tone's, and its share of the gain between the parts.
+
+    The shares are such that the mean over the segments stays the tone's.
+    """
+    width = match.side_db - match.mid_db
+    mid = match.mid_db
+    if gain is not None:
+        count = {part: int(inside.sum()) for part, inside in own.segments.items()}
+        share = count[QUIET if name == LOUD else LOUD] / (count[LOUD] + count[QUIET])
+        share *= min(1.0, settings.percent / EVIDENCE_PERCENT) * (1.0 if name == LOUD else -1.0)
+        full = settings.percent > BALANCED_PERCENT
+        mid = np.clip(
+            mid + share * thirds_at_bands(gain, match.frequencies_hz),
+            -settings.cut_bound_db(full=full),
+            settings.boost_bound_db(full=full),
+        )
+    shape = CurveShape(match.frequencies_hz, match.known, settings)
+
+    def placed(curve: Array) -> Array:
+        return shape(np.clip(curve, -FULL_MAX_GAIN_DB, FULL_MAX_GAIN_DB))
+
+    mid = loudness_neutral(mid, width, loudness, placed, settings)
+    return mid, mid + width
 
 
-def smoothed_lufs(levels: Array, width: int) -> Array:
-    total = np.concatenate([[0.0], np.cumsum(db_to_power(levels))])
-    at = np.arange(len(levels))
-    first, last = np.maximum(at - width // 2, 0), np.minimum(at + width // 2 + 1, len(levels))
-    return power_to_db((total[last] - total[first]) / (last - first))
+def _followed(
+    name: str, mix: Profile, own: Parts, theirs: Sequence[_Parted], settings: MatchSettings
+) -> tuple[Array, Array]:
+    """Return the curves of mid and side by which a part follows the references' parts of its kind."""
+    part = part_profile(mix, own.segments[name])
+    references = [(part_profile(profile, parts.segments[name]), weight) for profile, parts, weight in theirs]
+    found = derive_tone(part, references, settings.model_copy(update={"strength": "full"}))
+    return found.mid_db, found.side_db
 
 
-def part_model(model: ContentModel) -> ContentModel:
-    return replace(model, gain=GAIN_SHARE * model.gain, near_shape=NEAR_SHARE * model.near_shape,
-        far_covariance=FAR_SHARE * model.far_covariance, far_extra=FAR_SHARE * model.far_extra)
-
-
-def part_differences(mix: Profile, references: Sequence[tuple[Profile, float]], model: ContentModel, mp, rps):
-    own = match_features(mix)
-    known = LEARNED_THIRDS & own.mid_present
-    others = [match_features(r) for r, _ in references]
-    for o in others:
-        known = known & o.mid_present
-    weights = np.array([w for _, w in references]); weights = weights / weights.sum()
-    matched, longterm, quality = 0.0, 0.0, []
-    for which in ('loud', 'quiet'):
-        sign = 1.0 if which == 'loud' else -1.0
-        m = own.mid.segments_db[getattr(mp, which)]
-        rs = [o.mid.segments_db[getattr(rp, which)] for o, rp in zip(others, rps)]
-        found = match_references(m, rs, known, weights, model)
-        matched = matched + sign * np.array([f.difference(m, r) for f, r in zip(found, rs)])
-        mean = lambda x: power_to_db(db_to_power(x).mean(axis=0))
-        longterm = longterm + sign * np.array([mean(r) - mean(m) for r in rs])
-        quality.append([f.quality_db2 for f in found])
-    matched, longterm = (x - x[:, known].mean(axis=1, keepdims=True) for x in (matched, longterm))
-    return Differences(matched_db=matched, long_term_db=longterm, quality_db2=np.max(quality, axis=0), weights=weights, known=known)
+def _in_words(apart_db: Array, match: ToneMatch) -> str:
+    """Return where loud parts are moved most against quiet ones."""
+    hz = match.frequencies_hz
+    moves = []
+    for region, low, high in REGIONS:
+        inside = (hz >= low) & (hz < high) & match.known
+        if inside.any():
+            moves.append((float(apart_db[inside].mean()), region, low, high))
+    move, region, low, high = max(moves, key=lambda found: abs(found[0]))
+    return f"loud parts get {move:+.1f} dB over quiet ones in the {region} ({low:.0f}-{high:.0f} Hz)"

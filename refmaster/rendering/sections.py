@@ -1,4 +1,4 @@
-"""The equalizer of a plan with sections: a bank of filters for each kind of part, on top of the tone's curves."""
+"""The equalizer of a plan with sections: a bank of filters for each kind of part."""
 
 from __future__ import annotations
 
