@@ -287,6 +287,7 @@ class MasteringPlan(Summarized, Model):
             ("references", ", ".join(f"{r.file} (weight {r.weight:g})" for r in self.references) or "none"),
             ("strength", str(self.requested.strength)),
             ("tone", self.tone.why),
+            *([("sections", self.sections.why)] if self.sections.why else []),
             ("balance", f"{self.balance.left_over_right_db:+.2f} dB"),
             ("level", f"{self.level.gain_db:+.2f} dB: {self.level.why}"),
             ("limiter", limiter),

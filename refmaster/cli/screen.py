@@ -139,7 +139,8 @@ def print_decisions(result: MasterResult, *, verbose: bool) -> None:
     print_text(f"level   {plan.level.gain_db:+.2f} dB: {plan.level.why}", indent=8)
     print_text(f"limiter {_limiting(result)}", indent=8)
     print_text(f"tone    {plan.tone.why}", indent=8)
-    for name, text in (("", tone_left(result)), ("width", plan.tone.width_why)):
+    told = (("", tone_left(result)), ("width", plan.tone.width_why), ("parts", plan.sections.why))
+    for name, text in told:
         if text:
             print_text(f"{name:<7} {text}", indent=8)
     if verbose:
