@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ from refmaster.units import db_to_amplitude
 TRIED_ODDS, TRIED_CONTENT = (0.0, -2.0, -4.0, -6.0, -8.0, -12.0), (1.0, 2.0, 4.0)
 CONTROL_AT_MOST = 1.01
 JOIN_S = 0.05
+QUARTER_S = 24.0
 PASSAGE_S, TURNED_DOWN_DB, RAMP_S = 12.0, -9.0, 1.0
 OWN_CONTRAST_DB = 6.0
 AUTOMATION_S = 2.0
@@ -55,14 +57,17 @@ Marks = NDArray[np.bool_]
 
 @dataclass
 class Case:
-    """A hidden half, the mix it was made into, and what to master it against."""
+    """A hidden half, the mix it was made into, and what to master it against.
+
+    `parts` are names and frames; `original` and `aim` the third octaves, in dB, of the original's parts and
+    of those of the reference that are long enough.
+    """
 
     track: str
     group: str
-    original: Samples
-    rate: int
-    loud: Marks
-    quiet: Marks
+    parts: list[tuple[str, Marks]]
+    original: dict[str, Samples]
+    aim: dict[str, Samples]
     mix: Path
     reference: Path
     errors: dict[str, float] = field(default_factory=dict)
@@ -71,8 +76,8 @@ class Case:
 
 
 def halves(samples: Samples, rate: int) -> list[Samples]:
-    """Return the first and third quarter, and the second and fourth."""
-    quarters = np.array_split(samples, 4)
+    """Return the first and third quarter, and the second and fourth, of at most `QUARTER_S` each."""
+    quarters = [quarter[: round(QUARTER_S * rate)] for quarter in np.array_split(samples, 4)]
     return [joined([quarters[0], quarters[2]], rate), joined([quarters[1], quarters[3]], rate)]
 
 
@@ -115,13 +120,14 @@ def with_contrast(samples: Samples, rate: int) -> Samples:
     return samples * db_to_amplitude(TURNED_DOWN_DB * (1.0 - share))[:, None]
 
 
-def marks(samples: Samples, rate: int) -> tuple[Marks, Marks]:
+def marks(samples: Samples, rate: int) -> list[tuple[str, Marks]]:
     """Return the frames of the loud and of the quiet parts, what is within 1.5 dB of the middle left out."""
     levels, step = levels_db(samples, rate)
     middle, _ = middle_db(levels)
     levels = np.repeat(levels, step)
     levels = np.concatenate([levels, np.full(len(samples) - len(levels), levels[-1])])
-    return levels > middle + 1.5, (levels < middle - 1.5) & (levels > levels.max() - 30.0)
+    quiet = (levels < middle - 1.5) & (levels > levels.max() - 30.0)
+    return [("loud", levels > middle + 1.5), ("quiet", quiet)]
 
 
 def hidden(samples: Samples, rate: int, engineers: np.random.Generator, *, in_loud_parts: bool) -> Samples:
@@ -167,9 +173,9 @@ def make_case(
         other, other_rate = with_contrast(halves(samples, rate)[1 - half], rate), rate
     else:
         other, other_rate = stereo(corpus.files[reference])
-        other = with_contrast(other, other_rate)
-    loud, quiet = marks(original, rate)
-    if min(loud.sum(), quiet.sum()) < LEAST_PART_S * rate:
+        other = with_contrast(halves(other, other_rate)[half], other_rate)
+    parts = marks(original, rate)
+    if min(frames.sum() for _, frames in parts) < LEAST_PART_S * rate:
         return None
     place = f"{Path(name).stem}-{len(list(corpus.work.iterdir()))}"
     paths = corpus.work / f"{place}-mix.wav", corpus.work / f"{place}-reference.wav"
@@ -178,10 +184,13 @@ def make_case(
     return Case(
         track=name,
         group=corpus.groups[name],
-        original=original,
-        rate=rate,
-        loud=loud,
-        quiet=quiet,
+        parts=parts,
+        original={part: part_levels(original, rate, frames) for part, frames in parts},
+        aim={
+            part: part_levels(other, other_rate, frames)
+            for part, frames in marks(other, other_rate)
+            if frames.sum() > LEAST_PART_S * other_rate
+        },
         mix=paths[0],
         reference=paths[1],
     )
@@ -222,11 +231,12 @@ def main() -> None:
                         other = str(engineers.choice(others))
                         cases.append(make_case(corpus, name, other, engineers, in_loud_parts=in_loud_parts))
                 kept = [case for case in cases if case is not None]
-                strengths = ("evidence", "balanced") if "half" in reference else ("balanced", "full")
+                followed = "half" not in reference and not in_loud_parts
+                strengths = ("balanced", "full") if followed else ("balanced",)
                 master_cases(kept, corpus, strengths, 1 if options.quick else options.peer_runs)
                 kind = "more in the loud parts" if in_loud_parts else "the same everywhere (control)"
                 print(recovery_table(f"{reference}; {kind}", kept), "\n", flush=True)
-                if "half" not in reference:
+                if followed:
                     print(distance_table(kept), "\n", flush=True)
 
 
@@ -235,6 +245,7 @@ def master_cases(cases: Sequence[Case], corpus: Corpus, strengths: Sequence[str]
     chosen = set(np.linspace(0, len(cases) - 1, min(peer_runs, len(cases))).round().astype(int).tolist())
     output = corpus.work / "master.wav"
     for number, case in enumerate(cases):
+        print(f"{case.track}", file=sys.stderr, flush=True)
         score(case, "no EQ", case.mix)
         for strength in strengths:
             settings = MatchSettings(
@@ -256,16 +267,13 @@ def master_cases(cases: Sequence[Case], corpus: Corpus, strengths: Sequence[str]
 def score(case: Case, name: str, path: Path) -> None:
     """Note what a written file's parts are off the original's, and off the reference's."""
     samples, rate = read(path)
-    reference = read(case.reference)
-    its = marks(*reference)
     errors, distances = [], []
-    for own, other in zip((case.loud, case.quiet), its, strict=True):
-        found = part_levels(samples, rate, own)
-        hidden_db = part_levels(case.original, case.rate, own)
-        errors.append(rms_difference_db(found, hidden_db, with_energy(hidden_db)))
-        if other.sum() > LEAST_PART_S * reference[1]:
-            aim = part_levels(*reference, other)
-            distances.append(rms_difference_db(found, aim, with_energy(hidden_db, aim)))
+    for part, frames in case.parts:
+        found, original = part_levels(samples, rate, frames), case.original[part]
+        errors.append(rms_difference_db(found, original, with_energy(original)))
+        if part in case.aim:
+            mask = with_energy(original, case.aim[part])
+            distances.append(rms_difference_db(found, case.aim[part], mask))
     case.errors[name] = float(np.mean(errors))
     if distances:
         case.distances[name] = float(np.mean(distances))
@@ -345,17 +353,15 @@ def tried_errors(case: Case, corpus: Corpus, tried: Sequence[tuple[float, float]
     """Return the error of one curve and of sections by each pair of constants, on levels."""
     mix, reference = measure(case.mix, identify=False), measure(case.reference, identify=False)
     samples, rate = read(case.mix)
-    levels = {part: part_levels(samples, rate, frames) for part, frames in parts(case)}
-    original = {part: part_levels(case.original, rate, frames) for part, frames in parts(case)}
+    levels = {part: part_levels(samples, rate, frames) for part, frames in case.parts}
     settings = MatchSettings(sections=True, prior=corpus.prior(case.group))
 
     def error(plan: MasteringPlan, *, with_sections: bool) -> float:
         found = []
-        for part, _ in parts(case):
+        for part, original in case.original.items():
             kinds = {kind.name: kind.mid for kind in plan.sections.kinds if with_sections}
             curve = curve_at(plan.tone.mid, THIRDS_HZ) + curve_at(kinds.get(part, ()), THIRDS_HZ)
-            mask = with_energy(original[part])
-            found.append(rms_difference_db(levels[part] + curve, original[part], mask))
+            found.append(rms_difference_db(levels[part] + curve, original, with_energy(original)))
         return float(np.mean(found))
 
     errors = []
@@ -367,11 +373,6 @@ def tried_errors(case: Case, corpus: Corpus, tried: Sequence[tuple[float, float]
             plan = derive_plan(mix, [(reference, 1.0)], settings)
         errors.append(error(plan, with_sections=True))
     return [error(plan, with_sections=False), *errors]
-
-
-def parts(case: Case) -> list[tuple[str, Marks]]:
-    """Return the parts of a case with their frames."""
-    return [("loud", case.loud), ("quiet", case.quiet)]
 
 
 if __name__ == "__main__":

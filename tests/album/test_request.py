@@ -86,9 +86,8 @@ def test_options_stand_for_what_the_file_says(loaded):
 
 def test_sections_are_refused(refused):
     references = "references: [{file: r.wav}]\n"
-    assert refused(TRACKS + references + "match: {sections: true}\n") == [
-        ":6:19: match.sections: an album has one curve for all of its songs; sections are for a song of its own"
-    ]
+    (problem,) = refused(TRACKS + references + "match: {sections: true}\n")
+    assert problem.startswith(":6:19: match.sections: an album has one curve for all of its songs")
 
 
 def test_another_engine_is_refused(refused):
