@@ -25,6 +25,7 @@ from refmaster.check.preflight import (
     require_usable,
 )
 from refmaster.check.promises import judge_master, judge_moves, judge_references
+from refmaster.dsp.dynamics import BandActivity
 from refmaster.dsp.limiter import LimiterActivity
 from refmaster.engines.registry import engine_named
 from refmaster.io.formats import output_format_for
@@ -69,6 +70,8 @@ class MasterResult(Summarized):
     findings : tuple of Finding
     limiter : LimiterActivity or None
         The limiter's gain reduction; None where it is off.
+    dynamics : tuple of BandActivity
+        What each band of the dynamics stage did; empty where it is off.
     output : Path or str or None
         The URL of what was stored there; None for an array.
     renders : int
@@ -81,6 +84,7 @@ class MasterResult(Summarized):
     references: tuple[Profile, ...]
     findings: tuple[Finding, ...]
     limiter: LimiterActivity | None
+    dynamics: tuple[BandActivity, ...]
     output: Path | str | None
     renders: int
 
@@ -285,7 +289,7 @@ def render_file(
     if mix is None:
         require_planned_mix(plan, mix_profile)
     with outlet:
-        master, activity = _render_once(source, plan, outlet, progress)
+        master, rendered = _render_once(source, plan, outlet, progress)
         findings = [
             *judge_moves(plan),
             *judge_master(plan, master, expected_frames=_frames(plan, mix_profile)),
@@ -297,7 +301,8 @@ def render_file(
         master=master,
         references=(),
         findings=(*findings, *outlet.findings),
-        limiter=activity,
+        limiter=rendered.activity,
+        dynamics=rendered.dynamics_activity,
         output=Path(output),
         renders=1,
     )
@@ -381,7 +386,7 @@ def close_loop(
     engine = engine_named(plan.requested.engine)
     tone_is_final = not engine.tone_is_corrected
     for attempt in range(1, MAX_ATTEMPTS + 1):
-        master, activity = _render_once(source, plan, outlet, progress, kept)
+        master, rendered = _render_once(source, plan, outlet, progress, kept)
         if attempt == MAX_ATTEMPTS:
             break
         retoned = None if tone_is_final else corrected_tone(plan, mix, master)
@@ -407,7 +412,8 @@ def close_loop(
         master=master,
         references=tuple(profile for profile, _ in references),
         findings=(*engine.findings(findings, plan, mix), *outlet.findings),
-        limiter=activity,
+        limiter=rendered.activity,
+        dynamics=rendered.dynamics_activity,
         output=outlet.path,
         renders=attempt,
     )
@@ -426,13 +432,12 @@ def _render_once(
     outlet: Outlet,
     progress: Progress | None,
     kept: KeptBlocks | None = None,
-) -> tuple[Profile, LimiterActivity | None]:
+) -> tuple[Profile, Renderer]:
     renderer = Renderer(plan, source, kept)
     total = source.format.frames
     written = outlet.write(counted(renderer.blocks(), "rendering", total, progress), source, plan)
-    return measure(
-        written, progress=progress, stage="measuring the master", identify=False
-    ), renderer.activity
+    master = measure(written, progress=progress, stage="measuring the master", identify=False)
+    return master, renderer
 
 
 def _frames(plan: MasteringPlan, mix: Profile) -> int:

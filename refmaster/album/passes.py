@@ -328,7 +328,7 @@ def _missed_lu(plan: AlbumPlan, tracks: Sequence[TrackResult]) -> float:
 
 
 def _louder(plan: MasteringPlan, by_lu: float, slope_lu_per_db: float) -> MasteringPlan:
-    gain = round(plan.level.gain_db + by_lu / max(slope_lu_per_db, SATURATED_SLOPE), 3)
+    gain = round(plan.level.solved_db + by_lu / max(slope_lu_per_db, SATURATED_SLOPE), 3)
     target = plan.promise.integrated_lufs
     promise = {"integrated_lufs": None if target is None else round(target + by_lu, 3)}
     return plan.model_copy(

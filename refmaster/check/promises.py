@@ -104,7 +104,8 @@ def _sections(plan: MasteringPlan) -> list[Finding]:
     """Return why sections that were asked for are not used, or which of them move the mix too far."""
     sections, tone = plan.sections, plan.tone.mid
     if sections.is_at_rest:
-        return [info("sections_not_applied", sections.why)] if plan.requested.sections else []
+        wanted = plan.requested.sections and "sections" not in plan.edited
+        return [info("sections_not_applied", sections.why)] if wanted else []
     findings = []
     for kind in sections.kinds:
         added = curve_at(kind.mid, np.array([hz for hz, _ in tone]))

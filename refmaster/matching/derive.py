@@ -79,7 +79,7 @@ def derive_plan(
         fits, oddness = match.likely.fits, match.likely.oddness
     else:
         why = "tone and width are switched off" if references else "no reference was given"
-        tone = Tone(why=why, phase=settings.phase, mid=(), side=(), regions=())
+        tone = Tone(why=why, phase=settings.phase, mid=(), regions=())
     target = target_lufs(mix, references, settings)
     return MasteringPlan(
         version=1,
@@ -169,7 +169,8 @@ def _balance_after(mix: Profile, tone: Tone) -> float:
     frequencies = np.asarray(mix.spectrum.frequencies_hz)
     mid, side = db_to_power(np.asarray(mix.spectrum.mid_db)), db_to_power(np.asarray(mix.spectrum.side_db))
     mid_after = float(np.sum(mid * db_to_power(curve_at(tone.mid, frequencies))))
-    side_after = float(np.sum(side * db_to_power(curve_at(tone.side, frequencies))))
+    side_db = curve_at(tone.mid, frequencies) + curve_at(tone.width, frequencies)
+    side_after = float(np.sum(side * db_to_power(side_db)))
     before, after = float(mid.sum() + side.sum()), mid_after + side_after
     ratio = db_to_power(mix.stereo.balance_db or 0.0)
     shared = before * (ratio - 1.0) / (ratio + 1.0)

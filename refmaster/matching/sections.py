@@ -19,7 +19,7 @@ import numpy as np
 
 from refmaster._types import Array, Mask
 from refmaster.matching.content_prior import mid_model
-from refmaster.matching.curves import curve_at, tone_points
+from refmaster.matching.curves import curve_at, tone_points, width_points
 from refmaster.matching.explain import REGIONS
 from refmaster.matching.features import MatchFeatures, match_features
 from refmaster.matching.likely import MIN_BANDS
@@ -34,7 +34,6 @@ from refmaster.matching.posterior import (
 )
 from refmaster.matching.shape import CurveShape
 from refmaster.matching.tone import ToneMatch, derive_tone
-from refmaster.plan import DEFAULT_CROSSFADE_S, SectionKind, Sections
 from refmaster.profile.bands import LEARNED_THIRDS, thirds_at_bands
 from refmaster.profile.model import Profile
 from refmaster.settings.match import (
@@ -43,6 +42,7 @@ from refmaster.settings.match import (
     FULL_MAX_GAIN_DB,
     MatchSettings,
 )
+from refmaster.settings.sections import SectionKind, Sections
 from refmaster.units import db_to_power, power_to_db
 
 # The content of a difference between two parts is that of both.
@@ -62,7 +62,7 @@ _Parted = tuple[Profile, Parts, float]
 
 def no_sections(why: str) -> Sections:
     """Return the sections of a song that the tone serves alone."""
-    return Sections(why=why, crossfade_s=DEFAULT_CROSSFADE_S, kinds=(), spans=())
+    return Sections(why=why)
 
 
 def derive_sections(
@@ -109,12 +109,11 @@ def derive_sections(
     hz, stereo = match.frequencies_hz, mix.source.channels == 2
     return Sections(
         why=f"{why}; {_in_words(apart, match)}",
-        crossfade_s=DEFAULT_CROSSFADE_S,
         kinds=tuple(
             SectionKind(
                 name=name,
                 mid=tone_points(hz, mid - match.mid_db),
-                side=tone_points(hz, side - match.side_db) if stereo else (),
+                width=width_points(hz, mid - match.mid_db, side - match.side_db) if stereo else (),
             )
             for name, (mid, side) in curves.items()
         ),

@@ -26,7 +26,6 @@ from refmaster.matching.likely import Likely, likely_gains
 from refmaster.matching.neutral import MixLoudness, loudness_neutral
 from refmaster.matching.posterior import LikelyGain
 from refmaster.matching.shape import CurveShape, range_window
-from refmaster.plan import MAX_GAIN_DB
 from refmaster.profile.bands import (
     JUDGED_THIRDS,
     THIRDS_HZ,
@@ -42,6 +41,7 @@ from refmaster.profile.bands import (
     values_at_thirds,
 )
 from refmaster.profile.model import Profile
+from refmaster.settings.curves import MAX_GAIN_DB
 from refmaster.settings.match import FULL_MAX_GAIN_DB, FULL_RESOLUTION_OCTAVES, MatchSettings
 
 # Low side is a mono-compatibility matter: it is never boosted here, whatever the reference does.

@@ -19,9 +19,10 @@ from refmaster.io.open import open_audio
 from refmaster.io.source import ArraySource
 from refmaster.mastering import render_file
 from refmaster.matching.derive import derive_plan
-from refmaster.plan import MasteringPlan, ReferenceRecord, Region, SectionKind, Sections
+from refmaster.plan import MasteringPlan, ReferenceRecord, Region
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
+from refmaster.settings.sections import SectionKind, Sections
 
 Samples = NDArray[np.float64]
 Case = Callable[[Path], list[Finding]]
@@ -123,10 +124,10 @@ def referred(*oddness: float | None) -> list[Finding]:
 # Code: what provokes it, and the same situation just inside the limit.
 def parted(loud_db: float) -> list[Finding]:
     """Judge a plan for which sections were asked, with what its loud parts get."""
-    kind = SectionKind(name="loud", mid=((1000.0, loud_db),), side=())
+    kind = SectionKind(name="loud", mid=((1000.0, loud_db),))
     asked = plan("requested", sections=True)
-    sections = Sections(why="one curve serves", crossfade_s=2.0, kinds=(kind,), spans=((0.0, 2.0, "loud"),))
-    return judge_moves(asked.model_copy(update={"sections": sections}))
+    sections = Sections(why="one curve serves", kinds=(kind,), spans=((0.0, 2.0, "loud"),))
+    return judge_moves(asked.model_copy(update={"sections": sections}).as_derived())
 
 
 CASES: dict[str, tuple[Case, Case]] = {
@@ -243,8 +244,8 @@ def test_an_octave_that_one_part_moves_too_far_is_seen() -> None:
         def curve(db: float) -> tuple[tuple[float, float], ...]:
             return tuple((f, db if 340.0 < f < 740.0 else 0.0) for f in hz)
 
-        kind = SectionKind(name="loud", mid=curve(gain_db - tone_db), side=())
-        sections = Sections(why="", crossfade_s=2.0, kinds=(kind,), spans=((0.0, 2.0, "loud"),))
+        kind = SectionKind(name="loud", mid=curve(gain_db - tone_db))
+        sections = Sections(kinds=(kind,), spans=((0.0, 2.0, "loud"),))
         return judge_moves(plan("tone", mid=curve(tone_db)).model_copy(update={"sections": sections}))
 
     assert boosted(6.8) == []

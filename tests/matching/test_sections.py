@@ -164,7 +164,7 @@ def test_each_part_stays_as_loud_as_it_was(song, strength):
     assert plan.sections.kinds
     for kind in plan.sections.kinds:
         mid = curve_at(plan.tone.mid, hz) + curve_at(kind.mid, hz)
-        side = curve_at(plan.tone.side, hz) + curve_at(kind.side, hz)
+        side = mid + curve_at(plan.tone.width, hz) + curve_at(kind.width, hz)
         change = MixLoudness(part_profile(mix, own.segments[kind.name]), hz).change_db(mid, side)
         assert abs(change) < (0.05 if strength == "evidence" else 0.1)
 
@@ -193,7 +193,7 @@ def test_a_mono_mix_has_no_side(song):
     )
     found = sections(mix, song(1))
     assert found.kinds
-    assert all(kind.side == () for kind in found.kinds)
+    assert all(kind.width == () for kind in found.kinds)
 
 
 def test_what_sections_add_to_the_long_term_spectrum(song):

@@ -6,12 +6,14 @@ import pytest
 from refmaster.errors import SettingsError
 from refmaster.io.source import ArraySource
 from refmaster.matching.derive import derive_plan
-from refmaster.plan import MasteringPlan, SectionKind, Sections, format_plan
+from refmaster.plan import MasteringPlan, format_plan, load_plan
 from refmaster.profile.measure import measure
 from refmaster.rendering.renderer import KeptBlocks, Renderer
 from refmaster.settings.document import parse_document
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import validate_document
+from refmaster.settings.moves import ToneMove
+from refmaster.settings.sections import SectionKind, Sections
 
 RATE_HZ = 22050
 SECONDS = 12
@@ -29,12 +31,8 @@ def at_rest():
     return plan.model_copy(update={"limiter": plan.limiter.model_copy(update={"enabled": False})})
 
 
-def kind(name, gain_db, side_db=None):
-    return SectionKind(
-        name=name,
-        mid=((1000.0, gain_db),),
-        side=((1000.0, gain_db if side_db is None else side_db),),
-    )
+def kind(name, gain_db, width_db=0.0):
+    return SectionKind(name=name, mid=((1000.0, gain_db),), width=((1000.0, width_db),))
 
 
 def with_sections(plan, *kinds, spans, crossfade_s=1.0, **tone):
@@ -53,9 +51,7 @@ def gain_db(plan, start_s, end_s, column=slice(None)):
 
 
 def test_a_span_gets_its_kind_on_top_of_the_tone(at_rest):
-    plan = with_sections(
-        at_rest, kind("loud", 3.0), spans=((4.0, 8.0, "loud"),), mid=((1000.0, -2.0),), side=((1000.0, -2.0),)
-    )
+    plan = with_sections(at_rest, kind("loud", 3.0), spans=((4.0, 8.0, "loud"),), mid=((1000.0, -2.0),))
     for start, end, expected in ((0, 3.4, -2.0), (4.6, 7.4, 1.0), (8.6, 12, -2.0)):
         assert gain_db(plan, start, end) == pytest.approx(expected, abs=1e-3)
 
@@ -76,11 +72,25 @@ def test_mid_and_side_have_their_own(at_rest):
     np.testing.assert_allclose(np.diff(after), np.diff(NOISE) * 10 ** (6 / 20), atol=1e-5)
 
 
+def test_moves_of_a_kind_stand_on_top(at_rest):
+    air = SectionKind(name="solo", moves=(ToneMove(hz=10.0, db=4.0, kind="high_shelf"),))
+    plan = with_sections(at_rest, air, spans=((0.0, 12.0, "solo"),), mid=((1000.0, -1.0),))
+    assert gain_db(plan, 1.0, 11.0) == pytest.approx(3.0, abs=0.05)
+
+
+def test_rows_that_were_deleted_are_none(at_rest, tmp_path):
+    plan = with_sections(at_rest, kind("loud", 3.0), spans=((0.0, 2.0, "loud"),))
+    text = format_plan(plan).replace("  - [0.0, 2.0, loud]", "").replace("    - [1000.0, 3.0]", "")
+    (tmp_path / "plan.yaml").write_text(text, encoding="utf-8")
+    edited = load_plan(tmp_path / "plan.yaml")
+    assert edited.sections.spans == edited.sections.kinds[0].mid == ()
+
+
 @pytest.mark.parametrize("phase", ["linear", "minimum"])
 def test_there_is_no_latency(at_rest, phase):
     clicks = np.zeros((SECONDS * RATE_HZ, 2), np.float32)
     clicks[:: RATE_HZ // 2] = 0.5
-    shelf = SectionKind(name="loud", mid=((500.0, 0.0), (2000.0, 4.0)), side=((500.0, 0.0), (2000.0, 4.0)))
+    shelf = SectionKind(name="loud", mid=((500.0, 0.0), (2000.0, 4.0)))
     plan = with_sections(at_rest, shelf, spans=((3.0, 9.0, "loud"),), phase=phase)
     after = rendered(plan, clicks)
     assert len(after) == len(clicks)
