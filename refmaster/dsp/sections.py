@@ -69,7 +69,7 @@ class SectionEqualizer(FilterBanks):
     def _process(self, block: NDArray[Any]) -> NDArray[Any]:
         spectrum = self._transformed(block)
         shares = self._shares(self._frames_out, len(block))
-        if len(shares) == 1:
+        if len(shares) == 1:  # of everything
             return self._filtered(spectrum, next(iter(shares)))
         total = np.zeros((self.channels, len(block)), block.dtype).T
         for bank, share in shares.items():
@@ -81,6 +81,11 @@ class SectionEqualizer(FilterBanks):
         half = self._crossfade / 2
         low = int(np.searchsorted(self._ends, first - half, side="right"))
         high = int(np.searchsorted(self._starts, first + count + half, side="left"))
+        if low == high:
+            return {0: np.ones(count)}
+        inside = self._starts[low] <= first - half and first + count + half <= self._ends[low]
+        if high == low + 1 and inside:
+            return {self._bank_of[low]: np.ones(count)}
         frames = np.arange(first, first + count, dtype=np.float64)
         shares: dict[int, Array] = {}
         rest = np.ones(count)
