@@ -43,7 +43,7 @@ from refmaster.profile.measure import measure
 from refmaster.settings.match import MatchSettings
 from refmaster.units import db_to_amplitude
 
-TRIED_ODDS, TRIED_CONTENT = (0.0, -2.0, -4.0, -6.0, -8.0, -12.0), (1.0, 2.0, 4.0)
+TRIED_ODDS, TRIED_CONTENT = (0.0, -3.0, -6.0, -9.0, -12.0), (1.0, 2.0, 4.0)
 CONTROL_AT_MOST = 1.01
 JOIN_S = 0.05
 QUARTER_S = 24.0
