@@ -36,6 +36,7 @@ from refmaster.matching.shape import CurveShape
 from refmaster.matching.tone import ToneMatch, derive_tone
 from refmaster.profile.bands import LEARNED_THIRDS, thirds_at_bands
 from refmaster.profile.model import Profile
+from refmaster.settings.curves import MAX_GAIN_DB
 from refmaster.settings.match import (
     BALANCED_PERCENT,
     EVIDENCE_PERCENT,
@@ -83,6 +84,8 @@ def derive_sections(
     """
     if not settings.tone:
         return no_sections(f"tone is switched off: {ONE_CURVE}")
+    if not match.known.any():
+        return no_sections(f"mix and reference share no band with energy: {ONE_CURVE}")
     own = parts_of(mix)
     if isinstance(own, str):
         return no_sections(f"the mix {own}: {ONE_CURVE}")
@@ -95,15 +98,19 @@ def derive_sections(
     share = max(0.0, (settings.percent - BALANCED_PERCENT) / (100.0 - BALANCED_PERCENT))
     if gain is None and share == 0.0:
         return no_sections(f"{why}: {ONE_CURVE}")
-    curves = {}
+    added = {}
     for name in (QUIET, LOUD):
         loudness = MixLoudness(part_profile(mix, own.segments[name]), match.frequencies_hz)
         few = _with_gain(gain, name, own, loudness, settings, match)
         full = _followed(name, mix, own, theirs, settings) if share > 0.0 else few
-        curves[name] = [(1.0 - share) * few[i] + share * full[i] for i in range(2)]
+        whole = match.mid_db, match.side_db
+        added[name] = [
+            np.clip((1.0 - share) * few[i] + share * full[i] - whole[i], -MAX_GAIN_DB, MAX_GAIN_DB)
+            for i in range(2)
+        ]
     if share > 0.0:
         why = "the parts follow the reference's parts" if share == 1.0 else f"{why}; {IN_PART}"
-    apart = curves[LOUD][0] - curves[QUIET][0]
+    apart = added[LOUD][0] - added[QUIET][0]
     if np.abs(apart).max() < NEGLIGIBLE_DB:
         return no_sections(f"loud and quiet parts want nearly the same: {ONE_CURVE}")
     hz, stereo = match.frequencies_hz, mix.source.channels == 2
@@ -111,11 +118,9 @@ def derive_sections(
         why=f"{why}; {_in_words(apart, match)}",
         kinds=tuple(
             SectionKind(
-                name=name,
-                mid=tone_points(hz, mid - match.mid_db),
-                width=width_points(hz, mid - match.mid_db, side - match.side_db) if stereo else (),
+                name=name, mid=tone_points(hz, mid), width=width_points(hz, mid, side) if stereo else ()
             )
-            for name, (mid, side) in curves.items()
+            for name, (mid, side) in added.items()
         ),
         spans=own.spans,
     )
