@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from refmaster.dsp.curves import with_width
+from refmaster.dsp.curves import Points, combined_points, with_width
 from refmaster.io.suffixes import is_url
 from refmaster.settings.curves import Curve, Hertz, WholeSide, WidthCurve
 from refmaster.settings.document import read_document
@@ -130,6 +130,11 @@ class Tone(Model):
         if total > MAX_MOVES_DB:
             raise ValueError(f"moves: expected at most {MAX_MOVES_DB:g} dB in all, found {total:g} dB")
         return self
+
+    @property
+    def side(self) -> Points:
+        """The side's own gain without the moves: mid and width together."""
+        return combined_points(self.mid, self.width)
 
     @property
     def is_flat(self) -> bool:
@@ -311,7 +316,7 @@ class MasteringPlan(Summarized, Model):
             stale = {"width_why": "", "regions": (), "applied_db": None}
             why = f"{AS_THE_PLAN_SAYS}: {self.tone.in_words()}"
             changes["tone"] = self.tone.model_copy(update={"why": why, **stale})
-        if "level" in edited:
+        if "level" in edited or self.level.lufs is not None:
             lufs = {"integrated_lufs": self.level.lufs, "limited_by": None}
             promise = promise.model_copy(update=lufs)
         if "limiter" in edited and self.limiter.enabled:
@@ -391,10 +396,12 @@ def load_plan(path: str | Path) -> MasteringPlan:
     """Read a plan; SettingsError names every problem as ``file:line:column: key.path: message``."""
     document = read_document(path)
     data = document.data if isinstance(document.data, dict) else {}
-    sections = data.get("sections")
+    tone, mix, sections = data.get("tone"), data.get("mix"), data.get("sections")
     kinds = sections.get("kinds") if isinstance(sections, dict) else None
-    for part in (data.get("tone"), sections, *(kinds if isinstance(kinds, list) else ())):
+    for part in (tone, sections, *(kinds if isinstance(kinds, list) else ())):
         for key in _ROWS if isinstance(part, dict) else ():
             if key in part and part[key] is None:  # its rows were all deleted
                 part[key] = []
+    if isinstance(tone, dict) and isinstance(mix, dict) and mix.get("channels") == 1:
+        tone.pop("side", None)  # mono has none: an empty one is no width
     return validate_document(MasteringPlan, document)

@@ -132,7 +132,8 @@ def _toward_references(
         return None
     profiles = [cached_profile(path) for path in album.paths]
     pooled = pooled_profile(profiles, moves.applied_tone_db, album.settings.title or "the album")
-    return derive_plan(pooled, references, album.settings.match)
+    # Tracks differ in their dynamics as songs do: nothing is taken from all of them alike.
+    return derive_plan(pooled, references, album.settings.match.model_copy(update={"dynamics": False}))
 
 
 def _unlevelled(

@@ -73,10 +73,11 @@ def corrected_tone(plan: MasteringPlan, mix: Profile, master: Profile) -> Master
     corrected = loudness_neutral(
         mid + correction, width, loudness, lambda asked: mid + reach * (asked - mid), plan.requested
     )
+    moved_by = "the limiter" if plan.dynamics.is_at_rest else "dynamics and limiter"
     tone = plan.tone.model_copy(
         update={
             "mid": tone_points(frequencies, corrected),
-            "why": f"{plan.tone.why}; corrected for what the limiter moved",
+            "why": f"{plan.tone.why}; corrected for what {moved_by} moved",
         }
     )
     return plan.model_copy(update={"tone": tone})

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from refmaster.matching.curves import curve_at
+from refmaster.matching.dynamics import derive_dynamics
 from refmaster.matching.explain import explained_tone
 from refmaster.matching.image import has_silent_channel, image_aim_db
 from refmaster.matching.sections import derive_sections, no_sections
@@ -70,13 +71,14 @@ def derive_plan(
     """
     sections = no_sections("there is nothing to match" if settings.sections else "")
     fits: tuple[float | None, ...] = (None,) * len(references)
-    oddness = fits
+    oddness, likely = fits, None
     if references and (settings.tone or settings.side):
         match = derive_tone(mix, references, settings)
         tone = explained_tone(match, mix, references, settings)
         if settings.sections:
             sections = derive_sections(mix, references, settings, match)
-        fits, oddness = match.likely.fits, match.likely.oddness
+        likely = match.likely
+        fits, oddness = likely.fits, likely.oddness
     else:
         why = "tone and width are switched off" if references else "no reference was given"
         tone = Tone(why=why, phase=settings.phase, mid=(), regions=())
@@ -105,6 +107,7 @@ def derive_plan(
         tone=tone,
         sections=sections,
         balance=_balance_stage(mix, references, settings, tone),
+        dynamics=derive_dynamics(mix, references, settings, likely),
         level=Level(why="not solved yet", gain_db=0.0),
         limiter=LimiterStage(
             why=f"holds {settings.ceiling_dbtp:g} dBTP; only peaks above it are touched",

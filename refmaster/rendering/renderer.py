@@ -117,7 +117,7 @@ class Renderer:
 
     @property
     def dynamics_activity(self) -> tuple[BandActivity, ...]:
-        """What each band of the dynamics stage did in the last complete pass; empty where it is off."""
+        """Changes of each band of the dynamics stage in the last complete pass; empty where it is off."""
         return self._kept.activity_of(self.stages)
 
     def equalized_blocks(self) -> Iterator[Block]:
@@ -177,9 +177,10 @@ class Renderer:
             return design(hz, gains, rate)
 
         def bank(added: SectionKind) -> tuple[Array, Array | None]:
-            mid, width = combined_points(tone.mid, added.mid), combined_points(tone.width, added.width)
+            mid = combined_points(tone.mid, added.mid)
+            side = combined_points(tone.side, combined_points(added.mid, added.width))
             curves = []
-            for points, part in ((mid, "mid"), (combined_points(mid, width), "side")):
+            for points, part in ((mid, "mid"), (side, "side")):
                 moves = [move for move in (*tone.moves, *added.moves) if move.on in ("both", part)]
                 curves.append(with_moves(points, moves, rate / 2))
             same = channels == 1 or curves[0] == curves[1]
