@@ -50,7 +50,7 @@ from refmaster.units import db_to_power, power_to_db
 PART_CONTENT = 2.0
 # Log odds that an engineer treats the parts differently, before anything is heard. Chosen by
 # benchmarks/sections.py --choose.
-PRIOR_LOG_ODDS = -6.0
+PRIOR_LOG_ODDS = -9.0
 # Smaller differences between two curves are not worth two.
 NEGLIGIBLE_DB = 0.2
 
