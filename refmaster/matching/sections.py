@@ -5,7 +5,7 @@ d = g + c: the gain g that was applied in the loud parts and not in the quiet on
 differ far more in what they play loud and quiet than mastering does about it, so up to `balanced` g is told
 only where the parts share their material with the reference's (posterior.py), and applied only as far as it
 is likelier than none. Beyond `balanced` each part follows the reference's part more and more, and at `full`
-altogether, as the whole does.
+altogether, within 6 dB of the whole's curve.
 
 The curves stand on top of the tone's, and leave each part as loud as it was.
 """
@@ -20,6 +20,7 @@ import numpy as np
 from refmaster._types import Array, Mask
 from refmaster.matching.content_prior import mid_model
 from refmaster.matching.curves import curve_at, tone_points, width_points
+from refmaster.matching.dial import limited
 from refmaster.matching.explain import REGIONS
 from refmaster.matching.features import MatchFeatures, match_features
 from refmaster.matching.likely import MIN_BANDS
@@ -34,9 +35,8 @@ from refmaster.matching.posterior import (
 )
 from refmaster.matching.shape import CurveShape
 from refmaster.matching.tone import ToneMatch, derive_tone
-from refmaster.profile.bands import LEARNED_THIRDS, thirds_at_bands
+from refmaster.profile.bands import LEARNED_THIRDS, judged, thirds_at_bands
 from refmaster.profile.model import Profile
-from refmaster.settings.curves import MAX_GAIN_DB
 from refmaster.settings.match import (
     BALANCED_PERCENT,
     EVIDENCE_PERCENT,
@@ -98,16 +98,17 @@ def derive_sections(
     share = max(0.0, (settings.percent - BALANCED_PERCENT) / (100.0 - BALANCED_PERCENT))
     if gain is None and share == 0.0:
         return no_sections(f"{why}: {ONE_CURVE}")
+    if share > 0.0:
+        full = settings.model_copy(update={"strength": "full"})
+        whole = derive_tone(mix, [(profile, weight) for profile, _, weight in theirs], full)
     added = {}
     for name in (QUIET, LOUD):
         loudness = MixLoudness(part_profile(mix, own.segments[name]), match.frequencies_hz)
-        few = _with_gain(gain, name, own, loudness, settings, match)
-        full = _followed(name, mix, own, theirs, settings) if share > 0.0 else few
-        whole = match.mid_db, match.side_db
-        added[name] = [
-            np.clip((1.0 - share) * few[i] + share * full[i] - whole[i], -MAX_GAIN_DB, MAX_GAIN_DB)
-            for i in range(2)
-        ]
+        mid, width = _gained(gain, name, own, settings, match), np.zeros(len(match.mid_db))
+        if share > 0.0:
+            full_mid, full_width = _followed(name, mix, own, theirs, full, whole)
+            mid, width = (1.0 - share) * mid + share * full_mid, share * full_width
+        added[name] = _placed(mid, width, loudness, settings, match)
     if share > 0.0:
         why = "the parts follow the reference's parts" if share == 1.0 else f"{why}; {IN_PART}"
     apart = added[LOUD][0] - added[QUIET][0]
@@ -196,47 +197,54 @@ def _differences(
     )
 
 
-def _with_gain(
-    gain: Array | None,
-    name: str,
-    own: Parts,
-    loudness: MixLoudness,
-    settings: MatchSettings,
-    match: ToneMatch,
-) -> tuple[Array, Array]:
-    """Return the curves of mid and side in a part: the tone's, and its share of the gain between the parts.
+def _gained(gain: Array | None, name: str, own: Parts, settings: MatchSettings, match: ToneMatch) -> Array:
+    """Return what a part's mid gets of the gain between the parts, over the tone.
 
     The shares are such that the mean over the segments stays the tone's.
     """
-    width = match.side_db - match.mid_db
-    mid = match.mid_db
-    if gain is not None:
-        count = {part: int(inside.sum()) for part, inside in own.segments.items()}
-        share = count[QUIET if name == LOUD else LOUD] / (count[LOUD] + count[QUIET])
-        share *= min(1.0, settings.percent / EVIDENCE_PERCENT) * (1.0 if name == LOUD else -1.0)
-        full = settings.percent > BALANCED_PERCENT
-        mid = np.clip(
-            mid + share * thirds_at_bands(gain, match.frequencies_hz),
-            -settings.cut_bound_db(full=full),
-            settings.boost_bound_db(full=full),
-        )
+    if gain is None:
+        return np.zeros(len(match.frequencies_hz))
+    count = {part: int(inside.sum()) for part, inside in own.segments.items()}
+    others = (count[QUIET] if name == LOUD else -count[LOUD]) / (count[LOUD] + count[QUIET])
+    scale = others * min(1.0, settings.percent / EVIDENCE_PERCENT)
+    return scale * thirds_at_bands(gain, match.frequencies_hz)
+
+
+def _followed(
+    name: str,
+    mix: Profile,
+    own: Parts,
+    theirs: Sequence[_Parted],
+    full: MatchSettings,
+    whole: ToneMatch,
+) -> tuple[Array, Array]:
+    """Return what a part's mid and width get over the whole's to follow the references' parts of its kind.
+
+    Within `BALANCED_LIMIT_DB`, since a quiet part may have next to nothing where a loud one has cymbals.
+    """
+    part = part_profile(mix, own.segments[name])
+    references = [(part_profile(profile, parts.segments[name]), weight) for profile, parts, weight in theirs]
+    found = derive_tone(part, references, full)
+    mid, counts = found.mid_db - whole.mid_db, found.known & judged(found.frequencies_hz)
+    mid -= mid[counts].mean() if counts.any() else 0.0
+    width = (found.side_db - found.mid_db) - (whole.side_db - whole.mid_db)
+    return limited(mid), limited(width)
+
+
+def _placed(
+    mid: Array, width: Array, loudness: MixLoudness, settings: MatchSettings, match: ToneMatch
+) -> tuple[Array, Array]:
+    """Return what mid and side get over the tone, within range and bounds, the part as loud as it was."""
+    full = settings.percent > BALANCED_PERCENT
+    mid = np.clip(match.mid_db + mid, -settings.cut_bound_db(full=full), settings.boost_bound_db(full=full))
+    width = match.side_db - match.mid_db + width
     shape = CurveShape(match.frequencies_hz, match.known, settings)
 
     def placed(curve: Array) -> Array:
         return shape(np.clip(curve, -FULL_MAX_GAIN_DB, FULL_MAX_GAIN_DB))
 
     mid = loudness_neutral(mid, width, loudness, placed, settings)
-    return mid, mid + width
-
-
-def _followed(
-    name: str, mix: Profile, own: Parts, theirs: Sequence[_Parted], settings: MatchSettings
-) -> tuple[Array, Array]:
-    """Return the curves of mid and side by which a part follows the references' parts of its kind."""
-    part = part_profile(mix, own.segments[name])
-    references = [(part_profile(profile, parts.segments[name]), weight) for profile, parts, weight in theirs]
-    found = derive_tone(part, references, settings.model_copy(update={"strength": "full"}))
-    return found.mid_db, found.side_db
+    return mid - match.mid_db, mid + width - match.side_db
 
 
 def _in_words(apart_db: Array, match: ToneMatch) -> str:

@@ -166,7 +166,7 @@ def test_each_part_stays_as_loud_as_it_was(song, strength):
         mid = curve_at(plan.tone.mid, hz) + curve_at(kind.mid, hz)
         side = mid + curve_at(plan.tone.width, hz) + curve_at(kind.width, hz)
         change = MixLoudness(part_profile(mix, own.segments[kind.name]), hz).change_db(mid, side)
-        assert abs(change) < (0.05 if strength == "evidence" else 0.1)
+        assert abs(change) < 0.05
 
 
 def test_bounds_hold_in_every_part(song):
@@ -183,11 +183,12 @@ def test_bounds_hold_in_every_part(song):
         assert mid.min() > -3.02
 
 
-def test_what_is_added_stays_within_what_a_plan_holds(song, monkeypatch):
-    """Tone and part may lie twice as far apart as the bounds of either: real songs do, at full."""
-    monkeypatch.setattr("refmaster.matching.sections.MAX_GAIN_DB", 2.5)
-    found = sections(song(0, loud_db=-3.0 * SHELF_DB), song(1), strength="full")
-    assert max(abs(gain) for kind in found.kinds for _, gain in kind.mid) == 2.5
+def test_no_part_is_moved_far_from_the_whole(song):
+    """A part of the reference that lacks what the mix's has by 36 dB is not followed that far."""
+    found = sections(song(0, loud_db=-9.0 * SHELF_DB), song(1), strength="full")
+    for kind in found.kinds:
+        gains = np.array([gain for hz, gain in kind.mid if 40.0 < hz < 16000.0])
+        assert 3.0 < np.ptp(gains) < 12.5
 
 
 def test_a_mono_mix_has_no_side(song):
