@@ -132,7 +132,13 @@ def derive_tone(
         gain = _gain_db(likely.mid)
         tone = _Difference(frequencies, difference, known, gain, near_weight=near, level_is_free=True)
         at_thirds = _thirds_difference(mix, references, difference, known)
-        mid = _mid_curve(levels, tone, at_thirds, settings)
+        asked = _mid_curve(levels, tone, at_thirds, settings)
+        shape = CurveShape(frequencies, known, settings)
+
+        def placed(curve: Array) -> Array:
+            return shape(np.clip(curve, -FULL_MAX_GAIN_DB, FULL_MAX_GAIN_DB))
+
+        mid = loudness_neutral(asked, width, loudness, placed, settings)
     overall = overall_width(mix, levels, references)
     if settings.side and overall is not None and width_known.any():
         gain = _gain_db(likely.width)
@@ -140,13 +146,8 @@ def derive_tone(
             frequencies, width_difference, width_known, gain, near_weight=near, level_is_free=False
         )
         width = _width_curve(image, overall, mid, settings)
-    if settings.tone and known.any():
-        shape = CurveShape(frequencies, known, settings)
-
-        def placed(curve: Array) -> Array:
-            return shape(np.clip(curve, -FULL_MAX_GAIN_DB, FULL_MAX_GAIN_DB))
-
-        mid = loudness_neutral(mid, width, loudness, placed, settings)
+        if settings.tone and known.any():  # the width has a loudness of its own
+            mid = loudness_neutral(asked, width, loudness, placed, settings)
     return ToneMatch(
         frequencies_hz=frequencies,
         mid_db=mid,

@@ -65,8 +65,7 @@ class OverallWidth:
         """
         octaves = np.log2(FULL_WIDTH_BOOST_FROM_HZ / NO_WIDTH_BOOST_BELOW_HZ)
         above = np.log2(self.levels.frequencies_hz / NO_WIDTH_BOOST_BELOW_HZ) / octaves
-        image = (self.own_db - RESIDUE_BELOW_DB) / (IMAGE_FROM_DB - RESIDUE_BELOW_DB)
-        allowed = np.clip(above, 0.0, 1.0) * np.clip(image, 0.0, 1.0)
+        allowed = np.clip(above, 0.0, 1.0) * self._image_share
         most = np.full(len(curve), np.inf)
         if self.levels.side_db is not None:
             room = smooth_power_db(self.levels.mid_db, 1 / 3) - smooth_power_db(self.levels.side_db, 1 / 3)
@@ -113,6 +112,7 @@ class OverallWidth:
         full_db = float(np.clip(self.wanted_db - self.own_db, -full_bound, full_bound))
         stops = (EVIDENCE_PERCENT, BALANCED_PERCENT, FULL_PERCENT)
         asked = float(np.interp(settings.percent, stops, (moved, balanced_db, full_db)))
+        asked -= (1.0 - self._image_share) * max(asked - moved, 0.0)
         asked = min(asked, max(WIDEST_SIDE_TO_MID_DB - self.own_db, 0.0))
         curve, offset, bound = width_db, 0.0, settings.side_bound_db
         for _ in range(FOLLOW_STEPS):
@@ -120,6 +120,12 @@ class OverallWidth:
             offset = float(np.clip(offset + missed, -bound, bound))
             curve = np.clip(width_db + placed(np.full(len(width_db), offset)), -bound, bound)
         return curve
+
+    @property
+    def _image_share(self) -> float:
+        """0 where the mix's side is residue, 1 where it is an image."""
+        share = (self.own_db - RESIDUE_BELOW_DB) / (IMAGE_FROM_DB - RESIDUE_BELOW_DB)
+        return float(np.clip(share, 0.0, 1.0))
 
 
 def overall_width(

@@ -7,11 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from refmaster.matching.dial import BALANCED_LIMIT_DB
 from refmaster.matching.image import has_silent_channel, image_aim_db
 from refmaster.matching.tone import ToneMatch
+from refmaster.matching.width import IMAGE_FROM_DB, WIDEST_SIDE_TO_MID_DB, OverallWidth
 from refmaster.plan import Region
+from refmaster.profile.bands import band_levels
 from refmaster.profile.model import Profile
-from refmaster.settings.match import BALANCED_PERCENT, EVIDENCE_PERCENT, FULL_PERCENT, MatchSettings
+from refmaster.settings.match import BALANCED_PERCENT, EVIDENCE_PERCENT, MatchSettings
 from refmaster.units import db_to_power, power_to_db
 
 # Differences below this are not named, nor more than this many.
@@ -20,7 +23,7 @@ NAMED_AT_MOST = 3
 # From this share on, the difference as a whole is likely mastering.
 MOSTLY_SHARE = 0.5
 # A width this close to its bound is held by it.
-HELD_WITHIN_DB = 0.05
+HELD_WITHIN_DB = 0.1
 
 
 class _Area(NamedTuple):
@@ -85,15 +88,29 @@ def width_in_words(
     width = match.side_db - match.mid_db
     side = db_to_power(np.asarray(mix.spectrum.side_db))
     moved = power_to_db(float(side @ db_to_power(width) / side.sum()))
-    held = ""
-    if settings.percent <= BALANCED_PERCENT or settings.percent == FULL_PERCENT:
-        bound = settings.width_bound_db(full=settings.percent == FULL_PERCENT)
-        if np.abs(width).max() > bound - HELD_WITHIN_DB:
-            held = f", in places by the {bound:g} dB allowed"
     return (
         f"side to mid is {own:.1f} dB in the mix, {wanted:.1f} dB in the {subject}; the side is moved by "
-        f"{moved:+.1f} dB as a whole{held}"
+        f"{moved:+.1f} dB as a whole{_width_held(match, mix, own, wanted, settings)}"
     )
+
+
+def _width_held(match: ToneMatch, mix: Profile, own: float, wanted: float, settings: MatchSettings) -> str:
+    """Return what keeps the width from the references', or nothing."""
+    width = match.side_db - match.mid_db
+    overall = OverallWidth(levels=band_levels(mix, match.frequencies_hz), own_db=own, wanted_db=wanted)
+    after = own + overall.moved_db(match.mid_db, width)
+    widened = wanted > own + NAMED_FROM_DB and settings.percent > EVIDENCE_PERCENT
+    if widened and own < IMAGE_FROM_DB:
+        return "; so little side is mostly noise, and hardly boosted"
+    if widened and wanted > WIDEST_SIDE_TO_MID_DB and after > WIDEST_SIDE_TO_MID_DB - HELD_WITHIN_DB:
+        return ", held where it is as loud as the mid, for mono's sake"
+    bound = settings.side_bound_db
+    if np.abs(width).max() > bound - HELD_WITHIN_DB:
+        return f", in places by the {bound:.3g} dB allowed"
+    whole = min(BALANCED_LIMIT_DB, settings.width_bound_db(full=True))
+    if settings.percent == BALANCED_PERCENT and abs(after - own) > whole - HELD_WITHIN_DB:
+        return f", held at the {whole:.3g} dB allowed"
+    return ""
 
 
 def _areas(regions: Sequence[Region]) -> list[_Area]:
