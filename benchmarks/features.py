@@ -30,7 +30,7 @@ import numpy as np
 import soundfile as sf
 import soxr
 from evidence import finished_recordings, groups_of
-from judge import read, third_octaves_db
+from judge import loudness_lufs, read, third_octaves_db, with_energy
 from runs import table
 
 from refmaster.engines.peer import match_with_peer
@@ -81,7 +81,7 @@ def main() -> None:
                 (excerpt(mix, work, options.seconds), excerpt(reference, work, options.seconds))
                 for mix, reference in chosen_pairs(options.music, options.pairs, options.seed)
             ]
-            print(pairs_table(pairs, work, peer=not options.no_peer), "\n", flush=True)
+            print(pairs_table(pairs, work, with_peer=not options.no_peer), "\n", flush=True)
         if options.only in (None, "self"):
             files = [excerpt(file, work, options.seconds) for file in finished_recordings(options.music)]
             print(self_table(files, work), flush=True)
@@ -144,12 +144,12 @@ def peer(mix: Path, reference: Path, output: Path) -> None:
     match_with_peer(mix, reference, output, limiter=True)
 
 
-def pairs_table(pairs: Sequence[tuple[Path, Path]], work: Path, *, peer: bool) -> str:
+def pairs_table(pairs: Sequence[tuple[Path, Path]], work: Path, *, with_peer: bool) -> str:
     """Return the distance of every engine's masters, per term and in all."""
     engines: dict[str, Engine | None] = {"nothing": None}
     engines |= {f"refmaster, {name}": ours(name) for name in ("evidence", "balanced", "full")}
-    if peer:
-        engines["matchering"] = globals()["peer"]
+    if with_peer:
+        engines["matchering"] = peer
     found: dict[str, list[dict[str, float]]] = {name: [] for name in engines}
     for mix, reference in pairs:
         wanted = features(reference)
@@ -163,9 +163,38 @@ def pairs_table(pairs: Sequence[tuple[Path, Path]], work: Path, *, peer: bool) -
     for name, distances in found.items():
         columns = [np.array([d[term] for d in distances]) for term in WEIGHTS]
         columns.append(np.sum(columns, axis=0))
-        rows.append([name, *(f"{c.mean():.3f} ({np.percentile(c, 90):.3f})" for c in columns)])
+        rows.append([name, *(f"{c.mean():.4f} ({np.percentile(c, 90):.4f})" for c in columns)])
     header = [f"{len(pairs)} pairs, mean (90th percentile)", *WEIGHTS, "AF"]
     return table(header, rows)
+
+
+def self_table(files: Sequence[Path], work: Path) -> str:
+    """Return how far records move that are mastered against themselves."""
+    rows = []
+    for strength in ("evidence", "balanced", "full"):
+        moves = []
+        for file in files:
+            output = work / "output.wav"
+            ours(strength)(file, file, output)
+            moves.append(moves_db(output, file))
+        rows.append([strength, *(f"{max(found):.3f}" for found in zip(*moves, strict=True))])
+    header = [f"largest move of {len(files)} records, dB", "tone, a third octave", "side to mid"]
+    return table([*header, "left over right", "loudness, LU"], rows)
+
+
+def moves_db(output: Path, source: Path) -> tuple[float, float, float, float]:
+    """Return how far a master is from its mix in tone, width, balance and loudness."""
+    found, levels = [], []
+    for path in (output, source):
+        samples, rate = read(path)
+        mid, side = samples.mean(axis=1), (samples[:, 0] - samples[:, 1]) / 2
+        left, right = np.mean(samples**2, axis=0)
+        width = 10 * np.log10(max(np.mean(side**2), 1e-12) / max(np.mean(mid**2), 1e-12))
+        found.append([width, 10 * np.log10(left / right), loudness_lufs(samples, rate)])
+        levels.append(third_octaves_db(mid, rate))
+    moved = (levels[0] - levels[1])[with_energy(*levels)]
+    width, balance, loudness = np.abs(np.subtract(*found)).tolist()
+    return float(np.abs(moved - moved.mean()).max()), width, balance, loudness
 
 
 def features(path: Path) -> Features:
@@ -197,7 +226,7 @@ def bark_spectrum(signal: Array) -> Array:
 
 def bark_filters() -> Array:
     """Return triangles of height 1 between equal steps of Traunmueller's Bark scale, (bands, bins)."""
-    low, high = 26.81 * np.array([BARK_LOW_HZ, BARK_HIGH_HZ]) / (1960.0 + np.array([BARK_LOW_HZ, BARK_HIGH_HZ]))
+    low, high = (26.81 * hz / (1960.0 + hz) for hz in (BARK_LOW_HZ, BARK_HIGH_HZ))
     bark = np.linspace(low, high, BARK_BANDS + 2)
     corners = 1960.0 * bark / (26.81 - bark)
     hz = np.arange(FRAME // 2 + 1) * RATE_HZ / FRAME

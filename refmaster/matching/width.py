@@ -1,9 +1,9 @@
 """The overall width: how far the side as a whole is moved against the mid.
 
 The ratio of side to mid is one choice of the reference's engineer, and it is followed as one move, beside the
-moves of single bands: up to `evidence` not at all (the bands' own evidence holds the likely part of it as well
-as an estimate of its own would: benchmarks/width.py), at `balanced` most of the way, at `full` all of it. No
-boost makes width of residue, widens the bass, or makes the side louder than the mid.
+moves of single bands: up to `evidence` not at all (the evidence in the bands holds the likely part of it as
+well as an estimate of its own would: benchmarks/width.py), at `balanced` most of the way, at `full` all of
+it. No boost makes width of residue, widens the bass, or makes the side louder than the mid.
 
 Arrays have the shape (bands,) of the profile's bands below half the mix's sample rate; gains are dB.
 """
@@ -28,8 +28,8 @@ NO_WIDTH_BOOST_BELOW_HZ = 100.0
 FULL_WIDTH_BOOST_FROM_HZ = 200.0
 # Side as loud as mid: the channels' correlation is 0, and mono loses 3 dB. No mix is made wider than that.
 WIDEST_SIDE_TO_MID_DB = 0.0
-# Below this the whole side is residue, above that it is an image; between, boosts fade in. The narrowest of 28
-# recordings has -20 dB; what lossy codecs leave of less is mostly their own noise (benchmarks/width.py).
+# Below the first the whole side is residue, above the second an image; between, boosts fade in. The narrowest
+# of 28 recordings has -20 dB; what lossy codecs leave of less is largely noise (benchmarks/width.py).
 RESIDUE_BELOW_DB, IMAGE_FROM_DB = -30.0, -20.0
 # Bands that may not be boosted leave their share of a move to the others: enough steps to come within 0.1 dB.
 FOLLOW_STEPS = 8
@@ -41,20 +41,21 @@ class OverallWidth:
 
     Attributes
     ----------
-    levels : BandLevels
-        The mix's.
+    frequencies_hz, mid_db, side_db : ndarray, shape (bands,)
+        The mix's levels.
     own_db, wanted_db : float
         The whole side over the whole mid, in the mix and in the references together.
     """
 
-    levels: BandLevels
+    frequencies_hz: Array
+    mid_db: Array
+    side_db: Array
     own_db: float
     wanted_db: float
 
     def moved_db(self, mid_db: Array, width_db: Array) -> float:
         """Return how far curves of the mid, and of the side against it, move the ratio, in dB."""
-        assert self.levels.side_db is not None  # a mix without a side has no ratio
-        mid, side, gain = (db_to_power(v) for v in (self.levels.mid_db, self.levels.side_db, mid_db))
+        mid, side, gain = (db_to_power(v) for v in (self.mid_db, self.side_db, mid_db))
         side_change = float(side @ (gain * db_to_power(width_db)) / side.sum())
         return power_to_db(side_change * float(mid.sum() / (mid @ gain)))
 
@@ -64,12 +65,10 @@ class OverallWidth:
         Boosts fade out from 200 to 100 Hz, and there they do not lift the side above the mid.
         """
         octaves = np.log2(FULL_WIDTH_BOOST_FROM_HZ / NO_WIDTH_BOOST_BELOW_HZ)
-        above = np.log2(self.levels.frequencies_hz / NO_WIDTH_BOOST_BELOW_HZ) / octaves
+        above = np.log2(self.frequencies_hz / NO_WIDTH_BOOST_BELOW_HZ) / octaves
         allowed = np.clip(above, 0.0, 1.0) * self._image_share
-        most = np.full(len(curve), np.inf)
-        if self.levels.side_db is not None:
-            room = smooth_power_db(self.levels.mid_db, 1 / 3) - smooth_power_db(self.levels.side_db, 1 / 3)
-            most = np.where(above < 1.0, np.maximum(room, 0.0), np.inf)
+        room = smooth_power_db(self.mid_db, 1 / 3) - smooth_power_db(self.side_db, 1 / 3)
+        most = np.where(above < 1.0, np.maximum(room, 0.0), np.inf)
         return np.where(curve > 0.0, np.minimum(curve * allowed, most), curve)
 
     def balanced_db(self, evidence_db: float, settings: MatchSettings) -> float:
@@ -133,6 +132,12 @@ def overall_width(
 ) -> OverallWidth | None:
     """Return the side-to-mid ratios, or None where the mix or every reference has none to compare."""
     own, wanted = mix.stereo.side_to_mid_db, image_aim_db(references, lambda stereo: stereo.side_to_mid_db)
-    if own is None or wanted is None:
+    if own is None or wanted is None or levels.side_db is None:
         return None
-    return OverallWidth(levels=levels, own_db=own, wanted_db=wanted)
+    return OverallWidth(
+        frequencies_hz=levels.frequencies_hz,
+        mid_db=levels.mid_db,
+        side_db=levels.side_db,
+        own_db=own,
+        wanted_db=wanted,
+    )

@@ -10,7 +10,7 @@ import numpy as np
 from refmaster.matching.dial import BALANCED_LIMIT_DB
 from refmaster.matching.image import has_silent_channel, image_aim_db
 from refmaster.matching.tone import ToneMatch
-from refmaster.matching.width import IMAGE_FROM_DB, WIDEST_SIDE_TO_MID_DB, OverallWidth
+from refmaster.matching.width import IMAGE_FROM_DB, WIDEST_SIDE_TO_MID_DB, OverallWidth, overall_width
 from refmaster.plan import Region
 from refmaster.profile.bands import band_levels
 from refmaster.profile.model import Profile
@@ -88,27 +88,28 @@ def width_in_words(
     width = match.side_db - match.mid_db
     side = db_to_power(np.asarray(mix.spectrum.side_db))
     moved = power_to_db(float(side @ db_to_power(width) / side.sum()))
+    overall = overall_width(mix, band_levels(mix, match.frequencies_hz), references)
+    held = "" if overall is None else _width_held(match, overall, settings)
     return (
         f"side to mid is {own:.1f} dB in the mix, {wanted:.1f} dB in the {subject}; the side is moved by "
-        f"{moved:+.1f} dB as a whole{_width_held(match, mix, own, wanted, settings)}"
+        f"{moved:+.1f} dB as a whole{held}"
     )
 
 
-def _width_held(match: ToneMatch, mix: Profile, own: float, wanted: float, settings: MatchSettings) -> str:
+def _width_held(match: ToneMatch, overall: OverallWidth, settings: MatchSettings) -> str:
     """Return what keeps the width from the references', or nothing."""
-    width = match.side_db - match.mid_db
-    overall = OverallWidth(levels=band_levels(mix, match.frequencies_hz), own_db=own, wanted_db=wanted)
-    after = own + overall.moved_db(match.mid_db, width)
-    widened = wanted > own + NAMED_FROM_DB and settings.percent > EVIDENCE_PERCENT
-    if widened and own < IMAGE_FROM_DB:
-        return "; so little side is mostly noise, and hardly boosted"
-    if widened and wanted > WIDEST_SIDE_TO_MID_DB and after > WIDEST_SIDE_TO_MID_DB - HELD_WITHIN_DB:
-        return ", held where it is as loud as the mid, for mono's sake"
+    own, wanted, width = overall.own_db, overall.wanted_db, match.side_db - match.mid_db
+    moved = overall.moved_db(match.mid_db, width)
+    if wanted > own + NAMED_FROM_DB and settings.percent > EVIDENCE_PERCENT:
+        if own < IMAGE_FROM_DB:
+            return "; so little side is mostly noise, and hardly boosted"
+        if wanted > WIDEST_SIDE_TO_MID_DB and own + moved > WIDEST_SIDE_TO_MID_DB - HELD_WITHIN_DB:
+            return ", held where it is as loud as the mid, for mono's sake"
     bound = settings.side_bound_db
     if np.abs(width).max() > bound - HELD_WITHIN_DB:
         return f", in places by the {bound:.3g} dB allowed"
     whole = min(BALANCED_LIMIT_DB, settings.width_bound_db(full=True))
-    if settings.percent == BALANCED_PERCENT and abs(after - own) > whole - HELD_WITHIN_DB:
+    if settings.percent == BALANCED_PERCENT and abs(moved) > whole - HELD_WITHIN_DB:
         return f", held at the {whole:.3g} dB allowed"
     return ""
 

@@ -19,8 +19,8 @@ from refmaster.settings.targets import TargetLufs, delivery_target
 # of raw mixes and other songs one needs more. With the width on top it is what a plan can hold.
 FULL_MAX_GAIN_DB = 48.0
 DEFAULT_MAX_GAIN_DB = 12.0
-# Side against mid: at `evidence`, and of single bands about the side as a whole, 3 dB; at `balanced` the side as
-# a whole moves within 6 dB, so a band within 9.
+# Side against mid: 3 dB at `evidence`, and of single bands about the whole side; at `balanced` the whole side
+# moves within 6 dB, so a band within 9.
 FULL_MAX_WIDTH_DB = 12.0
 BALANCED_MAX_WIDTH_DB = 9.0
 DEFAULT_MAX_WIDTH_DB = 3.0
@@ -55,8 +55,8 @@ class MatchSettings(Model):
     likely song content; `balanced` (60) also follows most of the broad rest, within 6 dB; `full` (100) is
     the reference's balance in third octaves. Where a bound or the resolution is None, the strength decides:
     up to `balanced` curves are about an octave wide and bounded to 12 dB, `full` follows third octaves within
-    48 dB, and between the two they are mixed. The side moves against the mid by at most 3 dB at `evidence`; at
-    `balanced` by 6 dB as a whole and 3 dB more or less in places; at `full` by 12 dB.
+    48 dB, and between the two they are mixed. The side moves against the mid by at most 3 dB at `evidence`,
+    at `balanced` by 6 dB as a whole and 3 dB more or less in single bands, at `full` by 12 dB.
     """
 
     engine: EngineName = Field(
