@@ -159,8 +159,8 @@ def why(mix, reference, **settings):
 
 def test_the_words_say_what_holds_the_width(image, coded):
     mix = image(-15.0)
-    assert why(mix, image(-12.0)).endswith("dB as a whole")
+    assert why(mix, image(-12.0)).endswith("in the reference; it is moved by +2.5 dB")
     assert why(mix, image(-2.0)).endswith("held at the 6 dB allowed")
-    assert why(mix, image(-4.0), max_width_db=2.0).endswith("in places by the 2 dB allowed")
+    assert why(mix, image(-4.0), max_width_db=2.0).endswith("the 2 dB allowed")
     assert why(image(-3.0), image(4.0), strength="full").endswith("for mono's sake")
     assert why(coded(-12.0), image(-8.0)).endswith("mostly noise, and hardly boosted")
