@@ -14,15 +14,17 @@ and L-R in rectangular frames of 32768, a quarter apart, reflected at both ends.
 
 Raw mixes (files named so) are mastered against finished records, and so are finished records of other albums
 and artists, `manifest.csv` telling them apart as for `evidence.py`. Both are excerpts from their middle.
-Then every finished record is mastered against itself, which must move nothing.
+Then every finished record is mastered against itself, and the finished songs of each album are mastered as an
+album, which must move nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +35,7 @@ from evidence import finished_recordings, groups_of
 from judge import loudness_lufs, read, third_octaves_db, with_energy
 from runs import table
 
+from refmaster.album.passes import master_album
 from refmaster.engines.peer import match_with_peer
 from refmaster.io.recordings import recordings_in
 from refmaster.mastering import master_file
@@ -45,6 +48,8 @@ MAX_REDUCTION_DB = 24.0
 FRAME, BARK_BANDS = 32768, 24
 BARK_LOW_HZ, BARK_HIGH_HZ = 20.0, 20000.0
 WEIGHTS = {"RMS": 0.1, "crest": 0.001, "width": 1.0, "balance": 1.0, "Bark": 0.1}
+
+MOVES = ["tone, a third octave, dB", "side to mid, dB", "left over right, dB", "loudness, LU"]
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Engine = Callable[[Path, Path, Path], None]
@@ -83,8 +88,11 @@ def main() -> None:
             ]
             print(pairs_table(pairs, work, with_peer=not options.no_peer), "\n", flush=True)
         if options.only in (None, "self"):
-            files = [excerpt(file, work, options.seconds) for file in finished_recordings(options.music)]
-            print(self_table(files, work), flush=True)
+            finished = finished_recordings(options.music)
+            files = {file: excerpt(file, work, options.seconds) for file in finished}
+            print(self_table(list(files.values()), work), "\n", flush=True)
+            groups = groups_of(finished, options.music / "manifest.csv")
+            print(albums_table(files, groups, work), flush=True)
 
 
 def chosen_pairs(music: Path, count: int, seed: int) -> list[tuple[Path, Path]]:
@@ -178,8 +186,25 @@ def self_table(files: Sequence[Path], work: Path) -> str:
             ours(strength)(file, file, output)
             moves.append(moves_db(output, file))
         rows.append([strength, *(f"{max(found):.3f}" for found in zip(*moves, strict=True))])
-    header = [f"largest move of {len(files)} records, dB", "tone, a third octave", "side to mid"]
-    return table([*header, "left over right", "loudness, LU"], rows)
+    return table([f"largest move of {len(files)} records against themselves", *MOVES], rows)
+
+
+def albums_table(files: Mapping[Path, Path], groups: Mapping[str, str], work: Path) -> str:
+    """Return how far finished songs move that are mastered as an album; albums of three songs and more."""
+    rows = []
+    for album in dict.fromkeys(groups.values()):
+        songs = [path for file, path in files.items() if groups[file.name] == album]
+        if len(songs) < 3:
+            continue
+        with tempfile.TemporaryDirectory(dir=work) as folder:
+            source, masters = Path(folder) / "songs", Path(folder) / "masters"
+            source.mkdir()
+            for song in songs:
+                shutil.copy(song, source)
+            master_album(source, masters)
+            moves = [moves_db(next(masters.glob(f"* {song.stem}.wav")), song) for song in songs]
+        rows.append([f"{album}, {len(songs)}", *(f"{max(found):.3f}" for found in zip(*moves, strict=True))])
+    return table(["largest move of finished songs as an album", *MOVES], rows)
 
 
 def moves_db(output: Path, source: Path) -> tuple[float, float, float, float]:
