@@ -24,13 +24,14 @@ from refmaster import (
 )
 from refmaster.io.digest import sha256_of
 from refmaster.io.open import open_audio
-from refmaster.mastering import close_loop, plan_file, render_file
+from refmaster.mastering import close_loop, plan_file
 from refmaster.matching.tone import tonal_distance_db
 from refmaster.plan import save_plan
 from refmaster.profile import cache
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
 from refmaster.rendering.outlets import FileOutlet
+from refmaster.rendering.render import render_file
 
 
 def codes(result):

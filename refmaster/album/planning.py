@@ -42,12 +42,13 @@ from refmaster.album.tags import track_tags
 from refmaster.io.open import open_audio
 from refmaster.matching.curves import tone_points
 from refmaster.matching.derive import WeightedProfile, derive_plan, target_lufs
-from refmaster.plan import CurvePoint, LimiterStage, MasteringPlan, MixRecord
+from refmaster.plan import LimiterStage, MasteringPlan, MixRecord
 from refmaster.profile.bands import band_centers_hz
 from refmaster.profile.cache import cached_profile
 from refmaster.rendering.drive import DriveSolution
 from refmaster.rendering.level import drive_analyzed
 from refmaster.rendering.renderer import limiter_settings
+from refmaster.settings.curves import CurvePoint
 from refmaster.settings.limiter import LimiterSettings
 from refmaster.version import made_by
 
@@ -131,7 +132,8 @@ def _toward_references(
         return None
     profiles = [cached_profile(path) for path in album.paths]
     pooled = pooled_profile(profiles, moves.applied_tone_db, album.settings.title or "the album")
-    return derive_plan(pooled, references, album.settings.match)
+    # Tracks differ in their dynamics as songs do: nothing is taken from all of them alike.
+    return derive_plan(pooled, references, album.settings.match.model_copy(update={"dynamics": False}))
 
 
 def _unlevelled(
@@ -149,7 +151,7 @@ def _unlevelled(
         common=CommonStage(
             why="no reference: the tracks are only brought together" if common is None else common.tone.why,
             mid=() if common is None else common.tone.mid,
-            side=() if common is None else common.tone.side,
+            width=() if common is None else common.tone.width,
             left_over_right_db=0.0 if common is None else common.balance.left_over_right_db,
             gain_db=0.0,
         ),
@@ -242,7 +244,6 @@ def _track_stage(
         keep=keep,
         share=round(float(moves.share[number]), 4),
         mid=own,
-        side=own if source.channels == 2 else (),
         gain_db=0.0,
         promise=TrackPromise(integrated_lufs=None),
         tags=track_tags(album, number),
@@ -303,7 +304,7 @@ def _levelled(plan: AlbumPlan, targets: Array, solutions: Sequence[DriveSolution
         promise = track.promise.model_copy(update={"integrated_lufs": round(float(target), 3)})
         plans.append(track.model_copy(update={"level": level, "promise": promise}))
     habits = [track_gain_db(plan, number) for number in range(len(plans))]
-    common = np.mean([p.level.gain_db - h for p, h in zip(plans, habits, strict=True)])
+    common = np.mean([p.level.solved_db - h for p, h in zip(plans, habits, strict=True)])
     stage = plan.common.model_copy(update={"gain_db": round(float(common), 2) + 0.0})
     plan = plan.model_copy(update={"common": stage})
     for number, track in enumerate(plans):

@@ -18,7 +18,9 @@ MIXING_MOVE_DB = 6.0
 ODD_ABOVE = 2.0
 
 
-def judge_master(plan: MasteringPlan, master: Profile, *, expected_frames: int) -> list[Finding]:
+def judge_master(
+    plan: MasteringPlan, master: Profile, *, expected_frames: int, gain_stands: bool = False
+) -> list[Finding]:
     """Return the promises that a written master did not keep.
 
     Parameters
@@ -29,8 +31,10 @@ def judge_master(plan: MasteringPlan, master: Profile, *, expected_frames: int) 
         As measured on the written file.
     expected_frames : int
         The mix's length at the plan's sample rate.
+    gain_stands : bool
+        Whether the gain was taken from the plan as it is, not solved for this mix.
     """
-    findings = _loudness(plan, master) + _peak(plan, master)
+    findings = _loudness(plan, master, gain_stands=gain_stands) + _peak(plan, master)
     rate, channels = plan.output.sample_rate_hz, plan.mix.channels
     found = master.source
     if (found.sample_rate_hz, found.channels) != (rate, channels):
@@ -48,7 +52,41 @@ def judge_master(plan: MasteringPlan, master: Profile, *, expected_frames: int) 
     return findings
 
 
-def _loudness(plan: MasteringPlan, master: Profile) -> list[Finding]:
+def judge_edits(plan: MasteringPlan, master: Profile) -> list[Finding]:
+    """Return what the edits of a plan changed in its promises.
+
+    Parameters
+    ----------
+    plan : MasteringPlan
+        As it was read: `restated` is what it promises now.
+    master : Profile
+        As measured on the written file.
+    """
+    findings, asked, now = [], plan.promise, plan.restated().promise
+    lufs, reached = asked.integrated_lufs, master.levels.integrated_lufs
+    if now.integrated_lufs is None and lufs is not None and reached is not None:
+        off = reached - lufs
+        if abs(off) > asked.tolerance_lu:
+            findings.append(
+                info(
+                    "loudness_edited",
+                    f"the plan was edited: {reached:.2f} LUFS came out, {off:+.2f} LU from the {lufs:.1f} "
+                    "LUFS that it was derived for",
+                    f"to have a loudness met, write level: {{lufs: {lufs:.1f}}} in place of the gain",
+                )
+            )
+    if now.true_peak_dbtp > asked.true_peak_dbtp:
+        findings.append(
+            info(
+                "ceiling_raised",
+                f"the plan's limiter was set to {now.true_peak_dbtp:g} dBTP: the master is held to that, not "
+                f"to the {asked.true_peak_dbtp:g} dBTP of the plan's promise",
+            )
+        )
+    return findings
+
+
+def _loudness(plan: MasteringPlan, master: Profile, *, gain_stands: bool) -> list[Finding]:
     promise, reached = plan.promise, master.levels.integrated_lufs
     if promise.integrated_lufs is None:
         return []
@@ -62,7 +100,8 @@ def _loudness(plan: MasteringPlan, master: Profile) -> list[Finding]:
         return [broken("loudness_limited", f"{message}; {plan.level.why}")]
     if missed < 0.0 and promise.limited_by == "saturation":
         return [broken("loudness_saturated", f"{message}; {plan.level.why}")]
-    advice = "derive the plan again if level or tone were edited, or edit the gain"
+    solved = f"with level: {{lufs: {promise.integrated_lufs:.1f}}} in the plan it is solved for this mix"
+    advice = f"the plan's gain stands as it is; {solved}" if gain_stands else ""
     return [broken("loudness_missed", message, advice)]
 
 
@@ -74,7 +113,11 @@ def _peak(plan: MasteringPlan, master: Profile) -> list[Finding]:
     if not plan.limiter.enabled:
         return [broken("ceiling_exceeded", message, "the plan's limiter is off; enable it")]
     if master.source.lossy:
-        message, advice = f"{message}: the lossy codec added it", "lower --ceiling by that much"
+        message = f"{message}: the lossy codec added it"
+        advice = "lower --ceiling (in a plan limiter.ceiling_dbtp) by that much"
+        return [broken("ceiling_exceeded", message, advice)]
+    if plan.limiter.ceiling_dbtp > ceiling:
+        advice = f"the plan's limiter is set to {plan.limiter.ceiling_dbtp:g} dBTP; lower it"
         return [broken("ceiling_exceeded", message, advice)]
     return [broken("ceiling_exceeded", message)]
 

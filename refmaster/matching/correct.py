@@ -30,7 +30,7 @@ def corrected_level(plan: MasteringPlan, master: Profile, slope_lu_per_db: float
     missed = target - reached
     if abs(missed) <= LOUDNESS_OFF_LU:
         return None
-    gain = plan.level.gain_db + missed / max(slope_lu_per_db, 0.15)
+    gain = plan.level.solved_db + missed / max(slope_lu_per_db, 0.15)
     level = plan.level.model_copy(update={"gain_db": round(gain, 3) + 0.0})
     return plan.model_copy(update={"level": level})
 
@@ -55,7 +55,7 @@ def corrected_tone(plan: MasteringPlan, mix: Profile, master: Profile) -> Master
     count = min(len(mix.spectrum.frequencies_hz), len(master.spectrum.frequencies_hz))
     frequencies = np.asarray(mix.spectrum.frequencies_hz[:count])
     before, reached = np.asarray(mix.spectrum.mid_db[:count]), np.asarray(master.spectrum.mid_db[:count])
-    mid, side = (curve_at(points, frequencies) for points in (plan.tone.mid, plan.tone.side))
+    mid, width = (curve_at(points, frequencies) for points in (plan.tone.mid, plan.tone.width))
     expected = before + mid
     present = energy_mask(frequencies, before)
     counts = present & judged(frequencies)
@@ -68,15 +68,15 @@ def corrected_tone(plan: MasteringPlan, mix: Profile, master: Profile) -> Master
     correction = -smooth(moved, present, plan.requested.smoothing_octaves)
     correction = np.clip(correction, -MAX_TONE_CORRECTION_DB, MAX_TONE_CORRECTION_DB)
     reach = present * range_window(frequencies, plan.requested)
-    loudness, width = MixLoudness(mix, frequencies), side - mid
+    loudness = MixLoudness(mix, frequencies)
     corrected = loudness_neutral(
         mid + correction, width, loudness, lambda asked: mid + reach * (asked - mid), plan.requested
     )
+    moved_by = "the limiter" if plan.dynamics.is_at_rest else "dynamics and limiter"
     tone = plan.tone.model_copy(
         update={
             "mid": tone_points(frequencies, corrected),
-            "side": tone_points(frequencies, corrected + width) if plan.tone.side else (),
-            "why": f"{plan.tone.why}; corrected for what the limiter moved",
+            "why": f"{plan.tone.why}; corrected for what {moved_by} moved",
         }
     )
     return plan.model_copy(update={"tone": tone})

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from refmaster.matching.curves import curve_at
+from refmaster.matching.dynamics import derive_dynamics
 from refmaster.matching.explain import explained_tone
 from refmaster.matching.image import has_silent_channel, image_aim_db
 from refmaster.matching.tone import derive_tone
@@ -68,14 +69,15 @@ def derive_plan(
     MasteringPlan
     """
     fits: tuple[float | None, ...] = (None,) * len(references)
-    oddness = fits
+    oddness, likely = fits, None
     if references and (settings.tone or settings.side):
         match = derive_tone(mix, references, settings)
         tone = explained_tone(match, mix, references, settings)
-        fits, oddness = match.likely.fits, match.likely.oddness
+        likely = match.likely
+        fits, oddness = likely.fits, likely.oddness
     else:
         why = "tone and width are switched off" if references else "no reference was given"
-        tone = Tone(why=why, phase=settings.phase, mid=(), side=(), regions=())
+        tone = Tone(why=why, phase=settings.phase, mid=(), regions=())
     target = target_lufs(mix, references, settings)
     return MasteringPlan(
         version=1,
@@ -100,6 +102,7 @@ def derive_plan(
         requested=settings,
         tone=tone,
         balance=_balance_stage(mix, references, settings, tone),
+        dynamics=derive_dynamics(mix, references, settings, likely),
         level=Level(why="not solved yet", gain_db=0.0),
         limiter=LimiterStage(
             why=f"holds {settings.ceiling_dbtp:g} dBTP; only peaks above it are touched",
@@ -164,7 +167,8 @@ def _balance_after(mix: Profile, tone: Tone) -> float:
     frequencies = np.asarray(mix.spectrum.frequencies_hz)
     mid, side = db_to_power(np.asarray(mix.spectrum.mid_db)), db_to_power(np.asarray(mix.spectrum.side_db))
     mid_after = float(np.sum(mid * db_to_power(curve_at(tone.mid, frequencies))))
-    side_after = float(np.sum(side * db_to_power(curve_at(tone.side, frequencies))))
+    side_db = curve_at(tone.mid, frequencies) + curve_at(tone.width, frequencies)
+    side_after = float(np.sum(side * db_to_power(side_db)))
     before, after = float(mid.sum() + side.sum()), mid_after + side_after
     ratio = db_to_power(mix.stereo.balance_db or 0.0)
     shared = before * (ratio - 1.0) / (ratio + 1.0)

@@ -27,7 +27,6 @@ from refmaster.matching.neutral import MixLoudness, loudness_neutral
 from refmaster.matching.posterior import LikelyGain
 from refmaster.matching.shape import CurveShape, range_window
 from refmaster.matching.width import OverallWidth, overall_width
-from refmaster.plan import MAX_GAIN_DB
 from refmaster.profile.bands import (
     JUDGED_THIRDS,
     THIRDS_HZ,
@@ -43,6 +42,7 @@ from refmaster.profile.bands import (
     values_at_thirds,
 )
 from refmaster.profile.model import Profile
+from refmaster.settings.curves import MAX_GAIN_DB
 from refmaster.settings.match import FULL_MAX_GAIN_DB, FULL_RESOLUTION_OCTAVES, MatchSettings
 
 # Third-octave exactness of `full`: the curve is corrected by what its own prediction misses. Set by hand:

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from refmaster._types import Array32, Block
+from refmaster._types import Array, Array32, Block
 from refmaster.dsp.blocks import BlockKernel
+from refmaster.dsp.curves import Points, with_moves
+from refmaster.dsp.dynamics import BandActivity, DynamicsProcessor
 from refmaster.dsp.fir import FirEqualizer, design_linear_phase, design_minimum_phase
 from refmaster.dsp.limiter import Limiter, LimiterActivity
 from refmaster.dsp.resample import Resampler
 from refmaster.errors import AudioError
 from refmaster.io.source import AudioFormat, AudioSource
+from refmaster.meters.kweighting import KWeightedPower
 from refmaster.plan import MasteringPlan
 from refmaster.settings.limiter import LimiterSettings
 from refmaster.threads import prefetched
@@ -35,6 +38,7 @@ class KeptBlocks:
         self._blocks: list[Block] = []
         self._made_by: object = None  # the stages of what was kept whole; None where nothing was
         self._peaks: tuple[object, Sequence[Array32]] = (None, ())
+        self._activity: tuple[object, tuple[BandActivity, ...]] = (None, ())
 
     def has_room_for(self, samples: int) -> bool:
         """Whether so many samples in float32 are kept."""
@@ -47,6 +51,14 @@ class KeptBlocks:
     def peaks_of(self, stages: object) -> Sequence[Array32] | None:
         """Return the quick peaks of the signal that `stages` make, None where they are not known."""
         return self._peaks[1] if self._peaks[0] == stages else None
+
+    def keep_activity(self, stages: object, activity: tuple[BandActivity, ...]) -> None:
+        """Keep what the dynamics stage did to the signal that `stages` make."""
+        self._activity = stages, activity
+
+    def activity_of(self, stages: object) -> tuple[BandActivity, ...]:
+        """Return what the dynamics stage did to the signal that `stages` make; nothing where it is off."""
+        return self._activity[1] if self._activity[0] == stages else ()
 
     def through(self, stages: object, make: Callable[[], Iterator[Block]]) -> Iterator[Block]:
         """Yield what `make` yields, from memory where `stages` are those of the pass that was kept."""
@@ -87,22 +99,28 @@ class Renderer:
         _require_format(plan, source)
         self.plan = plan
         self.source = source
-        self._kept = kept
+        self._kept = kept or KeptBlocks(limit_bytes=0)
         self._limiter: Limiter | None = None
 
     @property
     def stages(self) -> object:
         """The part of the plan that the signal entering the level stage depends on."""
-        return self.plan.tone, self.plan.balance, self.plan.output.sample_rate_hz
+        plan = self.plan
+        return plan.tone, plan.balance, plan.dynamics, plan.output.sample_rate_hz
 
     @property
     def activity(self) -> LimiterActivity | None:
         """The limiter's gain reduction in the last complete render; None where it is off."""
         return self._limiter.activity if self._limiter else None
 
+    @property
+    def dynamics_activity(self) -> tuple[BandActivity, ...]:
+        """Changes of each band of the dynamics stage in the last complete pass; empty where it is off."""
+        return self._kept.activity_of(self.stages)
+
     def equalized_blocks(self) -> Iterator[Block]:
         """Yield the blocks that enter the level stage, at the output sample rate."""
-        return self._equalize() if self._kept is None else self._kept.through(self.stages, self._equalize)
+        return self._kept.through(self.stages, self._equalize)
 
     def _equalize(self) -> Iterator[Block]:
         plan = self.plan
@@ -117,7 +135,16 @@ class Renderer:
             half = plan.balance.left_over_right_db / 2.0
             gains = db_to_amplitude(half), db_to_amplitude(-half)
             blocks = (_balanced(block, gains) for block in blocks)
-        yield from blocks
+        if plan.dynamics.is_at_rest:
+            yield from blocks
+            return
+        bands, rate = plan.dynamics.bands, plan.output.sample_rate_hz
+        power = KWeightedPower(rate, channels)
+        processor = DynamicsProcessor(
+            rate, channels, bands, plan.dynamics.crossover_hz, weighted_sums=power.second
+        )
+        yield from _through(processor, blocks)
+        self._kept.keep_activity(self.stages, processor.activity)
 
     def blocks(self) -> Iterator[Block]:
         """Yield the blocks of the master, before word-length reduction."""
@@ -128,27 +155,31 @@ class Renderer:
                 plan.output.sample_rate_hz,
                 channels,
                 limiter_settings(plan),
-                gain_db=plan.level.gain_db,
-                peaks=self._kept.peaks_of(self.stages) if self._kept else None,
+                gain_db=plan.level.solved_db,
+                peaks=self._kept.peaks_of(self.stages),
             )
             yield from prefetched(_through(self._limiter, prefetched(blocks)))
             return
-        gain = db_to_amplitude(plan.level.gain_db)
+        gain = db_to_amplitude(plan.level.solved_db)
         for block in prefetched(blocks):
             yield block if gain == 1.0 else block * block.dtype.type(gain)
 
     def _equalizer(self, channels: int) -> FirEqualizer | None:
         tone, rate = self.plan.tone, self.plan.output.sample_rate_hz
-        if all(gain == 0.0 for _, gain in (*tone.mid, *tone.side)):
+        if tone.is_flat:
             return None
         design = design_linear_phase if tone.phase == "linear" else design_minimum_phase
+
+        def designed(points: Points) -> Array:
+            hz, gains = zip(*(points or ((1000.0, 0.0),)), strict=True)
+            return design(hz, gains, rate)
+
         curves = []
-        for points in (tone.mid, tone.side):
-            frequencies = np.array([f for f, _ in points]) if points else np.array([1000.0])
-            gains = np.array([g for _, g in points]) if points else np.array([0.0])
-            curves.append((frequencies, gains))
-        mid = design(*curves[0], rate)
-        side = None if channels == 1 or tone.mid == tone.side else design(*curves[1], rate)
+        for points, part in ((tone.mid, "mid"), (tone.side, "side")):
+            moves = [move for move in tone.moves if move.on in ("both", part)]
+            curves.append(with_moves(points, moves, rate / 2))
+        mid = designed(curves[0])
+        side = None if channels == 1 or curves[0] == curves[1] else designed(curves[1])
         return FirEqualizer(channels, mid, side, delay_frames=None if tone.phase == "linear" else 0)
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from refmaster import render_file
 from refmaster.album.passes import master_album, render_album_plan
 from refmaster.album.pooled import pooled_lufs
 from refmaster.errors import InputError, OutputError
 from refmaster.io.open import open_audio
-from refmaster.mastering import render_file
 from refmaster.profile.measure import measure
 from refmaster.report.album import album_json, loudness_lines
 

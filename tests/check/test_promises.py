@@ -12,12 +12,11 @@ import pytest
 import soundfile as sf
 from numpy.typing import NDArray
 
-from refmaster import MatchSettings
+from refmaster import MatchSettings, render_file
 from refmaster.check.findings import Finding, kept_promises
-from refmaster.check.promises import judge_master, judge_moves, judge_references
+from refmaster.check.promises import judge_edits, judge_master, judge_moves, judge_references
 from refmaster.io.open import open_audio
 from refmaster.io.source import ArraySource
-from refmaster.mastering import render_file
 from refmaster.matching.derive import derive_plan
 from refmaster.plan import MasteringPlan, ReferenceRecord, Region
 from refmaster.profile.measure import measure
@@ -120,6 +119,16 @@ def referred(*oddness: float | None) -> list[Finding]:
     return judge_references(derived().model_copy(update={"references": records}))
 
 
+def edited(gain_db: float = 1.0, *, off_lu: float = 1.0, ceiling_dbtp: float = -1.0) -> list[Finding]:
+    """Judge the edits of a plan that was derived for a loudness `off_lu` below the mix's."""
+    lufs = heard().levels.integrated_lufs
+    assert lufs is not None
+    stamped = plan(integrated_lufs=lufs - off_lu).as_derived()
+    level = stamped.level.model_copy(update={"gain_db": gain_db})
+    limiter = stamped.limiter.model_copy(update={"ceiling_dbtp": ceiling_dbtp})
+    return judge_edits(stamped.model_copy(update={"level": level, "limiter": limiter}), heard())
+
+
 # Code: what provokes it, and the same situation just inside the limit.
 CASES: dict[str, tuple[Case, Case]] = {
     "ceiling_exceeded": (lambda folder: peaking(folder, 0.002), lambda folder: peaking(folder, -0.002)),
@@ -144,6 +153,11 @@ CASES: dict[str, tuple[Case, Case]] = {
         lambda folder: loud(folder, -tolerance_lu() + 0.002, "saturation"),
     ),
     "loudness_unmeasured": (lambda folder: quiet(folder, 0.0), lambda folder: quiet(folder, 0.01)),
+    "loudness_edited": (
+        lambda _: edited(off_lu=tolerance_lu() + 0.002),
+        lambda _: edited(off_lu=tolerance_lu() - 0.002),
+    ),
+    "ceiling_raised": (lambda _: edited(ceiling_dbtp=-0.99), lambda _: edited(ceiling_dbtp=-1.0)),
     "mixing_problem": (lambda _: moved(-6.01, -6.0), lambda _: moved(-6.0, -6.0)),
     "far_reference": (lambda _: moved(2.0, 6.01), lambda _: moved(2.0, 6.0)),
     "best_reference": (lambda _: referred(None, None), lambda _: referred(None)),
@@ -166,6 +180,10 @@ def test_other_channels_are_a_changed_format(channels: int, tmp_path: Path) -> N
     assert not kept_promises([finding])
 
 
+def test_a_plan_that_was_not_edited_is_judged_by_its_promise_alone() -> None:
+    assert edited(gain_db=0.0) == []
+
+
 def test_one_frame_more_is_a_changed_length(tmp_path: Path) -> None:
     (finding,) = written(tmp_path, np.vstack([music(), music()[:1]]), derived())
     assert finding.code == "length_changed"
@@ -175,9 +193,9 @@ def test_one_frame_more_is_a_changed_length(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "enabled", "message"),
     [
-        ("master.wav", True, "over the ceiling of -3"),
+        ("master.wav", True, "over the ceiling of -3; the plan's limiter is set to -1 dBTP; lower it"),
         ("master.wav", False, "over the ceiling of -3; the plan's limiter is off; enable it"),
-        ("master.ogg", True, "the lossy codec added it; lower --ceiling by that much"),
+        ("master.ogg", True, "lower --ceiling (in a plan limiter.ceiling_dbtp) by that much"),
         ("master.ogg", False, "over the ceiling of -3; the plan's limiter is off; enable it"),
     ],
 )

@@ -117,7 +117,7 @@ def test_a_fault_is_exit_3_and_shown_whole(command, music, tmp_path, monkeypatch
     def fail(*arguments, **options):
         raise ZeroDivisionError("made for this test")
 
-    monkeypatch.setattr("refmaster.mastering.measure", fail)
+    monkeypatch.setattr("refmaster.rendering.loop.measure", fail)
     code, _, err = command(
         "master", music / "mix.wav", "-r", music / "reference.wav", "-o", tmp_path / "o.wav"
     )
@@ -130,7 +130,7 @@ def test_an_interrupt_is_exit_130(command, music, tmp_path, monkeypatch):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("refmaster.mastering.measure", interrupt)
+    monkeypatch.setattr("refmaster.rendering.loop.measure", interrupt)
     code, _, err = command(
         "master", music / "mix.wav", "-r", music / "reference.wav", "-o", tmp_path / "o.wav"
     )
