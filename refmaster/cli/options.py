@@ -148,7 +148,7 @@ MATCH_OPTIONS: dict[str, Any] = {
     "max_boost_db": _value(float, "--max-boost", EQUALIZER, "Largest boost, dB.  [12; full: 40]"),
     "max_cut_db": _value(float, "--max-cut", EQUALIZER, "Largest cut, dB.  [12; full: 40]"),
     "max_width_db": _value(
-        float, "--max-width", EQUALIZER, "Most that side moves against mid, dB.  [3; full: 12]"
+        float, "--max-width", EQUALIZER, "Most that side moves against mid, dB.  [3; balanced: 9; full: 12]"
     ),
     "resolution_octaves": _value(
         float, "--resolution", EQUALIZER, "Smoothing of the curve, octaves.  [1; full: 1/3]"
