@@ -34,9 +34,9 @@ from refmaster.plan import MasteringPlan
 from refmaster.rendering.drive import DriveAnalyzer
 from refmaster.settings.limiter import LimiterSettings
 
-EXCERPT_S = 20.0
+EXCERPT_S = 12.0
 RECORDS, MIXES = 4, 6
-LOUD_LUFS = (None, -9.5, -8.0, -6.5)
+LOUD_LUFS = (-9.5, -6.5, -8.0, None)
 CEILING_DBTP = -1.0
 FULL = "refmaster --loudness full"
 FORETOLD_LUFS = (-12.0, -10.0, -8.0, -6.5)

@@ -1,4 +1,4 @@
-"""Suggested references: does the right recording come first?
+"""Suggested references: whether the right recording comes first.
 
 Run it from the checkout; the table is Markdown::
 
@@ -23,7 +23,6 @@ from evidence import Corpus, same_case
 from runs import table
 
 from refmaster.matching.content_prior import load_prior
-from refmaster.matching.level_spread import level_summary, spread_db
 from refmaster.matching.ranking import rank_references
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
@@ -74,8 +73,7 @@ def share_before(ranked: Sequence[Profile], siblings: Sequence[Profile]) -> floa
 
 def songs_differ(profiles: Sequence[Profile]) -> str:
     """Return how far the spread of levels and the width of finished songs vary, in words."""
-    summaries = [level_summary(p) for p in profiles]
-    spreads = [spread_db(levels) for levels in summaries if levels is not None]
+    spreads = [p.momentary_spread_lu for p in profiles if p.momentary_spread_lu is not None]
     widths = [p.stereo.side_to_mid_db for p in profiles if p.stereo.side_to_mid_db is not None]
     return f"spread of levels {np.std(spreads):.1f} dB, side to mid {np.std(widths):.1f} dB"
 

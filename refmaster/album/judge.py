@@ -34,7 +34,7 @@ _TOO_MUCH = {"low mids": "mud", "upper mids": "harshness"}
 
 def judge_album(plan: AlbumPlan, tracks: Sequence[TrackResult]) -> list[Finding]:
     """Return the findings about the album as a whole."""
-    return [*_loudness(plan, tracks), *_formats(plan), *_engineers(plan)]
+    return [*_loudness(plan, tracks), *_audible(plan), *_formats(plan), *_engineers(plan)]
 
 
 def judge_tracks(
@@ -69,13 +69,13 @@ def _loudness(plan: AlbumPlan, tracks: Sequence[TrackResult]) -> list[Finding]:
         message = f"{promise.why}{found}"
         if follows_reference(plan.requested, plan.references):
             advice = "ask for more (loudness: full), or lower that track (level_db)"
-            return [warning("loudness_short", message, advice), *_audible(plan)]
+            return [warning("loudness_short", message, advice)]
         advice = (
             "allow more limiting (max_reduction_db), ask for less loudness, or lower that track (level_db)"
         )
-        return [broken("loudness_limited", message, advice), *_audible(plan)]
+        return [broken("loudness_limited", message, advice)]
     if asked is None or reached is None or abs(reached - asked) <= promise.tolerance_lu:
-        return _audible(plan)
+        return []
     return [
         broken(
             "loudness_missed",

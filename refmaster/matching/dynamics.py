@@ -1,9 +1,9 @@
-"""The dynamics stage: gentle compression or expansion of the upper half of the mix's levels, and its reason.
+"""The dynamics stage: gentle compression or expansion of the upper half of a mix's levels, and its reason.
 
-How far the reference is followed is one dial, as for tone: `evidence` does what is likely mastering, `balanced`
-also a share of the rest, `full` all of it, within a ratio of 0.67 to 2 and 3 dB. What two songs differ by anyway
-is no part of `balanced`, unless the recordings share their material. Slopes are those of level_spread.py: the
-logarithm to the base 2, positive where the mix is expanded.
+How far the reference is followed is one dial, as for tone: `evidence` does what is likely mastering,
+`balanced` also a share of the rest, `full` all of it, within a ratio of 0.67 to 2 and 3 dB. What two songs
+differ by anyway is no part of `balanced`, unless the recordings share their material. Slopes are those of
+level_spread.py: the logarithm to the base 2, positive where the mix is expanded.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ import numpy as np
 
 from refmaster._types import Array
 from refmaster.dsp.dynamics import static_change_db
+from refmaster.matching.compressed import is_over_compressed
 from refmaster.matching.content_prior import load_prior, slope_model
 from refmaster.matching.dial import BALANCED_SHARE, BALANCED_SHARE_NEAR
 from refmaster.matching.features import match_features
-from refmaster.matching.level_spread import LikelySlope, band_at, level_summary, likely_slope, spread_db
+from refmaster.matching.level_spread import LikelySlope, band_at, level_summary, likely_slope
 from refmaster.matching.likely import Likely, likely_gains
+from refmaster.meters.loudness import momentary_spread_lu
 from refmaster.plan import Dynamics
 from refmaster.profile.model import Profile
 from refmaster.settings.match import BALANCED_PERCENT, EVIDENCE_PERCENT, FULL_PERCENT, MatchSettings
 
 # A ratio of 2 at most, and of 0.67 at least. Set by hand: beyond them it is heard as an effect.
 LOWEST_SLOPE, HIGHEST_SLOPE = -1.0, 0.585
-# Halves of one song, never compressed, differ by slopes of 0.84 to 1.34: about 1.25 either way is no difference
-# worth following.
+# Halves of one song, never compressed, differ by slopes of 0.84 to 1.34: about 1.25 either way is no
+# difference worth following.
 DEAD_ZONE_SLOPE = 0.32
-# A stage that never moves a level further than this is left out.
-NEGLIGIBLE_CHANGE_DB = 0.1
-# True peak over short-term loudness below which a mix counts as over-compressed already. Set by hand.
-OVER_COMPRESSED_PSR_DB = 8.0
+# A stage that never moves a level further than this is left out: nobody hears it.
+NEGLIGIBLE_CHANGE_DB = 0.25
 
 
 def derive_dynamics(
@@ -72,12 +72,12 @@ def derive_dynamics(
         if levels is not None
     ]
     found = likely_slope(own, heard, slope_model(prior))
-    near = max(shared for _, _, shared in heard)
-    total = sum(weight for _, weight, _ in heard)
-    difference = sum(weight * spread_db(levels) for levels, weight, _ in heard) / total - spread_db(own)
-    asked = slope_at(settings.percent, found, near)
-    is_crushed = mix.levels.psr_db is not None and mix.levels.psr_db < OVER_COMPRESSED_PSR_DB
-    if is_crushed and asked < 0.0:
+    asked = slope_at(settings.percent, found, max(shared for _, _, shared in heard))
+    wanted = np.average(
+        [momentary_spread_lu(levels) for levels, _, _ in heard], weights=[weight for _, weight, _ in heard]
+    )
+    difference = float(wanted) - (momentary_spread_lu(own) or 0.0)
+    if asked < 0.0 and is_over_compressed(mix):
         return _at_rest(f"{_said(difference)}, but the mix is compressed enough already")
     return _stage(own, asked, found, difference)
 

@@ -17,7 +17,6 @@ from refmaster._types import Mask
 from refmaster.matching.content_prior import Prior, mid_model
 from refmaster.matching.features import LOWEST_SIDE_TO_MID_DB, MatchFeatures, match_features
 from refmaster.matching.image import has_image_to_follow
-from refmaster.matching.level_spread import level_summary, spread_db
 from refmaster.matching.likely import MIN_BANDS, compared_alone
 from refmaster.matching.posterior import ContentModel, other_music_log_likelihood
 from refmaster.matching.tone import tonal_distance_db
@@ -77,7 +76,10 @@ def rank_references(mix: Profile, candidates: Sequence[Profile], prior: Prior) -
     found = []
     for candidate in candidates:
         fit, shared = _tone_fit(own, match_features(candidate), known, model)
-        spread, width = _difference(_spread_db, mix, candidate), _difference(_width_db, mix, candidate)
+        spread, width = (
+            _difference(lambda p: p.momentary_spread_lu, mix, candidate),
+            _difference(_width_db, mix, candidate),
+        )
         fit += _t_log_density(spread, SPREAD_SD_DB) + _t_log_density(width, WIDTH_SD_DB)
         loudness = _difference(lambda p: p.levels.integrated_lufs, mix, candidate)
         found.append((candidate, fit, shared, loudness, spread, width))
@@ -143,11 +145,6 @@ def _tone_fit(
 def _difference(value: Callable[[Profile], float | None], mix: Profile, candidate: Profile) -> float | None:
     its, own = value(candidate), value(mix)
     return None if its is None or own is None else its - own
-
-
-def _spread_db(profile: Profile) -> float | None:
-    levels = level_summary(profile)
-    return None if levels is None else spread_db(levels)
 
 
 def _width_db(profile: Profile) -> float | None:

@@ -24,7 +24,7 @@ from refmaster.rendering.excerpts import LimitedExcerpts, SpreadExcerpts
 from refmaster.settings.limiter import LimiterSettings
 
 # Where a further dB of gain brings less than this, more gain only flattens.
-SATURATED_SLOPE = 0.15
+SATURATED_SLOPE = 0.1
 _SLOPE_STEP_DB = 0.25
 _SATURATION_HALVINGS = 4
 _LOUDNESS_CLOSE_LU = 0.003

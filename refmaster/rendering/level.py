@@ -19,7 +19,7 @@ from refmaster.threads import prefetched
 
 
 class Bounds(TypedDict):
-    """What bounds the limiting; None where nothing of the kind does."""
+    """Bounds of the limiting; None where there is none of the kind."""
 
     max_reduction_db: float | None
     max_noise_to_mask_db: float | None
@@ -94,10 +94,12 @@ def rounded_ratio(noise_to_mask_db: float) -> float | None:
 def cost_in_words(solution: DriveSolution, target: float) -> str:
     """Return what the loudness that was asked would cost, or what the most would be."""
     full = solution.full
-    heard = f"at a noise-to-mask ratio of {full.noise_to_mask_db:.1f} dB"
+    heard = "with no noise to be heard"
+    if np.isfinite(full.noise_to_mask_db):
+        heard = f"at a noise-to-mask ratio of {full.noise_to_mask_db:.1f} dB"
     if solution.meets_target:
         return f"{target:.1f} LUFS would cost {full.max_reduction_db:.1f} dB of limiting {heard}"
-    return f"{target:.1f} LUFS is out of reach, {full.lufs:.1f} LUFS would be had {heard}"
+    return f"of {target:.1f} LUFS at most {full.lufs:.1f} would be had {heard}"
 
 
 def _why(solution: DriveSolution, target: float, limit: float | None) -> str:

@@ -18,7 +18,9 @@ MAX_MOVES_DB = 60.0
 
 MoveHz = Annotated[float, Field(ge=10.0, le=96000.0)]
 MoveDb = Annotated[float, Field(ge=-24.0, le=24.0)]
-MoveQ = Annotated[float, Field(ge=0.1, le=10.0)]
+MoveQ = Annotated[float, Field(ge=0.1, le=5.0)]
+"""The equalizer's filter follows no narrower move in the bass: 6 dB at 5 are up
+to 0.4 dB off at 30 Hz, 0.05 dB at 60 Hz; at 3 0.08 and 0.005 dB."""
 
 
 class ToneMove(Model):
