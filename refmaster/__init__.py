@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from refmaster.album.result import AlbumResult as AlbumResult
     from refmaster.comparison.compare import Comparison as Comparison
     from refmaster.comparison.compare import compare as compare
+    from refmaster.comparison.suggest import Suggestions as Suggestions
+    from refmaster.comparison.suggest import suggest_references as suggest_references
     from refmaster.errors import AudioError as AudioError
     from refmaster.errors import InputError as InputError
     from refmaster.errors import OutputError as OutputError
@@ -53,6 +55,7 @@ _NAMES = {
     "album.result": ("AlbumResult",),
     "album.passes": ("master_album", "render_album_plan"),
     "comparison.compare": ("Comparison", "compare"),
+    "comparison.suggest": ("Suggestions", "suggest_references"),
     "errors": ("AudioError", "InputError", "OutputError", "RefmasterError", "SettingsError"),
     "io.open": ("open_audio",),
     "io.source": ("ArraySource",),

@@ -7,14 +7,15 @@ rendered again before anything is moved into place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refmaster._types import Progress
+from refmaster.check.findings import Finding
 from refmaster.check.preflight import (
     inspect_mix,
     inspect_reference,
@@ -36,11 +37,13 @@ from refmaster.profile.obtain import (
     Recording,
     References,
     profiles_side_by_side,
+    recording_key,
     weighted_references,
 )
 from refmaster.rendering.loop import expected_frames, rendered_until_met
 from refmaster.rendering.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOutlet
 from refmaster.rendering.result import MasterResult
+from refmaster.settings.aspects import AskedReference
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import settings_from
 from refmaster.settings.output import OutputSettings
@@ -66,8 +69,10 @@ def master_file(
     ----------
     mix : str or Path
         A mono or stereo recording.
-    references : path, Profile, (path or Profile, weight), or a sequence of those
-        A path may name audio or a saved profile. An empty sequence matches nothing but the loudness.
+    references : path, Profile, (path or Profile, weight), a sequence of those, or a mapping to those
+        A path may name audio or a saved profile. An empty sequence matches nothing but the loudness. A
+        mapping says what each serves: ``{"tone": "a.wav", "loudness": ["b.wav", ("c.wav", 2.0)]}`` with the
+        aspects tone, width, balance, dynamics and loudness; an aspect that none serves is not matched.
     output : str or Path
         Written beside its place and moved there only when complete and measured.
     settings : MatchSettings, optional
@@ -97,8 +102,8 @@ def master_file(
     AudioError, SettingsError, OutputError
         Bad input or destination; nothing is left behind.
     """
-    weighted = list(weighted_references(references))
-    inputs = [Path(mix), *(Path(r) for r, _ in weighted if isinstance(r, str | Path))]
+    asked_for = weighted_references(references)
+    inputs = [Path(mix), *(Path(r.recording) for r in asked_for if isinstance(r.recording, str | Path))]
     inputs += [Path(settings.prior)] if settings is not None and settings.prior is not None else []
     outlet = FileOutlet(output, overwrite=overwrite, inputs=inputs)
     source = _open_mix(mix)
@@ -107,7 +112,7 @@ def master_file(
     if asked.loudness_tags is not None:
         require_loudness_tags(output, asked.loudness_tags)
     measured = mix if use_cache else source
-    prepared = _prepare(source, measured, weighted, settings, asked, progress, use_cache=use_cache)
+    prepared = _prepare(source, measured, asked_for, settings, asked, progress, use_cache=use_cache)
     with outlet:
         return close_loop(*prepared, outlet, progress)
 
@@ -128,8 +133,8 @@ def plan_file(
     source = _open_mix(mix)
     asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags)
     measured = mix if use_cache else source
-    weighted = list(weighted_references(references))
-    prepared = _prepare(source, measured, weighted, settings, asked, progress, use_cache=use_cache)
+    asked_for = weighted_references(references)
+    prepared = _prepare(source, measured, asked_for, settings, asked, progress, use_cache=use_cache)
     with SpoolOutlet() as outlet:
         return close_loop(*prepared, outlet, progress)
 
@@ -173,7 +178,7 @@ def master_array(
         if isinstance(reference, Profile)
         else ArraySource(reference, reference_rate_hz or sample_rate_hz, name="reference")
     )
-    prepared = _prepare(source, source, [(recording, 1.0)], settings, OutputSettings(), progress)
+    prepared = _prepare(source, source, [AskedReference(recording)], settings, OutputSettings(), progress)
     with ArrayOutlet() as outlet:
         result = close_loop(*prepared, outlet, progress)
         return outlet.samples, result
@@ -215,7 +220,7 @@ class _Prepared(NamedTuple):
 def _prepare(
     source: AudioSource,
     measured: Recording,
-    references: Sequence[tuple[Recording, float]],
+    references: Sequence[AskedReference[Any]],
     settings: MatchSettings | None,
     asked: OutputSettings,
     progress: Progress | None,
@@ -225,14 +230,16 @@ def _prepare(
     """Measure mix (`source`, or its path in `measured`) and references, and derive the first plan."""
     settings = settings or MatchSettings()
     engine = engine_named(settings.engine)
-    recordings = [recording for recording, _ in references]
-    engine.check(recordings, source)
-    mix, profiles = profiles_side_by_side(measured, recordings, progress, use_cache=use_cache)
+    recordings, aspects = [r.recording for r in references], [r.aspects for r in references]
+    engine.check(recordings, source, aspects)
+    each = {recording_key(recording): recording for recording in recordings}
+    mix, measured_each = profiles_side_by_side(measured, [*each.values()], progress, use_cache=use_cache)
     require_usable(mix, "mix")
-    for profile in profiles:
+    for profile in measured_each:
         require_usable(profile, "reference")
-    weighted = [(profile, weight) for profile, (_, weight) in zip(profiles, references, strict=True)]
-    plan = derive_plan(mix, weighted, settings, **asked.model_dump())
+    profiles = dict(zip(each, measured_each, strict=True))
+    weighted = [(profiles[recording_key(r.recording)], r.weight) for r in references]
+    plan = derive_plan(mix, weighted, settings, aspects=aspects, **asked.model_dump())
     return _Prepared(source, mix, weighted, engine.with_curves(plan, source, recordings, progress))
 
 
@@ -264,7 +271,7 @@ def close_loop(
     plan, master = rendered.plan.as_derived(), rendered.master
     findings = [
         *inspect_mix(mix),
-        *(finding for profile, _ in references for finding in inspect_reference(profile, mix)),
+        *_reference_findings(plan, mix, [profile for profile, _ in references]),
         *judge_moves(plan),
         *judge_references(plan),
         *judge_master(plan, master, expected_frames=expected_frames(plan, mix)),
@@ -281,3 +288,14 @@ def close_loop(
         output=outlet.path,
         renders=rendered.renders,
     )
+
+
+def _reference_findings(
+    plan: MasteringPlan, mix: Profile, references: Sequence[Profile]
+) -> Iterator[Finding]:
+    """Yield the findings on each reference, those of a recording that stands twice once."""
+    told: set[str] = set()
+    for profile, record in zip(references, plan.references if references else (), strict=True):
+        found = [f for f in inspect_reference(profile, mix, record.aspects) if str(f) not in told]
+        told |= {str(f) for f in found} if record.aspects else set()
+        yield from found

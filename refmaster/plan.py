@@ -22,6 +22,7 @@ from pydantic import Field, model_validator
 
 from refmaster.dsp.curves import Points, combined_points, with_width
 from refmaster.io.suffixes import is_url
+from refmaster.settings.aspects import ServedAspect, ServedAspects, serves
 from refmaster.settings.curves import Curve, Hertz, WholeSide, WidthCurve
 from refmaster.settings.document import read_document
 from refmaster.settings.dynamics import MAX_DYNAMICS_BANDS, CrossoverHz, DynamicsBand
@@ -70,12 +71,18 @@ class ReferenceRecord(Model):
     file: str
     sha256: str | None
     weight: Weight = Field(description="relative")
+    aspects: ServedAspects = Field(default=(), description="what it serves; []: all")
     fit: float | None = Field(
         default=None, description="log likelihood that the mix is like it, under the best; null: the only one"
     )
     oddness: float | None = Field(
         default=None, description="distance to the others; 1: as songs differ, above 2: the odd one out"
     )
+
+    def in_words(self) -> str:
+        """Return the file, its weight, and what it serves where that is not all."""
+        served = f", for {', '.join(self.aspects)}" if self.aspects else ""
+        return f"{self.file} (weight {self.weight:g}{served})"
 
 
 class Region(Model):
@@ -293,6 +300,10 @@ class MasteringPlan(Summarized, Model):
         digests = {stage: self._digest(stage) for stage in stages or STAGES}
         return self.model_copy(update={"derived": self.derived | digests})
 
+    def serving(self, aspect: ServedAspect) -> tuple[ReferenceRecord, ...]:
+        """Return the references that serve an aspect."""
+        return tuple(record for record in self.references if serves(record.aspects, aspect))
+
     def _digest(self, stage: str) -> str:
         # Without defaults, so that a key that comes with a later version leaves the digest as it is.
         values = {
@@ -336,7 +347,7 @@ class MasteringPlan(Summarized, Model):
         limiter = f"{plan.limiter.ceiling_dbtp:g} dBTP" if plan.limiter.enabled else "off"
         return [
             ("mix", self.mix.file),
-            ("references", ", ".join(f"{r.file} (weight {r.weight:g})" for r in self.references) or "none"),
+            ("references", ", ".join(r.in_words() for r in self.references) or "none"),
             ("strength", str(self.requested.strength)),
             ("tone", plan.tone.why),
             *([("sections", plan.sections.why)] if self.sections.why else []),

@@ -21,8 +21,10 @@ from refmaster.errors import OutputError, SettingsError
 from refmaster.io.metadata.loudness import require_loudness_tags
 from refmaster.io.names import check_text
 from refmaster.io.suffixes import is_recording
+from refmaster.profile.model import Profile
+from refmaster.profile.obtain import References, weighted_references
 from refmaster.settings.document import Document, KeyPath, Problem, problems_error, read_document
-from refmaster.settings.match import MatchSettings, Percent, Weight, checked_weight
+from refmaster.settings.match import MatchSettings, Percent, Weight
 from refmaster.settings.model import Model, PathText, settings_from, validate_document
 from refmaster.settings.output import OutputSettings
 from refmaster.settings.targets import delivery_target
@@ -41,6 +43,7 @@ MATCH_NAMES = {
 # Fields of `match` that act without a reference.
 ACTS_ALONE = frozenset({"target_lufs", "ceiling_dbtp", "max_reduction_db", "phase", "engine"})
 NO_SECTIONS = "an album has one curve for all of its songs; sections are for a song of its own"
+NO_ASPECTS = "an album is brought toward its references as a whole; expected references for all aspects"
 NO_ENGINES = "an album is matched as a whole, which only refmaster's own engine does"
 
 
@@ -181,8 +184,8 @@ def load_album(path: str | Path, **overrides: Any) -> Album:
     path : str or Path
         A YAML file or a folder.
     overrides : optional
-        ``references`` (pairs of path and weight), ``target``, and fields of `MatchSettings`, which stand for
-        those of the file.
+        ``references`` (as of `master_file`, but paths for all aspects), ``target``, and fields of
+        `MatchSettings`, which stand for those of the file.
 
     Raises
     ------
@@ -255,9 +258,19 @@ def _with_overrides(album: Album, overrides: dict[str, Any]) -> Album:
     references = overrides.get("references")
     if references:  # instead of those of the file
         changed["references"] = ()
-        weighted = tuple((path, checked_weight(weight)) for path, weight in references)
-        album = replace(album, references=weighted)
+        album = replace(album, references=_for_all_aspects(references))
     return replace(album, settings=settings.model_copy(update=changed))
+
+
+def _for_all_aspects(references: References) -> tuple[tuple[Path, float], ...]:
+    found = []
+    for recording, weight, aspects in weighted_references(references):
+        if aspects:
+            raise SettingsError(f"references: {NO_ASPECTS}; found one for {', '.join(aspects)}")
+        if isinstance(recording, Profile):
+            raise SettingsError("references: expected paths, found a profile; save it first")
+        found.append((Path(recording), weight))
+    return tuple(found)
 
 
 def _name_problems(document: Document) -> list[Problem]:

@@ -22,6 +22,7 @@ from refmaster.batch.task import Task
 from refmaster.errors import SettingsError
 from refmaster.io.names import check_text, is_text
 from refmaster.io.suffixes import CONTAINERS, is_recording, is_url, is_yaml
+from refmaster.settings.aspects import ServedAspects, checked_aspects
 from refmaster.settings.document import KeyPath
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.targets import LevelTarget, delivery_targets
@@ -51,6 +52,7 @@ class References:
 
     locations: list[str] = field(default_factory=list)  # of recordings or profiles
     weights: list[float] = field(default_factory=list)
+    aspects: list[ServedAspects] = field(default_factory=list)
     after: list[str] = field(default_factory=list)  # keys of the tasks that make the profiles among them
     names: list[str] = field(default_factory=list)  # for output names
 
@@ -156,21 +158,27 @@ class JobPlanner(Generic[JobT]):
             entry = item if isinstance(item, WeightedReference) else WeightedReference(name=item)
             if entry.name not in self._loaded.references:
                 location = self._unnamed_reference(entry.name, place, key)
-                used.names.append(Path(storage.base_name(location)).stem)
+                name = Path(storage.base_name(location)).stem
             else:
-                used.names.append(entry.name)
+                name = entry.name
                 location, made_by = self._loaded.references[entry.name][0], ""
                 if not as_audio:
                     location, made_by = self._planner.measured_reference(entry.name)
                 used.after.extend([made_by] if made_by else [])
             used.locations.append(location)
             used.weights.append(entry.weight)
+            used.aspects.append(checked_aspects(entry.aspects))
+            if name not in used.names or not entry.aspects:
+                used.names.append(name)
         return used
 
     def _unnamed_reference(self, text: str, place: Place, key: KeyPath) -> str:
         location = absolute(text, place, key, self._planner.problems)
         with self._planner.problems.noting(place, key):
-            if location and not storage.exists(location):
+            if location and not is_url(location) and os.path.isdir(location):  # noqa: PTH112 - any text
+                message = f"expected a recording, found a folder: {text}; refmaster suggest chooses from it"
+                self.problem(key, message, place)
+            elif location and not storage.exists(location):
                 named = self._loaded.references
                 hint = f"; {advice(text, named, 'named here')}" if named else ""
                 self.problem(key, f"neither a named reference nor a file: {text}{hint}", place)

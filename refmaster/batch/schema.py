@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from refmaster.settings.aspects import ServedAspects
 from refmaster.settings.match import MatchSettings, Weight
 from refmaster.settings.model import Model
 from refmaster.settings.output import OutputSettings
@@ -19,6 +20,9 @@ class WeightedReference(Model):
 
     name: str = Field(description="a name of `references`, or a path or URL")
     weight: Weight = Field(default=1.0, description="relative to the other references of the job")
+    aspects: ServedAspects = Field(
+        default=(), description="what it serves: tone, width, balance, dynamics, loudness; []: all"
+    )
 
 
 References = str | WeightedReference | tuple[str | WeightedReference, ...]

@@ -16,6 +16,7 @@ from refmaster.batch.schema import WeightedReference
 from refmaster.batch.session import expand_checked, run_loaded
 from refmaster.errors import SettingsError
 from refmaster.io.suffixes import CONTAINERS, is_url
+from refmaster.settings.aspects import AskedReference
 from refmaster.settings.document import Document
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.output import OutputSettings
@@ -25,7 +26,7 @@ NAME = "refmaster master"  # in place of a jobs file's
 
 def master_songs(
     mixes: Sequence[str],
-    references: Sequence[tuple[str, float]],
+    references: Sequence[AskedReference[str]],
     output: str,
     settings: MatchSettings,
     output_settings: OutputSettings,
@@ -40,8 +41,8 @@ def master_songs(
     ----------
     mixes : sequence of str
         Recordings, folders of recordings, or URLs.
-    references : sequence of (str, float)
-        Paths or URLs with their weights.
+    references : sequence of AskedReference
+        Of paths or URLs.
     output : str
         A folder or URL.
     settings : MatchSettings
@@ -60,7 +61,10 @@ def master_songs(
         raise SettingsError(f"{output}: expected a folder for several masters, found the name of one")
     job = MasterJob(
         mix=tuple(_located(mix) for mix in mixes),
-        reference=tuple(WeightedReference(name=_located(name), weight=weight) for name, weight in references),
+        reference=tuple(
+            WeightedReference(name=_located(name), weight=weight, aspects=aspects)
+            for name, weight, aspects in references
+        ),
         settings=settings,
         **output_settings.model_dump(exclude_unset=True),
     )

@@ -6,6 +6,8 @@ that a person should know is a finding (`inspect_mix`, `inspect_reference`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from refmaster.check.findings import Finding, info, warning
@@ -21,6 +23,7 @@ from refmaster.matching.image import (
 from refmaster.plan import MasteringPlan
 from refmaster.profile.bands import cutoff_hz
 from refmaster.profile.model import Profile
+from refmaster.settings.aspects import ASPECTS, ServedAspect, ServedAspects, serves
 
 SHORT_TERM_S = 3.0
 SHORT_REFERENCE_S = 20.0
@@ -34,6 +37,20 @@ NOTABLE_DC = 0.001
 WIDE_DB = 0.0
 MIN_DURATION_S = 0.4
 INAUDIBLE_DC = 1e-6
+# The findings on a reference that concern some aspects only.
+_IMAGE: ServedAspects = ("width", "balance")
+_CONCERNS: dict[str, Sequence[ServedAspect]] = {
+    "reference_clipped": ("tone", "dynamics", "loudness"),
+    "reference_low_passed": ("tone",),
+    "reference_lossy": ("tone", "width"),
+    "reference_short": ("tone", "width", "dynamics"),
+    "reference_one_sided": _IMAGE,
+    "reference_imbalanced": _IMAGE,
+    "reference_out_of_phase": ("tone", *_IMAGE),
+    "reference_surround": _IMAGE,
+    "reference_mono": _IMAGE,
+    "mix_mono": _IMAGE,
+}
 
 
 def require_usable(profile: Profile, role: str) -> None:
@@ -167,8 +184,16 @@ def _louder(profile: Profile) -> str:
     return f"the {louder} channel is {abs(balance):.1f} dB louder than the {other}"
 
 
-def inspect_reference(reference: Profile, mix: Profile) -> list[Finding]:
-    """Return the findings on a reference, some of which depend on the mix."""
+def inspect_reference(reference: Profile, mix: Profile, aspects: ServedAspects = ()) -> list[Finding]:
+    """Return the findings on a reference that concern the aspects it serves (by default all), and the mix."""
+    return [
+        finding
+        for finding in _reference_findings(reference, mix)
+        if any(serves(aspects, aspect) for aspect in _CONCERNS.get(finding.code, ASPECTS))
+    ]
+
+
+def _reference_findings(reference: Profile, mix: Profile) -> list[Finding]:
     name = reference.name
     findings = _short(reference, f"reference {name}")
     levels = reference.levels

@@ -98,7 +98,7 @@ def _loudness(plan: MasteringPlan, master: Profile, *, gain_stands: bool) -> lis
     missed = reached - promise.integrated_lufs
     if abs(missed) <= promise.tolerance_lu:
         return []
-    if missed < 0.0 and promise.limited_by and follows_reference(plan.requested, plan.references):
+    if missed < 0.0 and promise.limited_by and follows_reference(plan.requested, plan.serving("loudness")):
         message = f"{reached:.2f} LUFS reached of the reference's {promise.integrated_lufs:.1f} LUFS"
         further = "--loudness full goes that far" if promise.limited_by == "audibility" else ""
         return [warning("loudness_short", f"{message}; {plan.level.why}", further)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from refmaster.cli import options
+from refmaster.cli.references import parse_references
 from refmaster.errors import ExitCode, SettingsError
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def run(
     from refmaster.cli import screen
 
     overrides: dict[str, Any] = {
-        "references": options.parse_references(reference) if reference else None,
+        "references": parse_references(reference) if reference else None,
         "strength": None if strength is None else options.parse_strength(strength),
         "target_lufs": target_lufs,
         "target": target,

@@ -12,6 +12,7 @@ from refmaster.errors import SettingsError
 
 if TYPE_CHECKING:
     from refmaster.batch.runner import RunOptions
+    from refmaster.cli.references import Reference
     from refmaster.settings.match import MatchSettings
 
 JobsFile = Annotated[Path, typer.Argument(metavar="JOBS.yaml", help="The jobs file.")]
@@ -123,7 +124,7 @@ def _run(jobs_file: Path, chosen: RunOptions, *, quiet: bool) -> int:
 
 def master_songs(
     mixes: list[str],
-    references: list[tuple[str, float]],
+    references: list[Reference],
     output: str,
     settings: MatchSettings,
     output_settings: dict[str, Any],

@@ -9,6 +9,8 @@ import typer
 
 from refmaster.cli import options
 from refmaster.cli.help import FILE
+from refmaster.cli.references import parse_references
+from refmaster.settings.aspects import AskedReference
 
 if TYPE_CHECKING:
     from refmaster.settings.match import MatchSettings
@@ -52,7 +54,10 @@ def run(
         screen.progress_bar(not (quiet or as_json)) as progress,
         Staging(progress) as staging,
     ):
-        references = [(staging.fetched(name), weight) for name, weight in options.parse_references(reference)]
+        references = [
+            AskedReference(staging.fetched(name), weight, aspects)
+            for name, weight, aspects in parse_references(reference)
+        ]
         found = compare(
             staging.fetched(mix), references, settings, keep=keep, overwrite=overwrite, progress=progress
         )

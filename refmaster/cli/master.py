@@ -10,6 +10,7 @@ import typer
 
 from refmaster.cli import options
 from refmaster.cli.help import FILE
+from refmaster.cli.references import fetched_references, inputs_of, parse_references, refuse_folders
 from refmaster.errors import SettingsError
 from refmaster.io.suffixes import is_url
 
@@ -49,10 +50,11 @@ def run(
     overwrite: options.Overwrite = False,
 ) -> None:
     """Master one mix, or many."""
-    references = options.parse_references(reference)
+    references = parse_references(reference)
     if _are_many(mix, output):
         from refmaster.cli.batch import master_songs
 
+        refuse_folders(references)
         _refuse_for_many(save_plan, use_cache=render_options.pop("use_cache"))
         code = master_songs(
             mix, references, output, settings, render_options, printing=printing, overwrite=overwrite
@@ -68,7 +70,7 @@ def run(
     from refmaster.io.names import check_text
     from refmaster.plan import save_plan as write_plan
 
-    inputs = options.inputs_of(mix[0], references, settings)
+    inputs = inputs_of(mix[0], references, settings)
     with screen.progress_bar(printing.progress) as progress, Staging(progress) as staging:
         destination = staging.destination(output, overwrite=overwrite)
         outputs = [destination] if save_plan is None else [destination, save_plan]
@@ -76,9 +78,14 @@ def run(
             check_destinations(outputs, overwrite=overwrite, inputs=inputs)
             if save_plan is not None:
                 check_text(inputs, save_plan.parent)
+            source = staging.fetched(mix[0])
+            use_cache = render_options["use_cache"]
+            fetched, told = fetched_references(
+                references, source, settings, staging, progress, use_cache=use_cache
+            )
             result = mastering.master_file(
-                staging.fetched(mix[0]),
-                [(staging.fetched(name), weight) for name, weight in references],
+                source,
+                fetched,
                 destination,
                 settings,
                 overwrite=overwrite,
@@ -89,7 +96,7 @@ def run(
             result = replace(result, plan=staging.with_origins(result.plan), output=output)
             if save_plan is not None:
                 write_plan(result.plan, save_plan, overwrite=overwrite)
-    screen.conclude_master(result, printing)
+    screen.conclude_master(result, printing, told)
 
 
 def _are_many(mixes: list[str], output: str) -> bool:

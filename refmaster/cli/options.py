@@ -34,8 +34,10 @@ References = Annotated[
     typer.Option(
         "--reference",
         "-r",
-        metavar="FILE[:WEIGHT]",
-        help="A reference recording or a saved profile; repeat for several, each may carry a weight.",
+        metavar="[ASPECT=]FILE[:WEIGHT]",
+        help="A reference recording, a saved profile, or a folder, from which the best are chosen; repeat for "
+        "several. Each may carry a weight, and say what it serves: tone, width, balance, dynamics, loudness "
+        "(tone,width=a.wav).  [all]",
         rich_help_panel=MATCHING,
     ),
 ]
@@ -351,26 +353,3 @@ def parse_strength(text: str) -> float | str:
     except ValueError:
         names = ", ".join(STRENGTH_NAMES)
         raise SettingsError(f"--strength: expected 0..100 or one of {names}, found {text!r}") from None
-
-
-def parse_references(references: list[str]) -> list[tuple[str, float]]:
-    """Split ``FILE[:WEIGHT]``; a path that exists as it stands has no weight."""
-    parsed = []
-    for text in references:
-        head, colon, tail = text.rpartition(":")
-        weight = _number(tail) if colon and head and not Path(text).exists() else None
-        parsed.append((text, 1.0) if weight is None else (head, weight))
-    return parsed
-
-
-def inputs_of(mix: str, references: list[tuple[str, float]], settings: MatchSettings) -> list[str]:
-    """Return the files that a match reads."""
-    prior = [] if settings.prior is None else [settings.prior]
-    return [mix, *(path for path, _ in references), *prior]
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from refmaster.cli import options
+from refmaster.cli.references import fetched_references, inputs_of, parse_references
 
 if TYPE_CHECKING:
     from refmaster.settings.match import MatchSettings
@@ -41,19 +42,23 @@ def run(
     from refmaster.io.names import check_text
     from refmaster.plan import save_plan
 
-    references = options.parse_references(reference)
-    inputs = options.inputs_of(mix, references, settings)
+    references = parse_references(reference)
+    inputs = inputs_of(mix, references, settings)
     with folders_made(output.parent):
         check_destinations([output], overwrite=overwrite, inputs=inputs)
         check_text(inputs, output.parent)
         with screen.progress_bar(printing.progress) as progress, Staging(progress) as staging:
+            source, use_cache = staging.fetched(mix), render_options["use_cache"]
+            fetched, told = fetched_references(
+                references, source, settings, staging, progress, use_cache=use_cache
+            )
             result = mastering.plan_file(
-                staging.fetched(mix),
-                [(staging.fetched(name), weight) for name, weight in references],
+                source,
+                fetched,
                 settings,
                 progress=progress,
                 **render_options,
             )
             plan = staging.with_origins(result.plan)
         save_plan(plan, output, overwrite=overwrite)
-    screen.conclude_master(result, printing)
+    screen.conclude_master(result, printing, told)

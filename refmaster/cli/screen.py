@@ -104,16 +104,27 @@ def print_json(value: Any) -> None:
     print(shown(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)))
 
 
-def conclude_master(result: MasterResult, printing: Printing) -> NoReturn:
-    """Print one master as JSON, or as table, findings and (verbose) decisions, and end the verb."""
+def conclude_master(result: MasterResult, printing: Printing, told: Sequence[str] = ()) -> NoReturn:
+    """Print one master as JSON, or as table, findings and (verbose) decisions, and end the verb.
+
+    `told` is what is to be told before: which references were chosen.
+    """
     from refmaster.cli.table import Name
-    from refmaster.report.result import REFERENCE_HEADER, reference_rows, result_json, result_rows
+    from refmaster.report.result import (
+        REFERENCE_HEADER,
+        has_one_reference,
+        reference_rows,
+        result_json,
+        result_rows,
+    )
 
     if printing.as_json:
         print_json(result_json(result))
     else:
         if not printing.quiet:
-            several = len(result.references) > 1
+            several = bool(result.references) and not has_one_reference(result)
+            for line in told:
+                print_text(line, indent=10)
             references = [Name(f"reference\n{shown_line(r.name)}") for r in result.references[:1]]
             header = ["", "", "mix", *(["aimed at"] if several else references), "master"]
             print_table(header, result_rows(result), text_columns=2)

@@ -25,6 +25,7 @@ from refmaster.profile.bands import energy_mask, judged, smooth_power_db
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
 from refmaster.profile.obtain import References, profiles_side_by_side, weighted_references
+from refmaster.settings.aspects import AskedReference
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.summary import Summarized, measured
 
@@ -133,7 +134,7 @@ def compare(
         Bad input or destination. Where matchering alone refuses, that is a finding instead.
     """
     settings = settings or MatchSettings()
-    weighted = _with_paths(weighted_references(references))
+    weighted = _for_all_aspects(weighted_references(references))
     paths = [path for path, _ in weighted]
     heard = _heaviest_recording(weighted)
     mix_source = open_audio(mix)
@@ -179,9 +180,16 @@ def compare(
     return Comparison(settings=settings, mix=mix_profile, references=tuple(profiles), masters=tuple(masters))
 
 
-def _with_paths(references: Iterable[tuple[str | Path | Profile, float]]) -> list[tuple[Path, float]]:
+def _for_all_aspects(
+    references: Iterable[AskedReference[str | Path | Profile]],
+) -> list[tuple[Path, float]]:
     found = []
-    for reference, weight in references:
+    for reference, weight, aspects in references:
+        if aspects:
+            raise SettingsError(
+                f"compare: expected references for all aspects, as matchering takes them, found one for "
+                f"{', '.join(aspects)}; name it without aspects"
+            )
         if isinstance(reference, Profile):
             raise SettingsError("compare: expected the paths of references, found a profile; save it first")
         found.append((Path(reference), weight))

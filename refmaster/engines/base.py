@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # so that asking an engine what it needs, as the planning of 
     from refmaster.plan import MasteringPlan
     from refmaster.profile.model import Profile
     from refmaster.profile.obtain import Recording
+    from refmaster.settings.aspects import ServedAspects
 
 
 class Engine:
@@ -38,8 +39,15 @@ class Engine:
     matches_albums = True
     tone_is_corrected = True
 
-    def check(self, references: Sequence[Recording], mix: AudioSource | None = None) -> None:
+    def check(
+        self,
+        references: Sequence[Recording],
+        mix: AudioSource | None = None,
+        aspects: Sequence[ServedAspects] = (),
+    ) -> None:
         """Refuse references, and the mix where it is known already, that the engine cannot match.
+
+        `aspects` is what each reference serves; by default each serves all.
 
         Raises
         ------

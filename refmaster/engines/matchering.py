@@ -30,6 +30,7 @@ from refmaster.plan import Balance, Dynamics, MasteringPlan, Region
 from refmaster.profile.bands import judged
 from refmaster.profile.model import Profile
 from refmaster.profile.obtain import Recording
+from refmaster.settings.aspects import ServedAspects
 from refmaster.settings.curves import MAX_GAIN_DB, CurvePoint
 
 STAGE = "matchering matches"
@@ -54,8 +55,18 @@ class MatcheringEngine(Engine):
     matches_albums = False
     tone_is_corrected = False
 
-    def check(self, references: Sequence[Recording], mix: AudioSource | None = None) -> None:
-        """Refuse all but one reference recording, and with a mix anything over 15 minutes."""
+    def check(
+        self,
+        references: Sequence[Recording],
+        mix: AudioSource | None = None,
+        aspects: Sequence[ServedAspects] = (),
+    ) -> None:
+        """Refuse all but one reference recording for all aspects, and with a mix anything over 15 minutes."""
+        for named in filter(None, aspects):
+            raise SettingsError(
+                f"engine matchering: expected one reference for all aspects, found one for "
+                f"{', '.join(named)}; name it without aspects, or use the engine refmaster"
+            )
         reference = _the_reference(references)
         if mix is None:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from refmaster.matching.curves import curve_at
 from refmaster.matching.dynamics import derive_dynamics
 from refmaster.matching.explain import explained_tone
 from refmaster.matching.image import has_silent_channel, image_aim_db
+from refmaster.matching.likely import Likely
 from refmaster.matching.sections import derive_sections, no_sections
 from refmaster.matching.tone import derive_tone
 from refmaster.plan import (
@@ -24,8 +26,10 @@ from refmaster.plan import (
     Tone,
 )
 from refmaster.profile.model import Profile
+from refmaster.settings.aspects import ServedAspect, ServedAspects, serves, unserved
 from refmaster.settings.limiter import LimiterSettings
 from refmaster.settings.match import MatchSettings
+from refmaster.settings.sections import Sections
 from refmaster.units import db_to_power, power_to_db
 from refmaster.version import made_by
 
@@ -36,11 +40,28 @@ LOUDNESS_TOLERANCE_LU = 0.05
 WeightedProfile = tuple[Profile, float]
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """References, and the aspects that each serves."""
+
+    references: Sequence[WeightedProfile]
+    aspects: Sequence[ServedAspects]
+
+    def serving(self, aspect: ServedAspect) -> list[WeightedProfile]:
+        """Return the references that serve an aspect."""
+        return [r for r, its in zip(self.references, self.aspects, strict=True) if serves(its, aspect)]
+
+    def lacks(self, aspect: ServedAspect) -> bool:
+        """Return whether there are references, and none of them serves an aspect."""
+        return len(self.references) > 0 and not self.serving(aspect)
+
+
 def derive_plan(
     mix: Profile,
     references: Sequence[WeightedProfile],
     settings: MatchSettings,
     *,
+    aspects: Sequence[ServedAspects] = (),
     sample_rate_hz: int | None = None,
     bit_depth: str | None = None,
     dither_seed: int = 0,
@@ -56,6 +77,8 @@ def derive_plan(
         May be empty where only a loudness is asked: then no tone, width or balance is matched.
     settings : MatchSettings
         What to match, how far, how loud.
+    aspects : sequence of tuple of str
+        What each reference serves; by default each serves all. An aspect that none serves is not matched.
     sample_rate_hz : int, optional
         Of the output; the mix's by default.
     bit_depth : {"16", "24", "32f", "64f"}, optional
@@ -69,20 +92,18 @@ def derive_plan(
     -------
     MasteringPlan
     """
-    sections = no_sections("there is nothing to match" if settings.sections else "")
-    fits: tuple[float | None, ...] = (None,) * len(references)
-    oddness, likely = fits, None
-    if references and (settings.tone or settings.side):
-        match = derive_tone(mix, references, settings)
-        tone = explained_tone(match, mix, references, settings)
-        if settings.sections:
-            sections = derive_sections(mix, references, settings, match)
-        likely = match.likely
-        fits, oddness = likely.fits, likely.oddness
-    else:
-        why = "tone and width are switched off" if references else "no reference was given"
-        tone = Tone(why=why, phase=settings.phase, mid=(), regions=())
-    target = target_lufs(mix, references, settings)
+    asked = _Asked(references, aspects or [()] * len(references))
+    tone, sections, likely = _tone_and_sections(mix, asked, settings)
+    toned = iter(() if likely is None else zip(likely.fits, likely.oddness, strict=True))
+    compared = [next(toned, (None, None)) if serves(a, "tone") else (None, None) for a in asked.aspects]
+    balance = _balance_stage(mix, asked.serving("balance"), settings, tone)
+    if asked.lacks("balance") and settings.balance:
+        balance = Balance(why=unserved("balance"), left_over_right_db=0.0)
+    dynamics_likely = likely if asked.serving("dynamics") == asked.serving("tone") else None
+    dynamics = derive_dynamics(mix, asked.serving("dynamics"), settings, dynamics_likely)
+    if asked.lacks("dynamics") and settings.dynamics:
+        dynamics = dynamics.model_copy(update={"why": unserved("dynamics")})
+    target = target_lufs(mix, asked.serving("loudness"), settings)
     return MasteringPlan(
         version=1,
         made_by=made_by(),
@@ -98,16 +119,17 @@ def derive_plan(
                 file=profile.source.file,
                 sha256=profile.source.sha256,
                 weight=weight,
+                aspects=its,
                 fit=None if fit is None else round(fit, 1) + 0.0,
                 oddness=None if odd is None else round(odd, 2),
             )
-            for (profile, weight), fit, odd in zip(references, fits, oddness, strict=True)
+            for (profile, weight), its, (fit, odd) in zip(references, asked.aspects, compared, strict=True)
         ),
         requested=settings,
         tone=tone,
         sections=sections,
-        balance=_balance_stage(mix, references, settings, tone),
-        dynamics=derive_dynamics(mix, references, settings, likely),
+        balance=balance,
+        dynamics=dynamics,
         level=Level(why="not solved yet", gain_db=0.0),
         limiter=LimiterStage(
             why=f"holds {settings.ceiling_dbtp:g} dBTP; only peaks above it are touched",
@@ -130,6 +152,30 @@ def derive_plan(
     )
 
 
+def _tone_and_sections(
+    mix: Profile, asked: _Asked, settings: MatchSettings
+) -> tuple[Tone, Sections, Likely | None]:
+    """Return tone and sections, and how the references of the tone compare, where there is anything to match.
+
+    The sections follow the tone's references; a width of other references stays one for the whole song.
+    """
+    toned, widened = asked.serving("tone"), asked.serving("width")
+    sections = no_sections("there is nothing to match" if settings.sections else "")
+    if not (toned or widened) or not (settings.tone or settings.side):
+        why = "tone and width are switched off"
+        if not (toned or widened):
+            why = unserved("tone or width") if asked.references else "no reference was given"
+        return Tone(why=why, phase=settings.phase, mid=(), regions=()), sections, None
+    others = None if widened == toned else widened
+    match = derive_tone(mix, toned, settings, others)
+    if settings.sections and toned:
+        parted = settings if others is None else settings.model_copy(update={"side": False})
+        sections = derive_sections(mix, toned, parted, match)
+    elif settings.sections:
+        sections = no_sections(unserved("tone"))
+    return explained_tone(match, mix, toned, settings, others), sections, match.likely
+
+
 def target_lufs(mix: Profile, references: Sequence[WeightedProfile], settings: MatchSettings) -> float | None:
     """Return the integrated loudness to reach, in LUFS: asked, the references' mean, or the mix's own."""
     if settings.target_lufs is not None:
@@ -142,7 +188,7 @@ def target_lufs(mix: Profile, references: Sequence[WeightedProfile], settings: M
 
 
 def follows_reference(settings: MatchSettings, references: Sequence[object]) -> bool:
-    """Return whether the loudness to reach is the references', which nobody asked for as a number."""
+    """Return whether the loudness to reach is the references' of it, and nobody asked for a number."""
     return settings.target_lufs is None and settings.loudness is not False and len(references) > 0
 
 

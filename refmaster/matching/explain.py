@@ -6,14 +6,12 @@ so that they say what the shape is. The curve itself has the level at which the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from refmaster._types import Array, Mask
 from refmaster.matching.curves import tone_points, width_points
 from refmaster.matching.posterior import LikelyGain
-from refmaster.matching.tone import ToneMatch
+from refmaster.matching.tone import ToneMatch, WeightedProfiles
 from refmaster.matching.words import tone_in_words, width_in_words
 from refmaster.plan import BandEstimate, Region, Tone
 from refmaster.profile.bands import (
@@ -25,6 +23,7 @@ from refmaster.profile.bands import (
     values_at_thirds,
 )
 from refmaster.profile.model import Profile
+from refmaster.settings.aspects import unserved
 from refmaster.settings.match import FULL_PERCENT, MatchSettings
 
 REGIONS = (
@@ -45,7 +44,11 @@ HEARD_SHARE = 0.5
 
 
 def explained_tone(
-    match: ToneMatch, mix: Profile, references: Sequence[tuple[Profile, float]], settings: MatchSettings
+    match: ToneMatch,
+    mix: Profile,
+    references: WeightedProfiles,
+    settings: MatchSettings,
+    width_references: WeightedProfiles | None = None,
 ) -> Tone:
     """Return the plan's tone stage: the curves and the reasons.
 
@@ -56,21 +59,25 @@ def explained_tone(
     mix : Profile
         The mix that they are for; mono has no side curve.
     references : sequence of (Profile, weight)
-        What it is matched to.
+        What it is matched to; where there is none, the tone is not matched.
     settings : MatchSettings
         What was asked.
+    width_references : sequence of (Profile, weight), optional
+        What its width is matched to, where that is something else.
     """
+    width_references = references if width_references is None else width_references
     stereo = mix.source.channels == 2
     hz, known, likely = match.frequencies_hz, match.known, match.likely.mid
     distance = third_octave_rms_db(match.difference_db, known)
     applied = third_octave_rms_db(match.mid_db, known)
     moved = None if likely is None else third_octave_rms_db(thirds_at_bands(likely.gain_db, hz), known)
-    regions = _regions(match, settings)
+    regions = _regions(match, settings) if references else []
     heard = [region for region, share in regions if share >= HEARD_SHARE]
     prior = "shipped" if settings.prior is None else settings.prior
+    why = tone_in_words(heard, len(references), settings, distance, moved)
     return Tone(
-        why=tone_in_words(heard, len(references), settings, distance, moved),
-        width_why=width_in_words(match, mix, references, settings),
+        why=why if references else unserved("tone"),
+        width_why=width_in_words(match, mix, width_references, settings),
         phase=settings.phase,
         mid=tone_points(hz, match.mid_db),
         width=width_points(hz, match.mid_db, match.side_db) if stereo else (),

@@ -69,7 +69,7 @@ def likely_gains(mix: MatchFeatures, references: Sequence[WeightedFeatures], pri
     mix : MatchFeatures
         What is to be matched.
     references : sequence of (MatchFeatures, weight)
-        At least one.
+        Without one nothing is likely.
     prior : Prior
         How finished songs differ.
     """
@@ -81,7 +81,7 @@ def likely_gains(mix: MatchFeatures, references: Sequence[WeightedFeatures], pri
     known = LEARNED_THIRDS & mix.mid_present
     for reference, _ in references:
         known = known & reference.mid_present
-    if known.sum() >= MIN_BANDS:
+    if count and known.sum() >= MIN_BANDS:
         matches = _matches(mix, references, known, model)
         mids = [(r.mid, weight, match) for (r, weight), match in zip(references, matches, strict=True)]
         found = _differences(mix.mid, mids, known, level_is_free=True)

@@ -34,7 +34,7 @@ from refmaster.matching.posterior import (
     shared_gain,
 )
 from refmaster.matching.shape import CurveShape
-from refmaster.matching.tone import ToneMatch, derive_tone
+from refmaster.matching.tone import ToneMatch, WeightedProfiles, derive_tone
 from refmaster.profile.bands import LEARNED_THIRDS, judged, thirds_at_bands
 from refmaster.profile.model import Profile
 from refmaster.settings.match import (
@@ -57,7 +57,6 @@ NEGLIGIBLE_DB = 0.2
 ONE_CURVE = "one curve serves"
 IN_PART = "in part they follow the reference's parts"
 
-WeightedProfiles = Sequence[tuple[Profile, float]]
 _Parted = tuple[Profile, Parts, float]
 
 

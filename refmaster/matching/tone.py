@@ -13,7 +13,7 @@ Arrays have the shape (bands,) of the profile's bands below half the mix's sampl
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,6 +49,8 @@ from refmaster.settings.match import FULL_MAX_GAIN_DB, FULL_RESOLUTION_OCTAVES, 
 # enough steps to come within 0.1 dB RMS.
 FULL_ITERATIONS = 40
 FULL_STEP = 0.8
+
+WeightedProfiles = Sequence[tuple[Profile, float]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +88,35 @@ class ToneMatch:
 
 
 @dataclass(frozen=True)
+class _Compared:
+    """References without the sides that cannot be followed, and how a mix compares with them."""
+
+    references: list[tuple[Profile, float]]
+    levels: list[tuple[BandLevels, float]]
+    features: list[MatchFeatures]
+    likely: Likely
+
+    @classmethod
+    def to(
+        cls, references: WeightedProfiles, mix: MatchFeatures, frequencies_hz: Array, prior: Prior
+    ) -> _Compared:
+        """Compare a mix with references."""
+        own = [(p if has_image_to_follow(p) else without_side(p), weight) for p, weight in references]
+        features = [(match_features(profile), weight) for profile, weight in own]
+        return cls(
+            references=own,
+            levels=[(band_levels(profile, frequencies_hz), weight) for profile, weight in own],
+            features=[found for found, _ in features],
+            likely=likely_gains(mix, features, prior),
+        )
+
+    @property
+    def near_weight(self) -> float:
+        """Probability that mix and references share their material."""
+        return 0.0 if self.likely.mid is None else self.likely.mid.near_weight
+
+
+@dataclass(frozen=True)
 class _Difference:
     """The difference that a curve is made from, and the part of it that is likely mastering."""
 
@@ -98,7 +129,10 @@ class _Difference:
 
 
 def derive_tone(
-    mix: Profile, references: Sequence[tuple[Profile, float]], settings: MatchSettings
+    mix: Profile,
+    references: WeightedProfiles,
+    settings: MatchSettings,
+    width_references: WeightedProfiles | None = None,
 ) -> ToneMatch:
     """Derive the mid and side curves.
 
@@ -107,29 +141,26 @@ def derive_tone(
     mix : Profile
         What is to be matched.
     references : sequence of (Profile, weight)
-        At least one; weights are relative.
+        Those of the mid; weights are relative. Without one the mid stays as it is.
     settings : MatchSettings
         How far, in which range, within which bounds.
+    width_references : sequence of (Profile, weight), optional
+        Those of the side against the mid, where they are others.
     """
     frequencies = band_centers_hz(mix.source.sample_rate_hz)
     loudness = MixLoudness(mix, frequencies)
     if has_silent_channel(mix):
         mix = without_side(mix)
-    references = [(p if has_image_to_follow(p) else without_side(p), weight) for p, weight in references]
-    levels = band_levels(mix, frequencies)
-    others = [(band_levels(profile, frequencies), weight) for profile, weight in references]
-    difference, known = _difference(levels, others, _mid_reading, level_is_free=True)
-
-    prior = load_prior(settings.prior)
-    own = match_features(mix)
-    features = [(match_features(profile), weight) for profile, weight in references]
-    likely = likely_gains(own, features, prior)
-    near = 0.0 if likely.mid is None else likely.mid.near_weight
+    levels, own, prior = band_levels(mix, frequencies), match_features(mix), load_prior(settings.prior)
+    toned = _Compared.to(references, own, frequencies, prior)
+    widened = toned if width_references is None else _Compared.to(width_references, own, frequencies, prior)
+    references, likely = toned.references, replace(toned.likely, width=widened.likely.width)
+    difference, known = _difference(levels, toned.levels, _mid_reading, level_is_free=True)
 
     mid, width = np.zeros(len(frequencies)), np.zeros(len(frequencies))
-    width_difference, width_known = _difference(levels, others, _width_reading, level_is_free=False)
+    width_difference, width_known = _difference(levels, widened.levels, _width_reading, level_is_free=False)
     if settings.tone and known.any():
-        gain = _gain_db(likely.mid)
+        gain, near = _gain_db(likely.mid), toned.near_weight
         tone = _Difference(frequencies, difference, known, gain, near_weight=near, level_is_free=True)
         at_thirds = _thirds_difference(mix, references, difference, known)
         asked = _mid_curve(levels, tone, at_thirds, settings)
@@ -139,9 +170,9 @@ def derive_tone(
             return shape(np.clip(curve, -FULL_MAX_GAIN_DB, FULL_MAX_GAIN_DB))
 
         mid = loudness_neutral(asked, width, loudness, placed, settings)
-    overall = overall_width(mix, levels, references)
+    overall = overall_width(mix, levels, widened.references)
     if settings.side and overall is not None and width_known.any():
-        gain = _gain_db(likely.width)
+        gain, near = _gain_db(likely.width), widened.near_weight
         image = _Difference(
             frequencies, width_difference, width_known, gain, near_weight=near, level_is_free=False
         )
@@ -157,7 +188,7 @@ def derive_tone(
         width_known=width_known,
         likely=likely,
         prior=prior,
-        corridor=_corridor(own, [f for f, _ in features]) if likely.mid and len(features) > 1 else (),
+        corridor=_corridor(own, toned.features) if likely.mid and len(references) > 1 else (),
     )
 
 

@@ -14,6 +14,7 @@ from refmaster.matching.width import IMAGE_FROM_DB, WIDEST_SIDE_TO_MID_DB, Overa
 from refmaster.plan import Region
 from refmaster.profile.bands import band_levels
 from refmaster.profile.model import Profile
+from refmaster.settings.aspects import unserved
 from refmaster.settings.match import BALANCED_PERCENT, EVIDENCE_PERCENT, MatchSettings
 
 # Differences below this are not named, nor more than this many.
@@ -78,6 +79,8 @@ def width_in_words(
         return "one channel of the mix is silent and stays so"
     if not settings.side:
         return "switched off: the mix keeps its own"
+    if not references:
+        return unserved("width")
     if image_aim_db(references, lambda stereo: stereo.side_to_mid_db) is None:
         return "no reference has a width to follow: the mix keeps its own"
     overall = overall_width(mix, band_levels(mix, match.frequencies_hz), references)

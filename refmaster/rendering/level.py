@@ -14,6 +14,7 @@ from refmaster.meters.masking import CLEAN_NOISE_TO_MASK_DB
 from refmaster.plan import Level, MasteringPlan
 from refmaster.rendering.drive import DriveAnalyzer, DriveSolution
 from refmaster.rendering.renderer import KeptBlocks, Renderer, limiter_settings
+from refmaster.settings.aspects import unserved
 from refmaster.settings.match import MatchSettings
 from refmaster.threads import prefetched
 
@@ -67,9 +68,15 @@ def level_solved(plan: MasteringPlan, analyzer: DriveAnalyzer) -> tuple[Masterin
     target = plan.promise.integrated_lufs
     if target is None:
         return plan, 1.0
-    solution = analyzer.solve(target, limiter_settings(plan), **bounds_of(plan.requested, plan.references))
+    solution = analyzer.solve(
+        target, limiter_settings(plan), **bounds_of(plan.requested, plan.serving("loudness"))
+    )
+    why = _why(solution, target, plan.requested.max_reduction_db)
+    keeps_own = plan.requested.target_lufs is None and plan.requested.loudness is not False
+    if keeps_own and plan.references and not plan.serving("loudness"):
+        why = f"{unserved('loudness')}; {why}"
     level = Level(
-        why=_why(solution, target, plan.requested.max_reduction_db),
+        why=why,
         gain_db=round(solution.found.gain_db, 3) + 0.0,
         noise_to_mask_db=rounded_ratio(solution.found.noise_to_mask_db),
     )

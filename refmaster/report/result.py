@@ -10,8 +10,10 @@ from typing import Any
 from refmaster.dsp.dynamics import BandActivity
 from refmaster.matching.image import image_aim_db
 from refmaster.matching.tone import distance_to_aim_db, tonal_distance_db
+from refmaster.plan import ReferenceRecord
 from refmaster.profile.model import Profile
 from refmaster.rendering.result import MasterResult
+from refmaster.settings.aspects import ServedAspect, serves
 
 # By name: the unit, the format, and the value in a profile.
 LEVELS: dict[str, tuple[str, str, Callable[[Profile], float | None]]] = {
@@ -76,15 +78,25 @@ def aim_of(result: MasterResult) -> Aim | None:
     """Return what the references ask for together, by their weights; None without a reference."""
     if not result.references:
         return None
-    weights = [record.weight for record in result.plan.references]
-    weighted = list(zip(result.references, weights, strict=True))
+    toned = _serving(result, "tone")
     return Aim(
         integrated_lufs=result.plan.promise.integrated_lufs,
-        side_to_mid_db=image_aim_db(weighted, lambda stereo: stereo.side_to_mid_db),
-        balance_db=image_aim_db(weighted, lambda stereo: stereo.balance_db),
-        tone_before_db=distance_to_aim_db(result.mix, weighted),
-        tone_after_db=distance_to_aim_db(result.master, weighted),
+        side_to_mid_db=image_aim_db(_serving(result, "width"), lambda stereo: stereo.side_to_mid_db),
+        balance_db=image_aim_db(_serving(result, "balance"), lambda stereo: stereo.balance_db),
+        tone_before_db=distance_to_aim_db(result.mix, toned),
+        tone_after_db=distance_to_aim_db(result.master, toned),
     )
+
+
+def has_one_reference(result: MasterResult) -> bool:
+    """Return whether one reference alone serves all aspects, so that the master is aimed at it."""
+    return len(result.references) == 1 and not result.plan.references[0].aspects
+
+
+def _serving(result: MasterResult, aspect: ServedAspect) -> list[tuple[Profile, float]]:
+    """Return the references that serve an aspect, with their weights."""
+    pairs = zip(result.references, result.plan.references, strict=True)
+    return [(profile, record.weight) for profile, record in pairs if serves(record.aspects, aspect)]
 
 
 def result_rows(result: MasterResult) -> list[list[str]]:
@@ -92,9 +104,9 @@ def result_rows(result: MasterResult) -> list[list[str]]:
 
     Of several references it has what they ask for together; `reference_rows` has each.
     """
-    aim, references = aim_of(result), result.references
-    if aim is None or len(references) == 1:
-        rows = level_rows([result.mix, *references, result.master])
+    aim, alone = aim_of(result), has_one_reference(result)
+    if aim is None or alone:
+        rows = level_rows([result.mix, *result.references, result.master])
     else:
         aims = {
             "Integrated loudness": aim.integrated_lufs,
@@ -105,23 +117,32 @@ def result_rows(result: MasterResult) -> list[list[str]]:
             [name, unit, mix, shown(aims[name], LEVELS[name][1]) if name in aims else "", master]
             for name, unit, mix, master in level_rows([result.mix, result.master])
         ]
-    if aim is not None:
-        tone = "Tone to reference" if len(references) == 1 else "Tone to the aim"
+    if aim is not None and _serving(result, "tone"):
+        tone = "Tone to reference" if alone else "Tone to the aim"
         rows.append([tone, "dB RMS", shown(aim.tone_before_db), "0", shown(aim.tone_after_db)])
     return rows
 
 
 def reference_rows(result: MasterResult) -> list[list[str]]:
-    """Return a row for each of several references, as `REFERENCE_HEADER`."""
+    """Return a row for each reference, as `REFERENCE_HEADER`; the tone only of those that serve it."""
     return [
         [
             profile.name,
-            f"{record.weight:g}",
+            f"{record.weight:g}" + (f" for {', '.join(record.aspects)}" if record.aspects else ""),
             *(row[2] for row in level_rows([profile], REFERENCE_LEVELS)),
-            *(shown(tonal_distance_db(p, profile)) for p in (result.mix, result.master)),
+            *map(shown, _tone_distances(result, profile, record)),
         ]
         for profile, record in zip(result.references, result.plan.references, strict=True)
     ]
+
+
+def _tone_distances(
+    result: MasterResult, reference: Profile, record: ReferenceRecord
+) -> tuple[float | None, float | None]:
+    """Return how far mix and master are from a reference in tone; None where it does not serve the tone."""
+    if not serves(record.aspects, "tone"):
+        return None, None
+    return tonal_distance_db(result.mix, reference), tonal_distance_db(result.master, reference)
 
 
 def tone_left(result: MasterResult) -> str:
@@ -129,7 +150,7 @@ def tone_left(result: MasterResult) -> str:
     aim = aim_of(result)
     if aim is None or aim.tone_before_db is None or aim.tone_after_db is None:
         return ""
-    whose = "the reference" if len(result.references) == 1 else "the references' mean"
+    whose = "the reference" if len(_serving(result, "tone")) == 1 else "the references' mean"
     return (
         f"measured on the master: {aim.tone_after_db:.1f} dB RMS away from {whose}, the mix was "
         f"{aim.tone_before_db:.1f} dB away"
@@ -176,11 +197,8 @@ def result_json(result: MasterResult) -> dict[str, Any]:
             "references": [r.single_values() for r in result.references],
             "after": result.master.single_values(),
             "tone_to_reference_db": [
-                {
-                    "before": rounded(tonal_distance_db(result.mix, r)),
-                    "after": rounded(tonal_distance_db(result.master, r)),
-                }
-                for r in result.references
+                dict(zip(("before", "after"), map(rounded, _tone_distances(result, *pair)), strict=True))
+                for pair in zip(result.references, result.plan.references, strict=True)
             ],
             "aim": _aim_json(result),
             "limiter": _activity_json(result),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from refmaster.album.plan import TrackStage
 from refmaster.album.request import AlbumReference, AlbumTrack
 from refmaster.batch.schema import WeightedReference
-from refmaster.cli.options import parse_references
+from refmaster.cli.references import parse_references
 from refmaster.errors import SettingsError
 from refmaster.mastering import plan_file
 from refmaster.plan import ReferenceRecord

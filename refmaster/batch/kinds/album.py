@@ -15,6 +15,7 @@ from refmaster.batch.schema import Job, MatchKeys
 from refmaster.batch.task import Task
 from refmaster.errors import InputError
 from refmaster.io.suffixes import is_url
+from refmaster.settings.aspects import AskedReference
 
 if TYPE_CHECKING:
     from refmaster.album.request import Album
@@ -100,7 +101,7 @@ def _loaded_album(
     if is_url(source):
         planner.problem(("album",), "expected a file or folder, found a URL")
         return None
-    named = list(zip(map(Path, references.locations), references.weights, strict=True))
+    named = list(map(AskedReference, references.locations, references.weights, references.aspects))
     try:
         album = load_album(source, references=named or None, **overrides)
     except InputError as error:

@@ -40,6 +40,9 @@ class CompareKind(Kind[CompareJob]):
             message = f"a comparison needs one reference recording, found {found}"
             planner.problem(("reference",), message)
             return
+        if any(references.aspects):
+            planner.problem(("reference",), "a comparison needs a reference for all aspects; drop `aspects`")
+            return
         settings = planner.match_settings()
         for mix in planner.files("mix"):
             key = planner.output_name(mix, "{title}.compare.json", references.names, inherit=False)

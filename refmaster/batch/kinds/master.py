@@ -14,6 +14,7 @@ from refmaster.batch.schema import Job, MasterKeys, Paths
 from refmaster.batch.task import Task
 from refmaster.engines.registry import engine_named
 from refmaster.errors import SettingsError
+from refmaster.settings.aspects import AskedReference
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.output import OutputSettings
 
@@ -39,12 +40,14 @@ class MasterKind(Kind[MasterJob]):
         engine = engine_named(settings.get("engine", MatchSettings().engine))
         references = planner.references(as_audio=engine.needs_recordings)
         try:
-            engine.check(references.locations)
+            engine.check(references.locations, aspects=references.aspects)
         except SettingsError as error:
             planner.problem(("reference",), str(error))
             return
         options: dict[str, Any] = {name: planner.inherited(name)[0] for name in OutputSettings.model_fields}
         options |= {"settings": settings, "weights": references.weights}
+        if any(references.aspects):
+            options["aspects"] = references.aspects
         save_plan = planner.inherited("save_plan")[0]
         for mix in planner.files("mix"):
             key = planner.output_name(mix, "{title}{ext}", references.names)
@@ -65,7 +68,9 @@ class MasterKind(Kind[MasterJob]):
 
         options = dict(task.options)
         settings = MatchSettings.model_validate(options.pop("settings"))
-        references = list(zip(staged.inputs[1:], options.pop("weights"), strict=True))
+        weights = options.pop("weights")
+        aspects = options.pop("aspects", [()] * len(weights))
+        references = list(map(AskedReference, staged.inputs[1:], weights, aspects))
         result = master_file(
             staged.inputs[0],
             references,
