@@ -44,7 +44,8 @@ class MatchKeys(Model):
     """Keys of jobs that match to a reference."""
 
     reference: References | None = Field(
-        default=None, description="a name of `references`, a path or URL, or a list of those with weights"
+        default=None,
+        description="a name of `references`, a path or URL, or a list of those, with weights and aspects",
     )
     target: str | None = Field(default=None, description="a name of `targets`, or of a delivery preset")
     settings: MatchSettings = Field(

@@ -35,9 +35,9 @@ References = Annotated[
         "--reference",
         "-r",
         metavar="[ASPECT=]FILE[:WEIGHT]",
-        help="A reference recording, a saved profile, or a folder, from which the best are chosen; repeat for "
-        "several. Each may carry a weight, and say what it serves: tone, width, balance, dynamics, loudness "
-        "(tone,width=a.wav).  [all]",
+        help="A reference recording, a saved profile, or a folder, from which the best are chosen; repeat "
+        "for several. Each may have a weight, and name what it serves: tone, width, balance, dynamics, "
+        "loudness (tone,width=a.wav).  [all]",
         rich_help_panel=MATCHING,
     ),
 ]

@@ -128,8 +128,10 @@ def fetched_references(
             use_cache=use_cache,
             progress=progress,
         )
-        for chosen in suggested.together:
-            found.append(AskedReference(_recording(chosen, name), reference.weight, reference.aspects))
+        found += [
+            AskedReference(_recording(chosen, name), reference.weight, reference.aspects)
+            for chosen in suggested.together
+        ]
         told += _told(suggested, name)
     return found, told
 

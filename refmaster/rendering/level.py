@@ -14,7 +14,6 @@ from refmaster.meters.masking import CLEAN_NOISE_TO_MASK_DB
 from refmaster.plan import Level, MasteringPlan
 from refmaster.rendering.drive import DriveAnalyzer, DriveSolution
 from refmaster.rendering.renderer import KeptBlocks, Renderer, limiter_settings
-from refmaster.settings.aspects import unserved
 from refmaster.settings.match import MatchSettings
 from refmaster.threads import prefetched
 
@@ -74,7 +73,7 @@ def level_solved(plan: MasteringPlan, analyzer: DriveAnalyzer) -> tuple[Masterin
     why = _why(solution, target, plan.requested.max_reduction_db)
     keeps_own = plan.requested.target_lufs is None and plan.requested.loudness is not False
     if keeps_own and plan.references and not plan.serving("loudness"):
-        why = f"{unserved('loudness')}; {why}"
+        why = f"no reference serves loudness: the mix keeps its own; {why}"
     level = Level(
         why=why,
         gain_db=round(solution.found.gain_db, 3) + 0.0,

@@ -95,8 +95,12 @@ def has_one_reference(result: MasterResult) -> bool:
 
 def _serving(result: MasterResult, aspect: ServedAspect) -> list[tuple[Profile, float]]:
     """Return the references that serve an aspect, with their weights."""
-    pairs = zip(result.references, result.plan.references, strict=True)
-    return [(profile, record.weight) for profile, record in pairs if serves(record.aspects, aspect)]
+    return [(profile, r.weight) for profile, r in _recorded(result) if serves(r.aspects, aspect)]
+
+
+def _recorded(result: MasterResult) -> list[tuple[Profile, ReferenceRecord]]:
+    """Return each reference with its record; none where a plan was rendered, which needs no references."""
+    return list(zip(result.references, result.plan.references if result.references else (), strict=True))
 
 
 def result_rows(result: MasterResult) -> list[list[str]]:
@@ -132,7 +136,7 @@ def reference_rows(result: MasterResult) -> list[list[str]]:
             *(row[2] for row in level_rows([profile], REFERENCE_LEVELS)),
             *map(shown, _tone_distances(result, profile, record)),
         ]
-        for profile, record in zip(result.references, result.plan.references, strict=True)
+        for profile, record in _recorded(result)
     ]
 
 
@@ -198,7 +202,7 @@ def result_json(result: MasterResult) -> dict[str, Any]:
             "after": result.master.single_values(),
             "tone_to_reference_db": [
                 dict(zip(("before", "after"), map(rounded, _tone_distances(result, *pair)), strict=True))
-                for pair in zip(result.references, result.plan.references, strict=True)
+                for pair in _recorded(result)
             ],
             "aim": _aim_json(result),
             "limiter": _activity_json(result),

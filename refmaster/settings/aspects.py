@@ -48,4 +48,4 @@ def checked_aspects(names: Iterable[str]) -> ServedAspects:
 
 def unserved(aspect: str) -> str:
     """Return why an aspect that no reference serves is not matched."""
-    return f"no reference serves {aspect}: the mix keeps its own"
+    return f"no reference serves {aspect}: not matched"

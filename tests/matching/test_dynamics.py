@@ -256,3 +256,11 @@ def test_a_rendered_master_has_the_spread_that_was_derived():
     aimed = momentary_spread_lu(after(result.mix, result.plan.dynamics))
     assert aimed > momentary_spread_lu(before) + 0.5
     assert momentary_spread_lu(reached) == pytest.approx(aimed, abs=0.3)
+
+
+def test_dynamics_follow_the_reference_that_serves_them(two_songs, make_song):
+    mix, other = two_songs
+    references = [(make_song(4), 1.0), (other, 1.0)]
+    plan = derive_plan(mix, references, MatchSettings(), aspects=[("tone",), ("dynamics",)])
+    assert plan.dynamics == derive_plan(mix, [(other, 1.0)], MatchSettings()).dynamics
+    assert not plan.dynamics.is_at_rest

@@ -214,3 +214,15 @@ def test_what_sections_add_to_the_long_term_spectrum(song):
     before, after = (power_to_db(db_to_power(rows).mean(axis=0)) for rows in (segments, moved))
     np.testing.assert_allclose(long_term_gain_db(found, mix, THIRDS_HZ), after - before, atol=1e-3)
     assert np.abs(after - before).max() > 0.2
+
+
+def test_parts_follow_the_tones_reference_and_leave_a_width_that_is_anothers(song, make_song):
+    mix, other, wide = song(0, loud_db=-SHELF_DB), song(1), make_song(3, width_db=6.0)
+    settings = MatchSettings(sections=True, strength="full")
+    together = derive_plan(mix, [(other, 1.0)], settings).sections
+    assert any(kind.width for kind in together.kinds)
+    references = [(other, 1.0), (wide, 1.0)]
+    apart = derive_plan(mix, references, settings, aspects=[("tone",), ("width",)])
+    assert apart.tone.width
+    assert not any(kind.width for kind in apart.sections.kinds)
+    np.testing.assert_allclose(apart_db(apart.sections), apart_db(together), atol=0.2)

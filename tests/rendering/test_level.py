@@ -78,6 +78,18 @@ def test_only_a_reference_is_followed_with_care(settings, references, ratio_db):
     assert found == {"max_reduction_db": None, "max_noise_to_mask_db": ratio_db}
 
 
+def test_without_a_reference_for_the_loudness_the_mix_keeps_its_own():
+    source = ArraySource(music(), RATE_HZ, name="mix")
+    asked = MatchSettings(side=False, balance=False, dynamics=False)
+    mix = measure(source)
+    for aspects in (("tone",), ("tone", "loudness")):
+        plan = derive_plan(mix, [(reference(-9.0), 1.0)], asked, aspects=[aspects])
+        plan = level_solved(plan, drive_analyzed(plan, source, None))[0]
+        own = plan.promise.integrated_lufs == mix.levels.integrated_lufs
+        assert own == plan.level.why.startswith("no reference serves loudness: the mix keeps its own; ")
+        assert own == ("loudness" not in aspects)
+
+
 def test_a_bound_on_the_reduction_is_kept_as_well():
     plan = solved(music(), max_reduction_db=3.0)
     assert plan.promise.limited_by == "max_reduction"

@@ -99,6 +99,46 @@ def test_each_of_several_references_has_its_row(several):
         assert row[-1] == f"{tonal_distance_db(several.master, profile):.2f}"
 
 
+@pytest.fixture(scope="module")
+def by_aspect(several, tmp_path_factory):
+    tone, loudness = (several.references[i] for i in range(2))
+    folder = tmp_path_factory.mktemp("aspects")
+    references = {"tone": tone, "loudness": loudness, "balance": [tone, (loudness, 3.0)]}
+    return master_file(several.mix.source.file, references, folder / "master.wav")
+
+
+def test_the_aim_is_that_of_the_references_that_serve_it(by_aspect):
+    tone, loud = by_aspect.references[:2]
+    rows = {row[0]: row[1:] for row in result_rows(by_aspect)}
+    assert rows["Integrated loudness"][2] == f"{loud.levels.integrated_lufs:.2f}"
+    assert rows["Side to mid"][2] == "-"
+    wanted = (tone.stereo.balance_db + 3.0 * loud.stereo.balance_db) / 4.0
+    assert rows["Left over right"][2] == f"{wanted:.2f}"
+    after = tonal_distance_db(by_aspect.master, tone)
+    assert rows["Tone to the aim"][3] == f"{after:.2f}"
+    assert f"{after:.1f} dB RMS away from the reference," in tone_left(by_aspect)
+    table = [(row[0], row[1], row[-1]) for row in reference_rows(by_aspect)]
+    assert table == [
+        ("quiet.wav", "1 for tone, balance", f"{after:.2f}"),
+        ("loud.wav", "1 for loudness", "-"),
+        ("loud.wav", "3 for balance", "-"),
+    ]
+    found = result_json(by_aspect)
+    assert found["requested"]["references"][0]["aspects"] == ["tone", "balance"]
+    assert found["achieved"]["tone_to_reference_db"][1] == {"before": None, "after": None}
+    assert found["achieved"]["aim"]["side_to_mid_db"] is None
+
+
+def test_a_reference_of_the_loudness_alone_is_no_aim_of_the_tone(several, tmp_path):
+    result = master_file(several.mix.source.file, {"loudness": several.references[1]}, tmp_path / "a.wav")
+    rows = {row[0]: row[1:] for row in result_rows(result)}
+    assert "Tone to reference" not in rows
+    assert "Tone to the aim" not in rows
+    assert rows["Side to mid"][2] == "-"
+    assert tone_left(result) == ""
+    assert "reference_low_passed" not in {finding.code for finding in result.findings}
+
+
 def test_what_was_not_measured_is_a_dash(result):
     assert level_rows([result.mix, None], ["PLR"])[0][2:] == [shown(result.mix.levels.plr_db, "{:.1f}"), "-"]
     assert shown(None) == "-"
