@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from refmaster.check.findings import Finding, broken, info, warning
-from refmaster.matching.curves import POINTS_PER_OCTAVE
+from refmaster.matching.curves import POINTS_PER_OCTAVE, curve_at
 from refmaster.matching.derive import follows_reference
 from refmaster.meters.masking import CLEAN_NOISE_TO_MASK_DB
 from refmaster.plan import MasteringPlan
@@ -158,13 +159,27 @@ def judge_moves(plan: MasteringPlan) -> list[Finding]:
                 )
             )
     if not any(finding.code == "mixing_problem" for finding in findings):
-        findings.extend(_narrower_move(plan))
-    return findings
+        findings.extend(_narrower_move(plan.tone.mid))
+    return findings + _sections(plan)
 
 
-def _narrower_move(plan: MasteringPlan) -> list[Finding]:
+def _sections(plan: MasteringPlan) -> list[Finding]:
+    """Return why sections that were asked for are not used, or which of them move the mix too far."""
+    sections, tone = plan.sections, plan.tone.mid
+    if sections.is_at_rest:
+        wanted = plan.requested.sections and "sections" not in plan.edited
+        return [info("sections_not_applied", sections.why)] if wanted else []
+    findings = []
+    for kind in sections.kinds:
+        added = curve_at(kind.mid, np.array([hz for hz, _ in tone]))
+        summed = tuple((hz, gain + more) for (hz, gain), more in zip(tone, added, strict=True))
+        findings += _narrower_move(summed or kind.mid, where=f"in its {kind.name} parts ")
+    return findings[:1] if not _narrower_move(tone) else []
+
+
+def _narrower_move(curve: Sequence[tuple[float, float]], where: str = "") -> list[Finding]:
     """Return a finding where an octave across two regions is moved by more than mastering should do."""
-    points = [(hz, gain) for hz, gain in plan.tone.mid if JUDGED_LOW_HZ <= hz <= JUDGED_HIGH_HZ]
+    points = [(hz, gain) for hz, gain in curve if JUDGED_LOW_HZ <= hz <= JUDGED_HIGH_HZ]
     if len(points) < POINTS_PER_OCTAVE:
         return []
     gains = np.array([gain for _, gain in points])
@@ -173,7 +188,7 @@ def _narrower_move(plan: MasteringPlan) -> list[Finding]:
     move, hz = float(octaves[worst]), points[worst + POINTS_PER_OCTAVE // 2][0]
     if abs(move) <= MIXING_MOVE_DB:
         return []
-    return [_mixing_problem(f"around {hz:.0f} Hz", move, span=" over an octave")]
+    return [_mixing_problem(f"{where}around {hz:.0f} Hz", move, span=" over an octave")]
 
 
 def _mixing_problem(place: str, move_db: float, *, span: str = "") -> Finding:

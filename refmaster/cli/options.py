@@ -148,7 +148,7 @@ MATCH_OPTIONS: dict[str, Any] = {
     "max_boost_db": _value(float, "--max-boost", EQUALIZER, "Largest boost, dB.  [12; full: 40]"),
     "max_cut_db": _value(float, "--max-cut", EQUALIZER, "Largest cut, dB.  [12; full: 40]"),
     "max_width_db": _value(
-        float, "--max-width", EQUALIZER, "Most that side moves against mid, dB.  [3; full: 12]"
+        float, "--max-width", EQUALIZER, "Most that side moves against mid, dB.  [3; balanced: 9; full: 12]"
     ),
     "resolution_octaves": _value(
         float, "--resolution", EQUALIZER, "Smoothing of the curve, octaves.  [1; full: 1/3]"
@@ -302,16 +302,24 @@ def _match_settings(file: Path | None, **values: Any) -> tuple[MatchSettings, li
 
 
 def option_name(field: str) -> str:
-    """Return what a field of the settings is called on the command line; of a flag, its negative."""
+    """Return what a field of the settings is called on the command line; of a flag, the one to give."""
+    from refmaster.settings.match import MatchSettings
+
     names: str = MATCH_OPTIONS[field].__metadata__[0].default  # typer keeps the first name there
-    return names.rpartition("/")[2]
+    known = MatchSettings.model_fields.get(field)
+    return names.partition("/")[0] if known and known.default is False else names.rpartition("/")[2]
 
 
 def _refuse_ignored(given: dict[str, Any]) -> None:
     """Refuse options that the engine does not honour, even where they ask for the default."""
-    from refmaster.settings.match import ignored_by
+    from refmaster.settings.match import MatchSettings, ignored_by
 
-    asked = [name for name, value in given.items() if value is not True]  # flags are on by default
+    fields = MatchSettings.model_fields
+    asked = [  # a flag that asks for its default asks for nothing
+        name
+        for name, value in given.items()
+        if not isinstance(value, bool) or name not in fields or value is not fields[name].default
+    ]
     ignored = [option_name(name) for name in ignored_by(given.get("engine", ""), asked)]
     if ignored:
         raise SettingsError(

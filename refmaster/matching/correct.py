@@ -9,6 +9,7 @@ import numpy as np
 
 from refmaster.matching.curves import curve_at, tone_points
 from refmaster.matching.neutral import MixLoudness, loudness_neutral
+from refmaster.matching.sections import long_term_gain_db
 from refmaster.matching.shape import range_window
 from refmaster.plan import MasteringPlan
 from refmaster.profile.bands import energy_mask, judged, smooth, smooth_power_db
@@ -58,7 +59,7 @@ def corrected_tone(plan: MasteringPlan, mix: Profile, master: Profile) -> Master
     frequencies = np.asarray(mix.spectrum.frequencies_hz[:count])
     before, reached = np.asarray(mix.spectrum.mid_db[:count]), np.asarray(master.spectrum.mid_db[:count])
     mid, width = (curve_at(points, frequencies) for points in (plan.tone.mid, plan.tone.width))
-    expected = before + mid
+    expected = before + mid + long_term_gain_db(plan.sections, mix, frequencies)
     present = energy_mask(frequencies, before)
     counts = present & judged(frequencies)
     if not counts.any():

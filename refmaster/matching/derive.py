@@ -10,6 +10,7 @@ from refmaster.matching.curves import curve_at
 from refmaster.matching.dynamics import derive_dynamics
 from refmaster.matching.explain import explained_tone
 from refmaster.matching.image import has_silent_channel, image_aim_db
+from refmaster.matching.sections import derive_sections, no_sections
 from refmaster.matching.tone import derive_tone
 from refmaster.plan import (
     Balance,
@@ -68,11 +69,14 @@ def derive_plan(
     -------
     MasteringPlan
     """
+    sections = no_sections("there is nothing to match" if settings.sections else "")
     fits: tuple[float | None, ...] = (None,) * len(references)
     oddness, likely = fits, None
     if references and (settings.tone or settings.side):
         match = derive_tone(mix, references, settings)
         tone = explained_tone(match, mix, references, settings)
+        if settings.sections:
+            sections = derive_sections(mix, references, settings, match)
         likely = match.likely
         fits, oddness = likely.fits, likely.oddness
     else:
@@ -101,6 +105,7 @@ def derive_plan(
         ),
         requested=settings,
         tone=tone,
+        sections=sections,
         balance=_balance_stage(mix, references, settings, tone),
         dynamics=derive_dynamics(mix, references, settings, likely),
         level=Level(why="not solved yet", gain_db=0.0),

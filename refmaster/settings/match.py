@@ -19,7 +19,10 @@ from refmaster.settings.targets import TargetLufs, delivery_target
 # of raw mixes and other songs one needs more. With the width on top it is what a plan can hold.
 FULL_MAX_GAIN_DB = 48.0
 DEFAULT_MAX_GAIN_DB = 12.0
+# Side against mid: 3 dB at `evidence`, and of single bands about the whole side; at `balanced` the whole side
+# moves within 6 dB, so a band within 9.
 FULL_MAX_WIDTH_DB = 12.0
+BALANCED_MAX_WIDTH_DB = 9.0
 DEFAULT_MAX_WIDTH_DB = 3.0
 FULL_RESOLUTION_OCTAVES = 1 / 3
 DEFAULT_RESOLUTION_OCTAVES = 1.0
@@ -55,8 +58,9 @@ class MatchSettings(Model):
     Strength is one dial from 0 to 100: `evidence` (25) does what is likely mastering and leaves what is
     likely song content; `balanced` (60) also follows most of the broad rest, within 6 dB; `full` (100) is
     the reference's balance in third octaves. Where a bound or the resolution is None, the strength decides:
-    up to `balanced` curves are about an octave wide and bounded to 12 dB (width 3 dB), `full` follows third
-    octaves within 48 dB (width 12 dB), and between the two they are mixed.
+    up to `balanced` curves are about an octave wide and bounded to 12 dB, `full` follows third octaves within
+    48 dB, and between the two they are mixed. The side moves against the mid by at most 3 dB at `evidence`,
+    at `balanced` by 6 dB as a whole and 3 dB more or less in single bands, at `full` by 12 dB.
     """
 
     engine: EngineName = Field(
@@ -162,8 +166,18 @@ class MatchSettings(Model):
         return _bound(self.max_cut_db, FULL_MAX_GAIN_DB if full else DEFAULT_MAX_GAIN_DB)
 
     def width_bound_db(self, *, full: bool) -> float:
-        """Return the largest move of side against mid in dB."""
+        """Return the largest move in dB of a band's side against its mid, about that of the whole side."""
         return _bound(self.max_width_db, FULL_MAX_WIDTH_DB if full else DEFAULT_MAX_WIDTH_DB)
+
+    @property
+    def side_bound_db(self) -> float:
+        """The largest move in dB of a band's side against its mid, with that of the whole side."""
+        evidence, balanced, full = DEFAULT_MAX_WIDTH_DB, BALANCED_MAX_WIDTH_DB, FULL_MAX_WIDTH_DB
+        if self.percent <= BALANCED_PERCENT:
+            share = max(self.percent - EVIDENCE_PERCENT, 0.0) / (BALANCED_PERCENT - EVIDENCE_PERCENT)
+            return _bound(self.max_width_db, evidence + share * (balanced - evidence))
+        share = (self.percent - BALANCED_PERCENT) / (FULL_PERCENT - BALANCED_PERCENT)
+        return _bound(self.max_width_db, balanced + share * (full - balanced))
 
 
 def with_target_values(values: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from refmaster.meters.masking import CLEAN_NOISE_TO_MASK_DB
 from refmaster.plan import MasteringPlan, ReferenceRecord, Region
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
+from refmaster.settings.sections import SectionKind, Sections
 
 Samples = NDArray[np.float64]
 Case = Callable[[Path], list[Finding]]
@@ -150,6 +151,14 @@ def edited(gain_db: float = 1.0, *, off_lu: float = 1.0, ceiling_dbtp: float = -
 
 
 # Code: what provokes it, and the same situation just inside the limit.
+def parted(loud_db: float) -> list[Finding]:
+    """Judge a plan for which sections were asked, with what its loud parts get."""
+    kind = SectionKind(name="loud", mid=((1000.0, loud_db),))
+    asked = plan("requested", sections=True)
+    sections = Sections(why="one curve serves", kinds=(kind,), spans=((0.0, 2.0, "loud"),))
+    return judge_moves(asked.model_copy(update={"sections": sections}).as_derived())
+
+
 CASES: dict[str, tuple[Case, Case]] = {
     "ceiling_exceeded": (lambda folder: peaking(folder, 0.002), lambda folder: peaking(folder, -0.002)),
     "format_changed": (
@@ -185,6 +194,7 @@ CASES: dict[str, tuple[Case, Case]] = {
     "ceiling_raised": (lambda _: edited(ceiling_dbtp=-0.99), lambda _: edited(ceiling_dbtp=-1.0)),
     "mixing_problem": (lambda _: moved(-6.01, -6.0), lambda _: moved(-6.0, -6.0)),
     "far_reference": (lambda _: moved(2.0, 6.01), lambda _: moved(2.0, 6.0)),
+    "sections_not_applied": (lambda _: parted(0.0), lambda _: parted(0.01)),
     "best_reference": (lambda _: referred(None, None), lambda _: referred(None)),
     "odd_reference": (lambda _: referred(1.0, 1.0, 2.01), lambda _: referred(1.0, 1.0, 2.0)),
 }
@@ -285,3 +295,21 @@ def test_an_octave_that_two_regions_share_is_seen() -> None:
     (finding,) = boosted(7.1)
     assert finding.code == "mixing_problem"
     assert "the mix lacks around 500 Hz" in finding.message
+
+
+def test_an_octave_that_one_part_moves_too_far_is_seen() -> None:
+    hz = [1000.0 * 2 ** (k / 6) for k in range(-27, 25)]
+
+    def boosted(gain_db: float, tone_db: float = 4.0) -> list[Finding]:
+        def curve(db: float) -> tuple[tuple[float, float], ...]:
+            return tuple((f, db if 340.0 < f < 740.0 else 0.0) for f in hz)
+
+        kind = SectionKind(name="loud", mid=curve(gain_db - tone_db))
+        sections = Sections(kinds=(kind,), spans=((0.0, 2.0, "loud"),))
+        return judge_moves(plan("tone", mid=curve(tone_db)).model_copy(update={"sections": sections}))
+
+    assert boosted(6.8) == []
+    (finding,) = boosted(7.1)
+    assert finding.code == "mixing_problem"
+    assert "lacks in its loud parts around" in finding.message
+    assert len(boosted(9.0, tone_db=8.0)) == 1  # told once, of the whole
