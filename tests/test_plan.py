@@ -9,7 +9,7 @@ import soundfile as sf
 
 from refmaster import master_file, plan_file, render_file
 from refmaster.errors import AudioError, SettingsError
-from refmaster.plan import format_plan, load_plan, save_plan
+from refmaster.plan import Dynamics, format_plan, load_plan, save_plan
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +29,7 @@ def identity(plan):
         update={
             "tone": plan.tone.model_copy(update={"mid": (), "width": ()}),
             "balance": plan.balance.model_copy(update={"left_over_right_db": 0.0}),
+            "dynamics": Dynamics(why="", crossover_hz=(), bands=()),
             "level": plan.level.model_copy(update={"gain_db": 0.0}),
             "limiter": plan.limiter.model_copy(update={"enabled": False}),
             "promise": plan.promise.model_copy(update={"integrated_lufs": None, "true_peak_dbtp": 0.0}),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 ENGINES = ("refmaster", "matchering")
 STRENGTHS = ("evidence", "balanced", "full")
+LOUDNESSES = ("clean", "full")
 PHASES = ("linear", "minimum")
 CURVE_FORMATS = ("impulse", "graphiceq", "rew", "bands", "moves")
 CURVE_PARTS = ("mid", "side")

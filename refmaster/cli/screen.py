@@ -133,13 +133,19 @@ def conclude(*, kept_promises: bool) -> NoReturn:
 
 def print_decisions(result: MasterResult, *, verbose: bool) -> None:
     """Print what was decided: level and limiting always, the spectrum's regions when asked."""
-    from refmaster.report.result import tone_left
+    from refmaster.report.result import dynamics_done, tone_left
 
     plan = result.plan
     print_text(f"level   {plan.level.in_words()}", indent=8)
     print_text(f"limiter {_limiting(result)}", indent=8)
     print_text(f"tone    {plan.tone.why}", indent=8)
-    for name, text in (("", tone_left(result)), ("width", plan.tone.width_why)):
+    told = (
+        ("", tone_left(result)),
+        ("width", plan.tone.width_why),
+        ("parts", plan.sections.why),
+        ("dynamics", dynamics_done(result)),
+    )
+    for name, text in told:
         if text:
             print_text(f"{name:<7} {text}", indent=8)
     if verbose and plan.tone.regions:

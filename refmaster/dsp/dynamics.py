@@ -126,7 +126,7 @@ class DynamicsProcessor(BlockKernel):
         self._ends = step_ends(sample_rate_hz, _STEPS_PER_SECOND)
         self._levels = _LevelTracker(len(bands))
         self._followers = [_ChangeFollower(band) for band in bands]
-        self._interpolate = _StepInterpolator(np.diff(self._ends, prepend=0))
+        self._interpolate: _StepInterpolator | None = None  # the first block's dtype makes it
         self._seconds = -self._crossover.latency_blocks  # number of the next second to leave the crossover
         self._held: tuple[NDArray[Any], list[NDArray[Any]]] = (np.zeros((0, 0)), [])
         self._changes = np.zeros((len(bands), 0))  # of the second held, and one step before
@@ -134,7 +134,7 @@ class DynamicsProcessor(BlockKernel):
 
     @property
     def activity(self) -> tuple[BandActivity, ...]:
-        """What each band did to the frames that have come out so far."""
+        """Changes of each band in the frames that have come out so far."""
         return tuple(tally.result() for tally in self._tallies)
 
     def _process(self, block: NDArray[Any]) -> NDArray[Any]:
@@ -150,13 +150,9 @@ class DynamicsProcessor(BlockKernel):
 
     def _follow(self, block: NDArray[Any], signal: NDArray[Any], lows: list[NDArray[Any]]) -> None:
         """Measure a second of the bands and add the changes of gain that are now known."""
-        if lows:
-            parts = [lows[0], *(high - low for low, high in itertools.pairwise(lows))]
-            parts.append(signal - lows[-1])
-            sums = np.stack([sums_of_squares(part, self._ends).sum(axis=0) for part in parts])
-            sums = sums.astype(np.float64) / self.channels
-        else:
-            sums = self._weighted_sums(block).sum(axis=1)[np.newaxis]
+        sums = (
+            self._sums_of_bands(signal, lows) if lows else self._weighted_sums(block).sum(axis=1)[np.newaxis]
+        )
         left = self._frames_in - self._seconds * len(block)  # of the stream, less than a second at its end
         powers = self._levels.push(sums, np.diff(np.minimum(self._ends, max(left, 0)), prepend=0))
         levels = np.maximum(power_to_db(powers) if lows else power_to_lufs(powers), _LOWEST_DB)
@@ -170,6 +166,15 @@ class DynamicsProcessor(BlockKernel):
             self._changes = changes[:, :1]  # the step before the first goes along with it
         self._changes = np.concatenate([self._changes, changes], axis=1)
 
+    def _sums_of_bands(self, signal: NDArray[Any], lows: list[NDArray[Any]]) -> Array:
+        """Return the sums of squares of each band and step, a mean over the channels."""
+        part = lows[0]
+        sums = [sums_of_squares(part, self._ends)]
+        for low, high in itertools.pairwise([*lows, signal]):
+            part = np.subtract(high, low, out=None if part is lows[0] else part)
+            sums.append(sums_of_squares(part, self._ends))
+        return np.asarray(np.stack(sums).mean(axis=1, dtype=np.float64))
+
     def _applied(self, signal: NDArray[Any], lows: list[NDArray[Any]]) -> NDArray[Any]:
         """Return the second that was held at the gains of its bands."""
         changes = self._changes[:, : _STEPS_PER_SECOND + 2]
@@ -178,12 +183,14 @@ class DynamicsProcessor(BlockKernel):
         gains = np.stack([shared_gain(c, band) for c, band in zip(changes, self._bands, strict=True)])
         if (gains == 1.0).all():
             return signal
-        dtype = signal.dtype
+        if self._interpolate is None:
+            self._interpolate = _StepInterpolator(np.diff(self._ends, prepend=0), signal.dtype)
         # A band more than its upper neighbour: what a low-pass adds to the whole signal at the highest gain.
-        result = signal * (1.0 - self._interpolate(1.0 - gains[-1])).astype(dtype)
+        gain = 1.0 - self._interpolate(1.0 - gains[-1])
+        result = np.multiply(signal, gain, out=signal if lows else None)  # a single band's is the caller's
         for low, more in zip(lows, gains[:-1] - gains[1:], strict=True):
             if more.any():
-                result += low * self._interpolate(more).astype(dtype)
+                result += np.multiply(low, self._interpolate(more), out=low)
         return np.asarray(result)
 
     def _log(self, changes_db: Array) -> None:
@@ -231,34 +238,35 @@ class _ChangeFollower:
         self._release_steps = band.release_ms * 1e-3 * _STEPS_PER_SECOND
         self._memory = 1.0 - math.exp(-1.0 / (_STEPS_PER_SECOND * _SUSTAINED_S))
         self._change: float | None = None
-        self._sustained = 0.0
+        self._sustained = self._kept = 0.0
 
     def follow(self, wanted_db: Array) -> Array:
         """Return the changes in dB that follow the wanted ones, step by step."""
         sizes = (self._sign * wanted_db).tolist()
         if self._change is None and sizes:
             self._change = self._sustained = sizes[0]  # the stream does not begin with an attack
-        change, sustained = self._change or 0.0, self._sustained
+        change, sustained, kept = self._change or 0.0, self._sustained, self._kept
         for step, size in enumerate(sizes):
-            if size > change:
+            if size >= change:
                 change += (size - change) * self._attack
-            elif change > 0.0:
-                slowed = 1.0 + min(sustained / change, 1.0)
-                change = size + (change - size) * math.exp(-1.0 / (self._release_steps * slowed))
+                lasted = min(sustained / change, 1.0) if change > 0.0 else 0.0
+                kept = math.exp(-1.0 / (self._release_steps * (1.0 + lasted)))
+            else:
+                change = size + (change - size) * kept
             sustained += (change - sustained) * self._memory
             sizes[step] = change
-        self._change, self._sustained = change, sustained
+        self._change, self._sustained, self._kept = change, sustained, kept
         return np.asarray(sizes) * self._sign
 
 
 class _StepInterpolator:
     """Interpolate from the steps of a second to its frames; steps may differ by a frame."""
 
-    def __init__(self, step_frames: NDArray[np.intp]) -> None:
-        self._lengths, self._kind = np.unique(step_frames, return_inverse=True)
-        self._interpolators = [ReductionInterpolator(int(length)) for length in self._lengths]
+    def __init__(self, step_frames: NDArray[Any], dtype: np.dtype[Any]) -> None:
+        lengths, self._kind = np.unique(step_frames, return_inverse=True)
+        self._interpolators = [ReductionInterpolator(int(length), dtype) for length in lengths]
 
-    def __call__(self, values: Array) -> Array:
+    def __call__(self, values: Array) -> NDArray[Any]:
         """Return a second of frames for the values of its steps, with a neighbour at either end."""
         rows = [interpolate(values) for interpolate in self._interpolators]
         if len(rows) == 1:

@@ -26,7 +26,7 @@ from refmaster.io.open import open_audio
 from refmaster.io.sink import AudioSink
 from refmaster.io.source import AudioSource
 from refmaster.io.suffixes import is_yaml
-from refmaster.plan import Balance, MasteringPlan, Region
+from refmaster.plan import Balance, Dynamics, MasteringPlan, Region
 from refmaster.profile.bands import judged
 from refmaster.profile.model import Profile
 from refmaster.profile.obtain import Recording
@@ -102,7 +102,8 @@ class MatcheringEngine(Engine):
             }
         )
         balance = Balance(why="matchering matches no balance", left_over_right_db=0.0)
-        return plan.model_copy(update={"tone": tone, "balance": balance})
+        dynamics = Dynamics(why="matchering matches no dynamics", crossover_hz=(), bands=())
+        return plan.model_copy(update={"tone": tone, "balance": balance, "dynamics": dynamics})
 
     def findings(self, findings: Sequence[Finding], plan: MasteringPlan, mix: Profile, /) -> list[Finding]:
         """Return the findings as they hold for matchering, with its limits and where it goes far."""

@@ -65,6 +65,7 @@ class MasterResult(Summarized):
             ("master", levels(self.master)),
             ("output", str(self.output or "no file was kept")),
             ("tone", self.plan.tone.why),
+            ("dynamics", self.plan.dynamics.why or "off"),
             ("level", self.plan.level.in_words()),
             ("promises", f"broken: {'; '.join(broken)}" if broken else "kept"),
             ("findings", str(len(self.findings))),

@@ -23,7 +23,7 @@ MakeupDb = Annotated[float, Field(ge=-12.0, le=12.0)]
 Parallel = Annotated[float, Field(ge=0.0, le=1.0)]
 AttackMs = Annotated[float, Field(ge=1.0, le=5000.0)]
 DynamicsReleaseMs = Annotated[float, Field(ge=5.0, le=10000.0)]
-CrossoverHz = Annotated[float, Field(ge=40.0, le=20000.0)]
+CrossoverHz = Annotated[float, Field(ge=60.0, le=20000.0)]
 
 
 class DynamicsBand(Model):
