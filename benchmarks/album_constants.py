@@ -67,9 +67,7 @@ def main() -> None:
 
     def albums() -> list[Case]:
         seeds = range(2000, 2000 + options.seeds)
-        return [
-            case for pool in pools.values() for split in SPLITS for case in cases(pool, songs, split, seeds)
-        ]
+        return [case for pool in pools.values() for split in SPLITS for case in cases(pool, split, seeds)]
 
     fixed = albums()
     rows = []
