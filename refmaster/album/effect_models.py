@@ -115,7 +115,6 @@ def tone_engineer_covariance() -> Array:
     return found
 
 
-@cache
 def _tone_shapes() -> tuple[Array, Array]:
     """Return the shapes, shape (shapes, 27), without level, and the variance that engineers give each."""
     level_free = np.eye(len(TONE_HZ)) - 1.0 / len(TONE_HZ)
