@@ -29,18 +29,44 @@ PEER = (
     "import sys; from pathlib import Path; from refmaster.engines.peer import match_with_peer; "
     "match_with_peer(*map(Path, sys.argv[1:4]), limiter=True)"
 )
-# The command line with a correction after the first render that changes nothing: it renders once more.
-ONCE_MORE = """
+# The command line with a change to how a track is mastered.
+CHANGED = """
 import os, sys
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the command line has it, before NumPy is imported
-from refmaster import mastering
 from refmaster.cli.main import run
-
-corrections, correct = iter([True]), mastering.corrected_level
-mastering.corrected_level = lambda plan, *rest: plan if next(corrections, False) else correct(plan, *rest)
+{change}
 sys.argv[0] = "refmaster"
 run()
 """
+# A correction after the first render that changes nothing: it renders once more.
+ONCE_MORE = CHANGED.format(
+    change="""
+from refmaster.rendering import loop
+
+corrections, correct = iter([True]), loop.corrected_level
+loop.corrected_level = lambda plan, *rest: plan if next(corrections, False) else correct(plan, *rest)
+"""
+)
+# Every plan has this dynamics stage, whatever was derived: it acts all the time, and moves too little for
+# another render to correct the tone.
+WITH_DYNAMICS = CHANGED.format(
+    change="""
+from refmaster import mastering
+from refmaster.plan import Dynamics
+from refmaster.settings.dynamics import DynamicsBand
+
+shape = dict(ratio=1.5, knee_db=6, attack_ms=50, release_ms=200, max_change_db=0.3, parallel=1, makeup_db=0)
+bands = tuple(DynamicsBand(threshold_db=level, **shape) for level in {levels})
+stage = {{"dynamics": Dynamics(why="", crossover_hz={crossover_hz}, bands=bands)}}
+derive = mastering.derive_plan
+mastering.derive_plan = lambda *given, **named: derive(*given, **named).model_copy(update=stage)
+"""
+)
+DYNAMICS = {
+    "none": {"levels": (), "crossover_hz": ()},
+    "of a single band": {"levels": (-40.0,), "crossover_hz": ()},
+    "in three bands": {"levels": (-40.0, -40.0, -50.0), "crossover_hz": (150.0, 2500.0)},
+}
 REFMASTER = [sys.executable, "-m", "refmaster"]
 
 
@@ -53,6 +79,7 @@ def main() -> None:
     parser.add_argument(
         "--second-render", action="store_true", help="also measure a master that needs one more render"
     )
+    parser.add_argument("--dynamics", action="store_true", help="also measure what the dynamics stage costs")
     parser.add_argument("--long-hours", type=float, default=0.0, help="also measure a file of this length")
     parser.add_argument("--only", choices=["match", "limiter", "cost"], help="one table alone")
     options = parser.parse_args()
@@ -65,7 +92,11 @@ def main() -> None:
             print(limiters.distortion_table(), "\n", flush=True)
             print(limiters.music_table([mix for mix, _ in pairs]), "\n", flush=True)
         if options.only in (None, "cost"):
-            wanted = {"second_render": options.second_render, "long_hours": options.long_hours}
+            wanted = {
+                "second_render": options.second_render,
+                "dynamics": options.dynamics,
+                "long_hours": options.long_hours,
+            }
             print(cost_table(pairs[0], work, options.rounds, **wanted), flush=True)
 
 
@@ -115,7 +146,7 @@ def peer(mix: Path, reference: Path, output: Path) -> Cost:
 def match_table(pairs: list[tuple[Path, Path]], work: Path) -> str:
     """Return what each engine reached on every pair, read by the independent judge."""
     engines = {
-        "refmaster --strength full": ours("--strength", "full", "--max-reduction", "30"),
+        "refmaster --strength full": ours("--strength", "full", "--loudness", "full"),
         "matchering": peer,
     }
     rows: dict[str, list[list[float]]] = {name: [] for name in engines}
@@ -153,13 +184,21 @@ def deviations(master: Reading, reference: Reading, mix: Reading) -> list[float]
 
 
 def cost_table(
-    pair: tuple[Path, Path], work: Path, rounds: int, *, second_render: bool, long_hours: float
+    pair: tuple[Path, Path],
+    work: Path,
+    rounds: int,
+    *,
+    second_render: bool,
+    dynamics: bool,
+    long_hours: float,
 ) -> str:
     """Return wall time, CPU time and peak memory of whole processes on four minutes."""
     mix, reference = (tiled(path, 240.0, work) for path in pair)
     engines = {"refmaster, 4 min": ours(), "matchering, 4 min": peer}
     if second_render:
         engines["refmaster, 4 min, rendered once more"] = ours(command=python(ONCE_MORE))
+    for name, stage in DYNAMICS.items() if dynamics else ():
+        engines[f"refmaster, 4 min, dynamics {name}"] = ours(command=python(WITH_DYNAMICS.format(**stage)))
     output = work / "master.wav"
     jobs = [lambda engine=engine: engine(mix, reference, output) for engine in engines.values()]
     costs = alternate(jobs, rounds)

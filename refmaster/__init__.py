@@ -33,11 +33,9 @@ if TYPE_CHECKING:
     from refmaster.errors import SettingsError as SettingsError
     from refmaster.io.open import open_audio as open_audio
     from refmaster.io.source import ArraySource as ArraySource
-    from refmaster.mastering import MasterResult as MasterResult
     from refmaster.mastering import master_array as master_array
     from refmaster.mastering import master_file as master_file
     from refmaster.mastering import plan_file as plan_file
-    from refmaster.mastering import render_file as render_file
     from refmaster.plan import MasteringPlan as MasteringPlan
     from refmaster.plan import load_plan as load_plan
     from refmaster.plan import save_plan as save_plan
@@ -45,7 +43,11 @@ if TYPE_CHECKING:
     from refmaster.profile.model import Profile as Profile
     from refmaster.profile.model import load_profile as load_profile
     from refmaster.profile.model import save_profile as save_profile
+    from refmaster.rendering.render import render_file as render_file
+    from refmaster.rendering.result import MasterResult as MasterResult
     from refmaster.settings.match import MatchSettings as MatchSettings
+    from refmaster.takeaway.files import export_curve as export_curve
+    from refmaster.takeaway.files import import_curve as import_curve
 
 _NAMES = {
     "album.result": ("AlbumResult",),
@@ -54,11 +56,14 @@ _NAMES = {
     "errors": ("AudioError", "InputError", "OutputError", "RefmasterError", "SettingsError"),
     "io.open": ("open_audio",),
     "io.source": ("ArraySource",),
-    "mastering": ("MasterResult", "master_array", "master_file", "plan_file", "render_file"),
+    "mastering": ("master_array", "master_file", "plan_file"),
     "plan": ("MasteringPlan", "load_plan", "save_plan"),
     "profile.measure": ("measure",),
     "profile.model": ("Profile", "load_profile", "save_profile"),
+    "rendering.render": ("render_file",),
+    "rendering.result": ("MasterResult",),
     "settings.match": ("MatchSettings",),
+    "takeaway.files": ("export_curve", "import_curve"),
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
 

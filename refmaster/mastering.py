@@ -2,13 +2,12 @@
 
 `master_file`, `plan_file` and `master_array` prepare a plan and close the loop over it: loudness, true peak
 and tone of the written file are measured afresh, and where the limiter moved them the plan is corrected and
-rendered again before anything is moved into place. `render_file` renders a plan as it stands.
+rendered again before anything is moved into place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refmaster._types import Progress
-from refmaster.check.findings import Finding, kept_promises
 from refmaster.check.preflight import (
     inspect_mix,
     inspect_reference,
@@ -25,16 +23,13 @@ from refmaster.check.preflight import (
     require_usable,
 )
 from refmaster.check.promises import judge_master, judge_moves, judge_references
-from refmaster.dsp.limiter import LimiterActivity
 from refmaster.engines.registry import engine_named
 from refmaster.io.formats import output_format_for
 from refmaster.io.metadata.loudness import require_loudness_tags
 from refmaster.io.open import open_audio
-from refmaster.io.source import ArraySource, AudioSource, counted
-from refmaster.matching.correct import corrected_level, corrected_peak, corrected_tone
+from refmaster.io.source import ArraySource, AudioSource
 from refmaster.matching.derive import WeightedProfile, derive_plan
-from refmaster.plan import MasteringPlan, load_plan
-from refmaster.profile.measure import measure
+from refmaster.plan import MasteringPlan
 from refmaster.profile.model import Profile
 from refmaster.profile.obtain import (
     PathLike,
@@ -43,71 +38,12 @@ from refmaster.profile.obtain import (
     profiles_side_by_side,
     weighted_references,
 )
-from refmaster.rendering.level import drive_analyzed, level_solved
+from refmaster.rendering.loop import expected_frames, rendered_until_met
 from refmaster.rendering.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOutlet
-from refmaster.rendering.renderer import KeptBlocks, Renderer
+from refmaster.rendering.result import MasterResult
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import settings_from
 from refmaster.settings.output import OutputSettings
-from refmaster.settings.summary import Summarized, measured
-
-# Each attempt costs a whole render; the first is right in most cases, the second in nearly all.
-MAX_ATTEMPTS = 4
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class MasterResult(Summarized):
-    """A master: what was asked and what was achieved.
-
-    Attributes
-    ----------
-    plan : MasteringPlan
-        Renders to the same bytes again.
-    mix, master : Profile
-        Before, and after as measured on what was written.
-    references : tuple of Profile
-    findings : tuple of Finding
-    limiter : LimiterActivity or None
-        The limiter's gain reduction; None where it is off.
-    output : Path or str or None
-        The URL of what was stored there; None for an array.
-    renders : int
-        How often the audio was rendered until every promise was met (or could not be).
-    """
-
-    plan: MasteringPlan
-    mix: Profile
-    master: Profile
-    references: tuple[Profile, ...]
-    findings: tuple[Finding, ...]
-    limiter: LimiterActivity | None
-    output: Path | str | None
-    renders: int
-
-    @property
-    def kept_promises(self) -> bool:
-        """Whether no finding is a broken promise."""
-        return kept_promises(self.findings)
-
-    def summary(self) -> list[tuple[str, str]]:
-        """Return what was made of what, how loud it is, and whether the promises were kept."""
-
-        def levels(profile: Profile) -> str:
-            found = profile.levels
-            lufs, dbtp = found.integrated_lufs, found.true_peak_dbtp
-            return f"{profile.name}, {measured(lufs, 'LUFS')}, {measured(dbtp, 'dBTP', decimals=2)}"
-
-        broken = [str(f) for f in self.findings if f.severity == "broken_promise"]
-        return [
-            ("mix", levels(self.mix)),
-            ("references", "; ".join(levels(reference) for reference in self.references) or "none"),
-            ("master", levels(self.master)),
-            ("output", str(self.output or "no file was kept")),
-            ("tone", self.plan.tone.why),
-            ("level", f"{self.plan.level.gain_db:+.2f} dB: {self.plan.level.why}"),
-            ("promises", f"broken: {'; '.join(broken)}" if broken else "kept"),
-            ("findings", str(len(self.findings))),
-        ]
 
 
 def master_file(
@@ -243,66 +179,6 @@ def master_array(
         return outlet.samples, result
 
 
-def render_file(
-    plan: MasteringPlan | PathLike,
-    output: PathLike,
-    *,
-    mix: PathLike | None = None,
-    overwrite: bool = False,
-    progress: Progress | None = None,
-    before_commit: Callable[[Path], None] | None = None,
-) -> MasterResult:
-    """Render a plan: the same bytes each time, checked against the plan's own promises.
-
-    Parameters
-    ----------
-    plan : MasteringPlan or path
-        Paths in a plan file are relative to it.
-    output : str or Path
-        The file to write.
-    mix : str or Path, optional
-        Render this file instead of the plan's mix (a stem, an instrumental); its hash is not compared.
-    overwrite : bool
-        Replace an existing file.
-    progress : callable, optional
-        As for `master_file`.
-    before_commit : callable, optional
-        As for `refmaster.rendering.outlets.FileOutlet`.
-
-    Raises
-    ------
-    AudioError
-        The mix is not the file that the plan was made for.
-    """
-    folder, inputs = Path(), []
-    if not isinstance(plan, MasteringPlan):
-        folder, inputs = Path(plan).parent, [Path(plan)]
-        plan = load_plan(plan)
-    path = Path(mix) if mix is not None else folder / plan.mix.file
-    outlet = FileOutlet(output, overwrite=overwrite, inputs=[path, *inputs], before_commit=before_commit)
-    source = open_audio(path)
-    mix_profile = measure(source, progress=progress, stage="measuring the mix")
-    if mix is None:
-        require_planned_mix(plan, mix_profile)
-    with outlet:
-        master, activity = _render_once(source, plan, outlet, progress)
-        findings = [
-            *judge_moves(plan),
-            *judge_master(plan, master, expected_frames=_frames(plan, mix_profile)),
-        ]
-        outlet.keep(source, master)
-    return MasterResult(
-        plan=plan,
-        mix=mix_profile,
-        master=master,
-        references=(),
-        findings=(*findings, *outlet.findings),
-        limiter=activity,
-        output=Path(output),
-        renders=1,
-    )
-
-
 def _output_settings(
     bit_depth: str | None, sample_rate_hz: int | None, dither_seed: int, loudness_tags: str | None
 ) -> OutputSettings:
@@ -375,30 +251,23 @@ def close_loop(
     Where `slope_lu_per_db` is given, the plan's level is solved already, and a dB of gain brings that much.
     """
     require_planned_mix(plan, mix)
-    kept = KeptBlocks()
-    if slope_lu_per_db is None:
-        plan, slope_lu_per_db = _solve(source, plan, progress, kept)
     engine = engine_named(plan.requested.engine)
-    tone_is_final = not engine.tone_is_corrected
-    for attempt in range(1, MAX_ATTEMPTS + 1):
-        master, activity = _render_once(source, plan, outlet, progress, kept)
-        if attempt == MAX_ATTEMPTS:
-            break
-        retoned = None if tone_is_final else corrected_tone(plan, mix, master)
-        if retoned is not None:
-            tone_is_final = True
-            plan, slope_lu_per_db = _solve(source, retoned, progress, kept)
-            continue
-        again = corrected_peak(plan, master) or corrected_level(plan, master, slope_lu_per_db)
-        if again is None:
-            break
-        plan = again
+    rendered = rendered_until_met(
+        source,
+        mix,
+        plan,
+        outlet,
+        progress,
+        slope_lu_per_db=slope_lu_per_db,
+        corrects_tone=engine.tone_is_corrected,
+    )
+    plan, master = rendered.plan.as_derived(), rendered.master
     findings = [
         *inspect_mix(mix),
         *(finding for profile, _ in references for finding in inspect_reference(profile, mix)),
         *judge_moves(plan),
         *judge_references(plan),
-        *judge_master(plan, master, expected_frames=_frames(plan, mix)),
+        *judge_master(plan, master, expected_frames=expected_frames(plan, mix)),
     ]
     outlet.keep(source, master)
     return MasterResult(
@@ -407,33 +276,8 @@ def close_loop(
         master=master,
         references=tuple(profile for profile, _ in references),
         findings=(*engine.findings(findings, plan, mix), *outlet.findings),
-        limiter=activity,
+        limiter=rendered.renderer.activity,
+        dynamics=rendered.renderer.dynamics_activity,
         output=outlet.path,
-        renders=attempt,
+        renders=rendered.renders,
     )
-
-
-def _solve(
-    source: AudioSource, plan: MasteringPlan, progress: Progress | None, kept: KeptBlocks
-) -> tuple[MasteringPlan, float]:
-    """Return the plan with its level solved, and how many LU a dB of drive brings there."""
-    return level_solved(plan, drive_analyzed(plan, source, progress, kept=kept))
-
-
-def _render_once(
-    source: AudioSource,
-    plan: MasteringPlan,
-    outlet: Outlet,
-    progress: Progress | None,
-    kept: KeptBlocks | None = None,
-) -> tuple[Profile, LimiterActivity | None]:
-    renderer = Renderer(plan, source, kept)
-    total = source.format.frames
-    written = outlet.write(counted(renderer.blocks(), "rendering", total, progress), source, plan)
-    return measure(
-        written, progress=progress, stage="measuring the master", identify=False
-    ), renderer.activity
-
-
-def _frames(plan: MasteringPlan, mix: Profile) -> int:
-    return round(mix.source.frames * plan.output.sample_rate_hz / mix.source.sample_rate_hz)

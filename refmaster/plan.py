@@ -1,49 +1,57 @@
 """The mastering plan: everything a render does, as data that a person reads and edits.
 
-A plan is complete: rendering decides nothing and has no default of its own. Stages act in the order of the
-sections: tone (equalizer), balance, dynamics, level (gain), limiter, output. Gains are dB, frequencies Hz,
-times ms.
+A plan is complete: rendering decides nothing and has no default of its own. Stages act in the order of its
+parts: tone (equalizer), sections (what it adds in loud and quiet parts), balance, dynamics, level (gain),
+limiter, output. Gains are dB, frequencies Hz, times ms unless their names say s.
+
+A plan records its stages as they were derived (`derived`), so a render knows which of them were edited. For
+these the reasons and promises of the derivation no longer hold: `MasteringPlan.restated` is the plan without
+them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from refmaster.dsp.curves import Points, combined_points, with_width
 from refmaster.io.suffixes import is_url
+from refmaster.settings.curves import Curve, Hertz, WholeSide, WidthCurve
 from refmaster.settings.document import read_document
-from refmaster.settings.dynamics import (
-    MAX_DYNAMICS_BANDS,
-    AttackMs,
-    DynamicsReleaseMs,
-    KneeDb,
-    MakeupDb,
-    MaxChangeDb,
-    Parallel,
-    Ratio,
-    ThresholdDb,
-)
+from refmaster.settings.dynamics import MAX_DYNAMICS_BANDS, CrossoverHz, DynamicsBand
 from refmaster.settings.emit import emit_model
 from refmaster.settings.limiter import HoldMs, LimiterCeilingDbtp, LookaheadMs, ReleaseMs, SustainMs
 from refmaster.settings.match import MatchSettings, Phase, Weight
 from refmaster.settings.model import Model, validate_document
+from refmaster.settings.moves import MAX_MOVES, MAX_MOVES_DB, ToneMove
 from refmaster.settings.output import BitDepth, DitherSeed, LoudnessTags, SampleRateHz
+from refmaster.settings.sections import Sections
 from refmaster.settings.summary import Summarized, measured
+from refmaster.settings.targets import TargetLufs
 
-MAX_GAIN_DB = 60.0
 # From the loudest mix that is read (+60 dBFS), through an equalizer at its bounds, to the lowest target.
 MAX_LEVEL_GAIN_DB = 200.0
 
-Gain = Annotated[float, Field(ge=-MAX_GAIN_DB, le=MAX_GAIN_DB)]
 LevelGain = Annotated[float, Field(ge=-MAX_LEVEL_GAIN_DB, le=MAX_LEVEL_GAIN_DB)]
-Hertz = Annotated[float, Field(gt=0.0, le=384000.0)]
-CurvePoint = tuple[Hertz, Gain]
 BandEstimate = tuple[Hertz, float, float]
 BandCorridor = tuple[Hertz, float, float]
+
+# The stages whose values decide the sound, in the order in which they act.
+STAGES = ("tone", "sections", "balance", "dynamics", "level", "limiter")
+# What stands in a stage for reading: to edit it changes nothing that is rendered.
+_FOR_READING = {
+    *("why", "width_why", "regions", "distance_db", "likely_mastering_db", "applied_db", "prior"),
+    *("likely_mid", "likely_width", "corridor", "noise_to_mask_db"),
+}
+# Lists that an edit may leave without a row.
+_ROWS = ("mid", "width", "moves", "kinds", "spans")
+AS_THE_PLAN_SAYS = "as the plan says"
 
 
 class MixRecord(Model):
@@ -86,12 +94,18 @@ class Region(Model):
 class Tone(Model):
     """The equalizer."""
 
-    why: str
+    why: str = ""
     width_why: str = ""
     phase: Phase
-    mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the mid (or mono); empty: no change")
-    side: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the side; empty: no change")
-    regions: tuple[Region, ...] = Field(description="for reading; rendering uses the curves above")
+    mid: Curve = Field(default=(), description="[Hz, dB] of mid and side alike (or mono); []: no change")
+    width: WidthCurve = Field(default=(), description="[Hz, dB] of the side against the mid; []: no change")
+    moves: tuple[ToneMove, ...] = Field(
+        default=(), max_length=MAX_MOVES, description="bells and shelves besides: hz, db, q, kind, on"
+    )
+    whole_side: WholeSide = None
+    regions: tuple[Region, ...] = Field(
+        default=(), description="for reading; rendering uses the curves above"
+    )
     distance_db: float | None = Field(
         default=None, description="dB RMS to the reference, third octaves, 40 Hz-16 kHz, level removed"
     )
@@ -108,42 +122,51 @@ class Tone(Model):
         default=(), description="[Hz, dB, dB] lowest and highest reference over the mix; for reading"
     )
 
+    _with_width = model_validator(mode="after")(with_width)
+
     @model_validator(mode="after")
-    def _rising(self) -> Tone:
-        for name, points in (("mid", self.mid), ("side", self.side)):
-            for (low, _), (high, _) in itertools.pairwise(points):
-                if high <= low:
-                    raise ValueError(f"{name}: frequencies must rise, found {low:g} Hz before {high:g} Hz")
+    def _bounded(self) -> Tone:
+        total = sum(abs(move.db) for move in self.moves)
+        if total > MAX_MOVES_DB:
+            raise ValueError(f"moves: expected at most {MAX_MOVES_DB:g} dB in all, found {total:g} dB")
         return self
+
+    @property
+    def side(self) -> Points:
+        """The side's own gain without the moves: mid and width together."""
+        return combined_points(self.mid, self.width)
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether the stage leaves every signal as it is."""
+        gains = [gain for _, gain in (*self.mid, *self.width)]
+        return not any(gains) and not any(move.db for move in self.moves)
+
+    def in_words(self) -> str:
+        """Return what the values say, without a reason."""
+        ranges = [
+            f"{name} {min(g for _, g in points):+.1f}..{max(g for _, g in points):+.1f} dB"
+            for name, points in (("mid", self.mid), ("width", self.width))
+            if points
+        ]
+        phase = ["minimum phase"] if self.phase == "minimum" and not self.is_flat else []
+        return ", ".join([*ranges, *(str(move) for move in self.moves), *phase]) or "no change"
 
 
 class Balance(Model):
     """Left against right."""
 
-    why: str
+    why: str = ""
     left_over_right_db: float = Field(
         ge=-12.0, le=12.0, description="dB; half to the left, half off the right"
     )
 
 
-class DynamicsBand(Model):
-    """A level-dependent gain in one band; all channels get the same."""
-
-    threshold_db: ThresholdDb = Field(description="dB, level of the band from which it acts")
-    ratio: Ratio = Field(description="above 1 compresses, below 1 expands, 1: no change")
-    knee_db: KneeDb = Field(description="dB, over which it sets in, half on each side of the threshold")
-    attack_ms: AttackMs = Field(description="ms")
-    release_ms: DynamicsReleaseMs = Field(description="ms")
-    max_change_db: MaxChangeDb = Field(description="dB, most that it turns down or up")
-    parallel: Parallel = Field(description="share of the signal that is treated; the rest is added as it is")
-    makeup_db: MakeupDb = Field(description="dB, constant gain of the band")
-
-
 class Dynamics(Model):
     """Gentle compression or expansion in bands that sum to the signal."""
 
-    why: str
-    crossover_hz: tuple[Hertz, ...] = Field(description="Hz, between the bands, rising")
+    why: str = ""
+    crossover_hz: tuple[CrossoverHz, ...] = Field(description="Hz, between the bands, rising")
     bands: tuple[DynamicsBand, ...] = Field(
         max_length=MAX_DYNAMICS_BANDS, description="from low to high; empty: off"
     )
@@ -170,16 +193,42 @@ class Dynamics(Model):
 
 
 class Level(Model):
-    """The gain into the limiter."""
+    """The gain into the limiter: stands as it is, or is solved for a loudness when the plan is rendered."""
 
-    why: str
-    gain_db: LevelGain = Field(description="dB")
+    why: str = ""
+    gain_db: LevelGain | None = Field(default=None, description="dB; null: as the loudness needs it")
+    lufs: TargetLufs | None = Field(
+        default=None, description="LUFS, to be met by a render; null: the gain stands"
+    )
+    noise_to_mask_db: float | None = Field(
+        default=None, description="dB, of the limiting as predicted; null: nothing is heard of it"
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Level:
+        if self.gain_db is not None and self.lufs is not None:
+            raise ValueError("expected gain_db or lufs, found both; keep the one that is meant")
+        if self.gain_db is None and self.lufs is None:
+            raise ValueError("expected gain_db (a gain in dB) or lufs (a loudness to meet), found neither")
+        return self
+
+    @property
+    def solved_db(self) -> float:
+        """The gain in dB; ValueError where a render has yet to solve it."""
+        if self.gain_db is None:
+            raise ValueError(f"the gain for {self.lufs:g} LUFS is not solved yet: render_file does that")
+        return self.gain_db
+
+    def in_words(self) -> str:
+        """Return the gain or the loudness, and the reason for it where there is one."""
+        stated = f"{self.gain_db:+.2f} dB" if self.gain_db is not None else f"what {self.lufs:g} LUFS need"
+        return f"{stated}: {self.why}" if self.why else stated
 
 
 class LimiterStage(Model):
     """The true-peak limiter."""
 
-    why: str
+    why: str = ""
     enabled: bool
     ceiling_dbtp: LimiterCeilingDbtp = Field(description="dBTP, set on the limiter")
     lookahead_ms: LookaheadMs = Field(description="ms")
@@ -204,7 +253,7 @@ class Promise(Model):
     integrated_lufs: float | None = Field(description="LUFS; null: no loudness is promised")
     tolerance_lu: float = Field(gt=0.0, description="LU")
     true_peak_dbtp: float = Field(description="dBTP, never above")
-    limited_by: Literal["max_reduction", "saturation"] | None = Field(
+    limited_by: Literal["max_reduction", "audibility", "saturation"] | None = Field(
         description="what keeps the loudness below the one that was asked; null: nothing"
     )
 
@@ -218,6 +267,7 @@ class MasteringPlan(Summarized, Model):
     references: tuple[ReferenceRecord, ...]
     requested: MatchSettings
     tone: Tone
+    sections: Sections = Field(default=Sections())
     balance: Balance
     dynamics: Dynamics = Field(default=Dynamics(why="", crossover_hz=(), bands=()))
     level: Level
@@ -225,18 +275,73 @@ class MasteringPlan(Summarized, Model):
     output: Output
     promise: Promise
     tags: dict[str, str] = Field(default={}, description="written in place of the mix's own")
+    derived: dict[str, str] = Field(
+        default={}, description="digests of the stages as they were derived: they tell what was edited"
+    )
+
+    @property
+    def edited(self) -> tuple[str, ...]:
+        """The stages whose values are not those that were derived; without a record of these, all stages.
+
+        A level was derived for the sound that enters it and for the limiter: it counts as edited with any
+        other stage.
+        """
+        return tuple(stage for stage in STAGES if self.derived.get(stage) != self._digest(stage))
+
+    def as_derived(self, *stages: str) -> MasteringPlan:
+        """Return the plan with the present values of stages (by default all) recorded as derived."""
+        digests = {stage: self._digest(stage) for stage in stages or STAGES}
+        return self.model_copy(update={"derived": self.derived | digests})
+
+    def _digest(self, stage: str) -> str:
+        # Without defaults, so that a key that comes with a later version leaves the digest as it is.
+        values = {
+            name: getattr(self, name).model_dump(
+                mode="json", exclude=_FOR_READING, exclude_defaults=True, warnings=False
+            )
+            for name in (STAGES if stage == "level" else (stage,))
+        }
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+    def restated(self) -> MasteringPlan:
+        """Return the plan as it stands after edits: without reasons and promises that no longer hold.
+
+        An edited stage says what its values are. A loudness is promised where the level asks for one, or
+        where the gain is still the one derived for it; a limiter whose ceiling was raised promises that.
+        """
+        edited, promise = self.edited, self.promise
+        changes: dict[str, Any] = {
+            stage: getattr(self, stage).model_copy(update={"why": AS_THE_PLAN_SAYS})
+            for stage in edited
+            if stage != "tone"
+        }
+        if "tone" in edited:
+            stale = {"width_why": "", "regions": (), "applied_db": None}
+            why = f"{AS_THE_PLAN_SAYS}: {self.tone.in_words()}"
+            changes["tone"] = self.tone.model_copy(update={"why": why, **stale})
+        if "level" in edited:
+            changes["level"] = changes["level"].model_copy(update={"noise_to_mask_db": None})
+        if "level" in edited or self.level.lufs is not None:
+            lufs = {"integrated_lufs": self.level.lufs, "limited_by": None}
+            promise = promise.model_copy(update=lufs)
+        if "limiter" in edited and self.limiter.enabled:
+            ceiling = max(promise.true_peak_dbtp, self.limiter.ceiling_dbtp)
+            promise = promise.model_copy(update={"true_peak_dbtp": ceiling})
+        return self.model_copy(update={**changes, "promise": promise})
 
     def summary(self) -> list[tuple[str, str]]:
         """Return what was asked and what each stage does, in words."""
-        output, promise = self.output, self.promise
-        limiter = f"{self.limiter.ceiling_dbtp:g} dBTP" if self.limiter.enabled else "off"
+        plan = self.restated()
+        output, promise = plan.output, plan.promise
+        limiter = f"{plan.limiter.ceiling_dbtp:g} dBTP" if plan.limiter.enabled else "off"
         return [
             ("mix", self.mix.file),
             ("references", ", ".join(f"{r.file} (weight {r.weight:g})" for r in self.references) or "none"),
             ("strength", str(self.requested.strength)),
-            ("tone", self.tone.why),
-            ("balance", f"{self.balance.left_over_right_db:+.2f} dB"),
-            ("level", f"{self.level.gain_db:+.2f} dB: {self.level.why}"),
+            ("tone", plan.tone.why),
+            *([("sections", plan.sections.why)] if self.sections.why else []),
+            ("balance", f"{plan.balance.left_over_right_db:+.2f} dB"),
+            ("level", plan.level.in_words()),
             ("limiter", limiter),
             ("output", f"{output.sample_rate_hz} Hz, bit depth: {output.bit_depth or 'as the mix'}"),
             (
@@ -248,9 +353,9 @@ class MasteringPlan(Summarized, Model):
     @property
     def is_identity(self) -> bool:
         """Whether rendering returns the mix bit for bit."""
-        flat = all(gain == 0.0 for _, gain in (*self.tone.mid, *self.tone.side))
         return (
-            flat
+            self.tone.is_flat
+            and self.sections.is_at_rest
             and self.balance.left_over_right_db == 0.0
             and self.dynamics.is_at_rest
             and self.level.gain_db == 0.0
@@ -273,16 +378,16 @@ def save_plan(plan: MasteringPlan, path: str | Path, *, overwrite: bool = False)
     write_text(path, format_plan(relocated(plan, Path(path).parent)), overwrite=overwrite)
 
 
-def relocated(plan: MasteringPlan, folder: Path) -> MasteringPlan:
-    """Return the plan with its paths, relative to the working folder until now, relative to `folder`."""
+def relocated(plan: MasteringPlan, folder: Path, *, relative_to: Path = Path()) -> MasteringPlan:
+    """Return the plan with its paths relative to `folder`; until now they are to `relative_to`."""
 
     def move(file: str) -> str:
         if is_url(file):
             return file
         try:
-            return Path(os.path.relpath(file, folder)).as_posix()
+            return Path(os.path.relpath(relative_to / file, folder)).as_posix()
         except ValueError:  # another drive
-            return str(Path(file).absolute())
+            return str((relative_to / file).absolute())
 
     mix = plan.mix.model_copy(update={"file": move(plan.mix.file)})
     references = tuple(r.model_copy(update={"file": move(r.file)}) for r in plan.references)
@@ -294,4 +399,14 @@ def relocated(plan: MasteringPlan, folder: Path) -> MasteringPlan:
 
 def load_plan(path: str | Path) -> MasteringPlan:
     """Read a plan; SettingsError names every problem as ``file:line:column: key.path: message``."""
-    return validate_document(MasteringPlan, read_document(path))
+    document = read_document(path)
+    data = document.data if isinstance(document.data, dict) else {}
+    tone, mix, sections = data.get("tone"), data.get("mix"), data.get("sections")
+    kinds = sections.get("kinds") if isinstance(sections, dict) else None
+    for part in (tone, sections, *(kinds if isinstance(kinds, list) else ())):
+        for key in _ROWS if isinstance(part, dict) else ():
+            if key in part and part[key] is None:  # its rows were all deleted
+                part[key] = []
+    if isinstance(tone, dict) and isinstance(mix, dict) and mix.get("channels") == 1:
+        tone.pop("side", None)  # mono has none: an empty one is no width
+    return validate_document(MasteringPlan, document)

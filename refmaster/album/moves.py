@@ -20,7 +20,7 @@ from refmaster.album.features import TrackFeatures, tone_at
 from refmaster.album.pooled import pooled_lufs
 from refmaster.album.request import Album
 from refmaster.matching.curves import curve_at
-from refmaster.plan import CurvePoint
+from refmaster.settings.curves import CurvePoint
 
 # Set by hand: a quiet song and a quiet engineer look alike, so an engineer's only song is moved by at most
 # this share of `max_level_db`.

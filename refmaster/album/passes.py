@@ -28,11 +28,13 @@ from refmaster.check.promises import judge_master, judge_moves, judge_references
 from refmaster.errors import AudioError, OutputError
 from refmaster.io.digest import sha256_of
 from refmaster.io.open import open_audio
-from refmaster.mastering import MasterResult, close_loop, render_file
+from refmaster.mastering import close_loop
 from refmaster.plan import MasteringPlan
 from refmaster.profile.cache import cached_profile, content_sha256, keep_profile
 from refmaster.rendering.drive import SATURATED_SLOPE
 from refmaster.rendering.outlets import FileOutlet, said_tags
+from refmaster.rendering.render import render_file
+from refmaster.rendering.result import MasterResult
 from refmaster.settings.document import problems_error
 
 # The written album is corrected once where it misses its loudness by more than this.
@@ -328,7 +330,7 @@ def _missed_lu(plan: AlbumPlan, tracks: Sequence[TrackResult]) -> float:
 
 
 def _louder(plan: MasteringPlan, by_lu: float, slope_lu_per_db: float) -> MasteringPlan:
-    gain = round(plan.level.gain_db + by_lu / max(slope_lu_per_db, SATURATED_SLOPE), 3)
+    gain = round(plan.level.solved_db + by_lu / max(slope_lu_per_db, SATURATED_SLOPE), 3)
     target = plan.promise.integrated_lufs
     promise = {"integrated_lufs": None if target is None else round(target + by_lu, 3)}
     return plan.model_copy(

@@ -17,12 +17,11 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from refmaster.album.request import AlbumOutput, Aspect, LevelAnchor
-from refmaster.matching.curves import curve_at, tone_points
+from refmaster.dsp.curves import with_width
+from refmaster.matching.curves import curve_at, tone_points, width_points
 from refmaster.plan import (
     Balance,
     BandEstimate,
-    CurvePoint,
-    Gain,
     Level,
     LevelGain,
     LimiterStage,
@@ -36,6 +35,7 @@ from refmaster.plan import (
     relocated,
 )
 from refmaster.profile.bands import band_centers_hz
+from refmaster.settings.curves import Curve, CurvePoint, Gain, WholeSide, WidthCurve
 from refmaster.settings.document import Document, read_document
 from refmaster.settings.emit import emit_model
 from refmaster.settings.limiter import LimiterCeilingDbtp
@@ -55,10 +55,13 @@ class CommonStage(Model):
     """The part that every track gets."""
 
     why: str
-    mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] toward the references; empty: no change")
-    side: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the side")
+    mid: Curve = Field(description="[Hz, dB] toward the references, of mid and side alike; empty: no change")
+    width: WidthCurve = Field(default=(), description="[Hz, dB] of the side against the mid")
+    whole_side: WholeSide = None
     left_over_right_db: float = Field(ge=-12.0, le=12.0, description="dB")
     gain_db: LevelGain = Field(description="dB; one gain, so that the songs' order and distance stay")
+
+    _with_width = model_validator(mode="after")(with_width)
 
 
 class EngineerStage(Model):
@@ -70,7 +73,7 @@ class EngineerStage(Model):
     reliability: float = Field(description="share of the tone that is known from the tracks, 0 to 1")
     tone_std_db: float = Field(description="dB, standard deviation of the predicted curve")
     level_std_db: float = Field(description="dB, of the predicted level habit")
-    mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] of the tone")
+    mid: Curve = Field(description="[Hz, dB] of the tone")
     width_db: Width = Field(description="dB, side against mid")
     level_db: Gain = Field(description="dB")
     habit: tuple[BandEstimate, ...] = Field(
@@ -95,12 +98,15 @@ class TrackStage(Model):
     why: str
     keep: tuple[Aspect, ...] = Field(description="parts of the mix that stay: tone, level, width")
     share: float = Field(ge=0.0, le=1.0, description="of its engineer's curve, width and level")
-    mid: tuple[CurvePoint, ...] = Field(description="[Hz, dB] besides")
-    side: tuple[CurvePoint, ...] = Field(description="[Hz, dB] besides")
+    mid: Curve = Field(default=(), description="[Hz, dB] besides, of mid and side alike")
+    width: WidthCurve = Field(default=(), description="[Hz, dB] besides, of the side against the mid")
+    whole_side: WholeSide = None
     gain_db: LevelGain = Field(description="dB besides")
     ceiling_dbtp: LimiterCeilingDbtp | None = Field(default=None, description="dBTP; null: as the album")
     promise: TrackPromise
     tags: dict[str, str] = Field(default={}, description="written in place of the mix's own")
+
+    _with_width = model_validator(mode="after")(with_width)
 
 
 class AlbumPromise(Model):
@@ -109,7 +115,10 @@ class AlbumPromise(Model):
     integrated_lufs: float | None = Field(description="LUFS, gated over all tracks together; null: none")
     tolerance_lu: float = Field(gt=0.0, description="LU")
     true_peak_dbtp: float = Field(description="dBTP, never above")
-    limited_by: Literal["max_reduction", "saturation"] | None
+    limited_by: Literal["max_reduction", "audibility", "saturation"] | None
+    noise_to_mask_db: float | None = Field(
+        default=None, description="dB, of the limiting of the track where it is heard most; null: nowhere"
+    )
     why: str
 
 
@@ -150,16 +159,16 @@ class AlbumPlan(Model):
 def track_plan(album: AlbumPlan, number: int) -> MasteringPlan:
     """Return the plan of one track, `number` counting from 0: the album's parts added up."""
     track = album.tracks[number]
-    mid, side = track_curves(album, number)
+    mid, width = track_curves(album, number)
     balance = album.common.left_over_right_db if track.mix.channels == 2 else 0.0
     ceiling = album.limiter.ceiling_dbtp if track.ceiling_dbtp is None else track.ceiling_dbtp
-    return MasteringPlan(
+    plan = MasteringPlan(
         version=1,
         made_by=made_by(),
         mix=track.mix,
         references=(),  # the album follows them as a whole
         requested=album.requested,
-        tone=Tone(why=track.why, phase=album.requested.phase, mid=mid, side=side, regions=()),
+        tone=Tone(why=track.why, phase=album.requested.phase, mid=mid, width=width),
         balance=Balance(why=album.common.why, left_over_right_db=balance),
         level=Level(why=f"its share in the album: {album.promise.why}", gain_db=track_gain_db(album, number)),
         limiter=album.limiter.model_copy(update={"ceiling_dbtp": ceiling}),
@@ -178,6 +187,7 @@ def track_plan(album: AlbumPlan, number: int) -> MasteringPlan:
         ),
         tags=track.tags | album.tags,
     )
+    return plan.as_derived()  # edits of the album plan are the album's, whose promises stand
 
 
 def track_gain_db(album: AlbumPlan, number: int) -> float:
@@ -189,7 +199,7 @@ def track_gain_db(album: AlbumPlan, number: int) -> float:
 
 
 def track_curves(album: AlbumPlan, number: int) -> tuple[tuple[CurvePoint, ...], tuple[CurvePoint, ...]]:
-    """Return the curves of mid and side that a track's plan has."""
+    """Return the curves of mid and width that a track's plan has."""
     track = album.tracks[number]
     hz = band_centers_hz(track.mix.sample_rate_hz)
     mid, width = np.zeros(len(hz)), np.zeros(len(hz))
@@ -199,24 +209,24 @@ def track_curves(album: AlbumPlan, number: int) -> tuple[tuple[CurvePoint, ...],
         if engineer is not None:
             mid = mid + track.share * curve_at(engineer.mid, hz)
     if "width" not in track.keep:
-        width = curve_at(album.common.side, hz) - curve_at(album.common.mid, hz)
+        width = curve_at(album.common.width, hz)
         if engineer is not None:
             width = width + track.share * engineer.width_db
-    side = () if track.mix.channels == 1 else _with_own(tone_points(hz, mid + width), track.side)
-    return _with_own(tone_points(hz, mid), track.mid), side
+    own = _with_own(tone_points(hz, mid), track.mid)
+    return own, () if track.mix.channels == 1 else _with_own(width_points(hz, mid, mid + width), track.width)
 
 
 def with_track_plan(album: AlbumPlan, number: int, plan: MasteringPlan) -> AlbumPlan:
     """Return the album plan whose `track_plan` is `plan`: what differs becomes the track's own."""
-    track = album.tracks[number].model_copy(update={"mid": (), "side": (), "gain_db": 0.0})
+    track = album.tracks[number].model_copy(update={"mid": (), "width": (), "gain_db": 0.0})
     bare = album.model_copy(update={"tracks": _replaced(album.tracks, number, track)})
-    mid, side = track_curves(bare, number)
+    mid, width = track_curves(bare, number)
     ceiling = plan.limiter.ceiling_dbtp
     track = track.model_copy(
         update={
             "mid": _difference(plan.tone.mid, mid),
-            "side": _difference(plan.tone.side, side),
-            "gain_db": round(plan.level.gain_db - track_gain_db(bare, number), 3) + 0.0,
+            "width": _difference(plan.tone.width, width),
+            "gain_db": round(plan.level.solved_db - track_gain_db(bare, number), 3) + 0.0,
             "ceiling_dbtp": None if ceiling == album.limiter.ceiling_dbtp else ceiling,
             "promise": TrackPromise(integrated_lufs=plan.promise.integrated_lufs),
         }
@@ -296,6 +306,6 @@ def plan_digest(plan: MasteringPlan, output: str) -> str:
     stages = {s: getattr(plan, s).model_copy(update=silent) for s in ("tone", "balance", "level", "limiter")}
     mix = plan.mix.model_copy(update={"file": ""})
     output_stage = plan.output.model_copy(update={"loudness_tags": None})
-    rest = {"mix": mix, "references": (), "made_by": "", "output": output_stage, "tags": {}}
+    rest = {"mix": mix, "references": (), "made_by": "", "output": output_stage, "tags": {}, "derived": {}}
     bare = plan.model_copy(update={**stages, **rest})
     return hashlib.sha256(f"{Path(output).suffix}\n{format_plan(bare)}".encode()).hexdigest()

@@ -11,6 +11,7 @@ import numpy as np
 from refmaster.check.findings import Finding, info, warning
 from refmaster.errors import AudioError
 from refmaster.io.source import AudioSource
+from refmaster.matching.compressed import is_over_compressed
 from refmaster.matching.image import (
     has_image_to_follow,
     has_silent_channel,
@@ -105,6 +106,15 @@ def inspect_mix(mix: Profile) -> list[Finding]:
     elif levels.sample_peak_dbfs is not None and levels.sample_peak_dbfs > HOT_MIX_DBFS:
         findings.append(
             info("mix_hot", f"the mix peaks at {levels.sample_peak_dbfs:.1f} dBFS", "-10 to -6 dBFS is usual")
+        )
+    if is_over_compressed(mix):
+        findings.append(
+            warning(
+                "over_compressed",
+                f"the mix is compressed already: its peaks stand {levels.plr_db:.1f} dB above its loudness "
+                f"(PLR), {levels.psr_db:.1f} dB where it is densest (PSR); it is not compressed any further",
+                "ask for a mix without a limiter on its sum",
+            )
         )
     if mix.source.lossy:
         findings.append(

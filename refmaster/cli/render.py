@@ -36,17 +36,17 @@ def run(
     overwrite: options.Overwrite = False,
 ) -> None:
     """Render one plan."""
-    from refmaster import mastering
     from refmaster.batch.staging import Staging
     from refmaster.cli import screen
     from refmaster.cli.folders import folders_made
+    from refmaster.rendering.render import render_file
 
     with (
         folders_made(output.parent),
         screen.progress_bar(printing.progress) as progress,
         Staging(progress) as staging,
     ):
-        result = mastering.render_file(
+        result = render_file(
             staging.local_plan(plan),
             output,
             mix=None if mix is None else staging.fetched(mix),

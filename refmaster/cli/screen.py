@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from refmaster._types import Progress
     from refmaster.check.findings import Finding
     from refmaster.cli.options import Printing
-    from refmaster.mastering import MasterResult
+    from refmaster.rendering.result import MasterResult
 
 PIPED_WIDTH = 120
 STAGE_CELLS = 44
@@ -133,16 +133,22 @@ def conclude(*, kept_promises: bool) -> NoReturn:
 
 def print_decisions(result: MasterResult, *, verbose: bool) -> None:
     """Print what was decided: level and limiting always, the spectrum's regions when asked."""
-    from refmaster.report.result import tone_left
+    from refmaster.report.result import dynamics_done, tone_left
 
     plan = result.plan
-    print_text(f"level   {plan.level.gain_db:+.2f} dB: {plan.level.why}", indent=8)
+    print_text(f"level   {plan.level.in_words()}", indent=8)
     print_text(f"limiter {_limiting(result)}", indent=8)
     print_text(f"tone    {plan.tone.why}", indent=8)
-    for name, text in (("", tone_left(result)), ("width", plan.tone.width_why)):
+    told = (
+        ("", tone_left(result)),
+        ("width", plan.tone.width_why),
+        ("parts", plan.sections.why),
+        ("dynamics", dynamics_done(result)),
+    )
+    for name, text in told:
         if text:
             print_text(f"{name:<7} {text}", indent=8)
-    if verbose:
+    if verbose and plan.tone.regions:
         rows = [
             [
                 r.name,
@@ -154,6 +160,7 @@ def print_decisions(result: MasterResult, *, verbose: bool) -> None:
             for r in plan.tone.regions
         ]
         print_table(["region", "Hz", "why", "difference dB", "applied dB"], rows, text_columns=3)
+    if verbose:
         print_text(f"balance {plan.balance.left_over_right_db:+.2f} dB: {plan.balance.why}", indent=8)
         print(f"renders {result.renders}")
     if result.output is not None:

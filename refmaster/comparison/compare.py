@@ -212,6 +212,7 @@ def _gain_only(settings: MatchSettings) -> MatchSettings:
         tone=False,
         side=False,
         balance=False,
+        dynamics=False,
         loudness=settings.loudness,
         target_lufs=settings.target_lufs,
         ceiling_dbtp=settings.ceiling_dbtp,

@@ -17,9 +17,10 @@ exponential release with instant attack is a running maximum of ``log x[n] + n /
 from __future__ import annotations
 
 import math
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 
 from refmaster._types import Array
@@ -191,13 +192,15 @@ class ReductionInterpolator:
     ----------
     group_frames : int
         Frames per group.
+    dtype : dtype, optional
+        Precision of the work and of the result.
     """
 
-    def __init__(self, group_frames: int) -> None:
+    def __init__(self, group_frames: int, dtype: npt.DTypeLike = np.float64) -> None:
         u = (np.arange(group_frames) + 0.5) / group_frames
-        self._weights = np.stack([0.5 * (1 - u) ** 2, 0.5 + u * (1 - u), 0.5 * u**2])
+        self._weights = np.stack([0.5 * (1 - u) ** 2, 0.5 + u * (1 - u), 0.5 * u**2]).astype(dtype)
 
-    def __call__(self, values: Array) -> Array:
+    def __call__(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return ``(groups * group_frames,)`` for ``(groups + 2,)`` values: one neighbour at either end."""
-        neighbours = np.stack([values[:-2], values[1:-1], values[2:]], axis=1)
+        neighbours = np.stack([values[:-2], values[1:-1], values[2:]], axis=1, dtype=self._weights.dtype)
         return np.asarray(neighbours @ self._weights).ravel()

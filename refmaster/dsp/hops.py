@@ -1,4 +1,4 @@
-"""Series of maxima: the largest value of a stream within every 100 ms."""
+"""Values per stretch of a stream: the largest of every 100 ms, sums of squares of given steps."""
 
 from __future__ import annotations
 
@@ -45,3 +45,30 @@ class HopMaxima:
     def series(self) -> Array:
         """Return the maximum of each hop so far."""
         return np.array(self._maxima)
+
+
+def step_ends(sample_rate_hz: int, steps_per_second: int) -> NDArray[np.intp]:
+    """Return the frame of a second at which each of its steps ends: whole frames, nearest to equal steps."""
+    ends = np.arange(1, steps_per_second + 1) * (sample_rate_hz / steps_per_second)
+    return np.round(ends).astype(np.intp)
+
+
+def sums_of_squares(samples: NDArray[np.floating], ends: NDArray[np.intp]) -> NDArray[np.floating]:
+    """Return the sum of squares of each step of samples.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (channels, frames)
+        Whole steps.
+    ends : ndarray, shape (steps,)
+        The frame at which each step ends; the last is the number of frames.
+
+    Returns
+    -------
+    ndarray, shape (channels, steps), of the samples' dtype
+    """
+    frames = np.diff(ends, prepend=0)
+    if (frames == frames[0]).all():
+        steps = samples.reshape(len(samples), len(ends), -1)
+        return np.asarray(np.vecdot(steps, steps))
+    return np.asarray(np.add.reduceat(np.square(samples), ends - frames, axis=1))

@@ -15,6 +15,7 @@ import numpy as np
 
 from refmaster._types import Array, Progress
 from refmaster.check.findings import Finding, info, warning
+from refmaster.dsp.curves import combined_points
 from refmaster.dsp.resample import Resampler
 from refmaster.engines.base import Engine
 from refmaster.engines.identify import AppliedCurves, applied_curves, thinned
@@ -25,11 +26,11 @@ from refmaster.io.open import open_audio
 from refmaster.io.sink import AudioSink
 from refmaster.io.source import AudioSource
 from refmaster.io.suffixes import is_yaml
-from refmaster.matching.curves import curve_at
-from refmaster.plan import MAX_GAIN_DB, Balance, CurvePoint, MasteringPlan, Region
+from refmaster.plan import Balance, Dynamics, MasteringPlan, Region
 from refmaster.profile.bands import judged
 from refmaster.profile.model import Profile
 from refmaster.profile.obtain import Recording
+from refmaster.settings.curves import MAX_GAIN_DB, CurvePoint
 
 STAGE = "matchering matches"
 POINTS_WITHIN_DB = 0.05
@@ -89,20 +90,20 @@ class MatcheringEngine(Engine):
         # Where the side is silent any gain does: the mid's keeps the plan readable.
         side_db = curves.side_db if curves.side_known.any() else curves.mid_db
         applied_db = curves.mid_db[counts] - level_db
+        mid, side = (_points(curves.frequencies_hz, db - level_db) for db in (curves.mid_db, side_db))
         tone = plan.tone.model_copy(
             update={
                 "why": "matchering's curves, read off its own output (mid and side, level removed)",
                 "width_why": "",
-                "mid": _points(curves.frequencies_hz, curves.mid_db - level_db),
-                "side": (
-                    _points(curves.frequencies_hz, side_db - level_db) if mix.format.channels == 2 else ()
-                ),
+                "mid": mid,
+                "width": combined_points(side, mid, sign=-1.0) if mix.format.channels == 2 else (),
                 "regions": tuple(_region(region, curves, level_db) for region in plan.tone.regions),
                 "applied_db": round(float(np.sqrt(np.mean(applied_db**2))), 2),
             }
         )
         balance = Balance(why="matchering matches no balance", left_over_right_db=0.0)
-        return plan.model_copy(update={"tone": tone, "balance": balance})
+        dynamics = Dynamics(why="matchering matches no dynamics", crossover_hz=(), bands=())
+        return plan.model_copy(update={"tone": tone, "balance": balance, "dynamics": dynamics})
 
     def findings(self, findings: Sequence[Finding], plan: MasteringPlan, mix: Profile, /) -> list[Finding]:
         """Return the findings as they hold for matchering, with its limits and where it goes far."""
@@ -161,10 +162,9 @@ def _corrected(finding: Finding) -> Finding:
 
 def _far_side(plan: MasteringPlan) -> list[Finding]:
     """Return a warning where the side is moved against the mid by more than an image bears."""
-    if not plan.tone.side:
+    if not plan.tone.width:
         return []
-    frequencies_hz = np.array([f for f, _ in plan.tone.side])
-    width_db = np.array([g for _, g in plan.tone.side]) - curve_at(plan.tone.mid, frequencies_hz)
+    frequencies_hz, width_db = np.array(plan.tone.width).T
     worst = int(np.argmax(np.abs(width_db)))
     if abs(width_db[worst]) <= FAR_SIDE_DB:
         return []

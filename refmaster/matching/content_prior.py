@@ -15,6 +15,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from refmaster._types import Array
+from refmaster.errors import SettingsError
+from refmaster.matching.level_spread import FEATURES, SlopeModel
 from refmaster.matching.posterior import ContentModel
 from refmaster.profile.bands import LEARNED_THIRDS, THIRDS_HZ
 from refmaster.settings.document import read_document
@@ -56,12 +58,21 @@ class LearnedContent(Model):
 
     @model_validator(mode="after")
     def _usable(self) -> LearnedContent:
-        for name in ("near_shape", "far_covariance"):
-            rows = getattr(self, name)
-            if [len(row) for row in rows] != list(range(1, len(LEARNED_HZ) + 1)):
-                raise ValueError(f"{name}: expected a lower triangle of {len(LEARNED_HZ)} rows")
-            if np.linalg.eigvalsh(_symmetric(rows)).min() <= 0.0:
-                raise ValueError(f"{name}: expected a positive definite matrix; learn the prior again")
+        _require_covariance("near_shape", self.near_shape, len(LEARNED_HZ))
+        _require_covariance("far_covariance", self.far_covariance, len(LEARNED_HZ))
+        return self
+
+
+class LearnedDynamics(Model):
+    """The way the spread of levels differs: logarithms to the base 2 of the statistics of level_spread.py."""
+
+    near_covariance: Triangle = Field(description="of halves that share their material; lower triangle")
+    far_covariance: Triangle = Field(description="of songs; lower triangle")
+
+    @model_validator(mode="after")
+    def _usable(self) -> LearnedDynamics:
+        _require_covariance("near_covariance", self.near_covariance, len(FEATURES))
+        _require_covariance("far_covariance", self.far_covariance, len(FEATURES))
         return self
 
 
@@ -75,6 +86,7 @@ class Prior(Model):
     tracks: tuple[LearnedTrack, ...] = Field(description="what it was learned from")
     mid: LearnedContent
     side: LearnedContent = Field(description="side-to-mid")
+    dynamics: LearnedDynamics | None = Field(default=None, description="null: that of the prior that ships")
 
     @model_validator(mode="after")
     def _bands(self) -> Prior:
@@ -111,6 +123,20 @@ def side_model(prior: Prior) -> ContentModel:
         THIRDS_HZ, sd_db=SIDE_GAIN_SD_DB, octaves=SIDE_GAIN_OCTAVES, shelf_sd_db=SIDE_SHELF_SD_DB
     )
     return _model(prior.side, gain + SIDE_LEVEL_SD_DB**2, np.zeros(()), level_is_free=False)
+
+
+def slope_model(prior: Prior) -> SlopeModel:
+    """Return the model of dynamics; where the prior has none, that of the one which is shipped.
+
+    Raises
+    ------
+    SettingsError
+        Neither has one.
+    """
+    learned = prior.dynamics or _shipped().dynamics
+    if learned is None:
+        raise SettingsError(f"{SHIPPED_PRIOR.name}: expected the section dynamics; install refmaster again")
+    return SlopeModel(near=_symmetric(learned.near_covariance), far=_symmetric(learned.far_covariance))
 
 
 def mid_gain_covariance(frequencies_hz: Array) -> Array:
@@ -160,6 +186,13 @@ def _model(content: LearnedContent, gain: Array, far_extra: Array, *, level_is_f
         far_extra=far_extra,
         level_is_free=level_is_free,
     )
+
+
+def _require_covariance(name: str, rows: Triangle, size: int) -> None:
+    if [len(row) for row in rows] != list(range(1, size + 1)):
+        raise ValueError(f"{name}: expected a lower triangle of {size} rows")
+    if np.linalg.eigvalsh(_symmetric(rows)).min() <= 0.0:
+        raise ValueError(f"{name}: expected a positive definite matrix; learn the prior again")
 
 
 def _symmetric(rows: Triangle) -> Array:

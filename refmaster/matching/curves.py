@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from refmaster._types import Array
-from refmaster.plan import CurvePoint
+from refmaster.dsp.curves import combined_points
+from refmaster.dsp.curves import curve_at as curve_at
 from refmaster.profile.bands import BANDS_PER_OCTAVE
+from refmaster.settings.curves import CurvePoint
 
 POINTS_PER_OCTAVE = 6
 NEGLIGIBLE_DB = 0.01
@@ -27,9 +29,8 @@ def tone_points(frequencies_hz: Array, gain_db: Array) -> tuple[CurvePoint, ...]
     )
 
 
-def curve_at(points: tuple[CurvePoint, ...], frequencies_hz: Array) -> Array:
-    """Return a plan curve in dB at `frequencies_hz`: linear in dB over log frequency, flat outside."""
-    if not points:
-        return np.zeros(len(frequencies_hz))
-    hz, gain = np.array(points).T
-    return np.asarray(np.interp(np.log2(frequencies_hz), np.log2(hz), gain))
+def width_points(frequencies_hz: Array, mid_db: Array, side_db: Array) -> tuple[CurvePoint, ...]:
+    """Return the side against the mid as plan points: what brings the mid's points to the side's."""
+    mid, side = (tone_points(frequencies_hz, gain) for gain in (mid_db, side_db))
+    width = combined_points(side, mid, sign=-1.0)
+    return width if any(gain for _, gain in width) else ()

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from refmaster.matching.curves import curve_at
+from refmaster.matching.dynamics import derive_dynamics
 from refmaster.matching.explain import explained_tone
 from refmaster.matching.image import has_silent_channel, image_aim_db
+from refmaster.matching.sections import derive_sections, no_sections
 from refmaster.matching.tone import derive_tone
 from refmaster.plan import (
     Balance,
@@ -67,15 +69,19 @@ def derive_plan(
     -------
     MasteringPlan
     """
+    sections = no_sections("there is nothing to match" if settings.sections else "")
     fits: tuple[float | None, ...] = (None,) * len(references)
-    oddness = fits
+    oddness, likely = fits, None
     if references and (settings.tone or settings.side):
         match = derive_tone(mix, references, settings)
         tone = explained_tone(match, mix, references, settings)
-        fits, oddness = match.likely.fits, match.likely.oddness
+        if settings.sections:
+            sections = derive_sections(mix, references, settings, match)
+        likely = match.likely
+        fits, oddness = likely.fits, likely.oddness
     else:
         why = "tone and width are switched off" if references else "no reference was given"
-        tone = Tone(why=why, phase=settings.phase, mid=(), side=(), regions=())
+        tone = Tone(why=why, phase=settings.phase, mid=(), regions=())
     target = target_lufs(mix, references, settings)
     return MasteringPlan(
         version=1,
@@ -99,7 +105,9 @@ def derive_plan(
         ),
         requested=settings,
         tone=tone,
+        sections=sections,
         balance=_balance_stage(mix, references, settings, tone),
+        dynamics=derive_dynamics(mix, references, settings, likely),
         level=Level(why="not solved yet", gain_db=0.0),
         limiter=LimiterStage(
             why=f"holds {settings.ceiling_dbtp:g} dBTP; only peaks above it are touched",
@@ -127,10 +135,15 @@ def target_lufs(mix: Profile, references: Sequence[WeightedProfile], settings: M
     if settings.target_lufs is not None:
         return settings.target_lufs
     known = [(p.levels.integrated_lufs, w) for p, w in references if p.levels.integrated_lufs is not None]
-    if not settings.loudness or not known:
+    if settings.loudness is False or not known:
         return mix.levels.integrated_lufs
     total = sum(weight for _, weight in known)
     return round(sum(lufs * weight for lufs, weight in known) / total, 3)
+
+
+def follows_reference(settings: MatchSettings, references: Sequence[object]) -> bool:
+    """Return whether the loudness to reach is the references', which nobody asked for as a number."""
+    return settings.target_lufs is None and settings.loudness is not False and len(references) > 0
 
 
 def _balance_stage(
@@ -164,7 +177,8 @@ def _balance_after(mix: Profile, tone: Tone) -> float:
     frequencies = np.asarray(mix.spectrum.frequencies_hz)
     mid, side = db_to_power(np.asarray(mix.spectrum.mid_db)), db_to_power(np.asarray(mix.spectrum.side_db))
     mid_after = float(np.sum(mid * db_to_power(curve_at(tone.mid, frequencies))))
-    side_after = float(np.sum(side * db_to_power(curve_at(tone.side, frequencies))))
+    side_db = curve_at(tone.mid, frequencies) + curve_at(tone.width, frequencies)
+    side_after = float(np.sum(side * db_to_power(side_db)))
     before, after = float(mid.sum() + side.sum()), mid_after + side_after
     ratio = db_to_power(mix.stereo.balance_db or 0.0)
     shared = before * (ratio - 1.0) / (ratio + 1.0)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from refmaster._types import Array, Mask
-from refmaster.matching.curves import tone_points
+from refmaster.matching.curves import tone_points, width_points
 from refmaster.matching.posterior import LikelyGain
 from refmaster.matching.tone import ToneMatch
 from refmaster.matching.words import tone_in_words, width_in_words
@@ -73,7 +73,7 @@ def explained_tone(
         width_why=width_in_words(match, mix, references, settings),
         phase=settings.phase,
         mid=tone_points(hz, match.mid_db),
-        side=tone_points(hz, match.side_db) if stereo else (),
+        width=width_points(hz, match.mid_db, match.side_db) if stereo else (),
         regions=tuple(region for region, _ in regions),
         distance_db=_rounded(distance),
         likely_mastering_db=_rounded(moved),

@@ -3,7 +3,8 @@
 Every half of a song is matched with its other half, and songs with songs, behind random gains such as
 mastering applies; what the match leaves is content. From it come the shape of what is left where the
 material is shared, and how the quality of a match tells its size. The long-term spectra give the covariance
-of other music. Songs of one album count as nearer than others, so tell albums apart.
+of other music. Songs of one album count as nearer than others, so tell albums apart. The spread of levels is
+learned likewise: from halves, by how far they share their material, and from songs.
 
 Arrays have the bands of `LEARNED_THIRDS` as their last axis, in dB. The constants are conventions of the
 fit, set by hand; their effect on held-out music is stated by `benchmarks/choose_matching.py`.
@@ -22,13 +23,15 @@ from refmaster.errors import InputError
 from refmaster.matching.content_prior import (
     LEARNED_HZ,
     LearnedContent,
+    LearnedDynamics,
     LearnedTrack,
     Prior,
     lower_triangle,
     mid_gain_covariance,
 )
 from refmaster.matching.features import MatchFeatures, ThirdLevels, match_features
-from refmaster.matching.posterior import match_segments
+from refmaster.matching.level_spread import halves_difference, level_summary, statistics
+from refmaster.matching.posterior import match_segments, shared_material
 from refmaster.profile.bands import LEARNED_THIRDS
 from refmaster.profile.model import Profile
 from refmaster.version import made_by
@@ -38,6 +41,8 @@ ENOUGH_TRACKS = 16
 # Covariances of few songs are noisy: half of each goes to its diagonal, and a floor is added.
 SHRINK = 0.5
 NEAR_FLOOR, FAR_FLOOR_DB2 = 0.05, 1.0
+# The same of dynamics, whose matrices are small; the floor also stands for what an equalizer does to levels.
+SPREAD_SHRINK, SPREAD_FLOOR = 0.3, 0.02
 # How much each kind of pair counts in the relation of quality to content.
 SHARES = {"same": 0.5, "album": 0.25, "other": 0.25}
 # Of a large collection a fixed random choice of pairs is matched.
@@ -55,13 +60,17 @@ class Track:
 
 @dataclass(frozen=True, kw_only=True)
 class Residual:
-    """The content that one match left, `width_db` being None for mono."""
+    """The content that one match left.
+
+    `width_db` is None for mono, `spread` (the statistics of levels) for all but halves that are long enough.
+    """
 
     kind: str
     albums: tuple[str, str]
     quality_db2: float
     mid_db: Array
     width_db: Array | None
+    spread: Array | None = None
 
 
 def match_residuals(tracks: Sequence[Track], progress: Progress | None = None) -> list[Residual]:
@@ -90,11 +99,13 @@ def match_residuals(tracks: Sequence[Track], progress: Progress | None = None) -
         ]
         chosen = np.sort(chooser.permutation(len(found))[: MAX_PAIRS[kind]])
         jobs += [(kind, i, j, features[i], features[j]) for i, j in (found[k] for k in chosen)]
+    spreads = [halves_difference(track.profile) for track in tracks]
     rows = []
     for number, (kind, i, j, own, its) in enumerate(jobs):
         hidden_by = root @ chooser.standard_normal(len(root))
         if len(own.mid.segments_db) and len(its.mid.segments_db):
-            rows.append(_residual(kind, (tracks[i].album, tracks[j].album), own, its, hidden_by, gain))
+            row = _residual(kind, (tracks[i].album, tracks[j].album), own, its, hidden_by, gain)
+            rows.append(replace(row, spread=spreads[i]) if kind == "same" else row)
         if progress is not None:
             progress("comparing", number + 1, len(jobs))
     return rows
@@ -139,6 +150,27 @@ def fit_prior(
         ),
         mid=_fit([(row, row.mid_db) for row in rows], [level - level.mean() for level in mids]),
         side=_fit([(row, row.width_db) for row in rows if row.width_db is not None], widths),
+        dynamics=_fit_dynamics(kept, rows),
+    )
+
+
+def _fit_dynamics(tracks: Sequence[Track], rows: Sequence[Residual]) -> LearnedDynamics | None:
+    """Fit the spread of levels; None where too few recordings are long enough."""
+    levels = [level_summary(track.profile) for track in tracks]
+    songs = np.array([statistics(found) for found in levels if found is not None])
+    halves = [(row.spread, row.quality_db2) for row in rows if row.spread is not None]
+    if len(songs) < MIN_TRACKS or not halves:
+        return None
+    differences = np.array([spread for spread, _ in halves])
+    shared = shared_material(np.array([quality for _, quality in halves]))
+    # Where no halves share their material, all of them count alike.
+    weights = np.maximum(shared, 1e-3)
+    songs = songs - songs.mean(axis=0)
+    near = (differences.T * weights) @ differences / weights.sum()
+    far = songs.T @ songs / (len(songs) - 1)
+    return LearnedDynamics(
+        near_covariance=lower_triangle(_shrunk(near, SPREAD_FLOOR, SPREAD_SHRINK), 4),
+        far_covariance=lower_triangle(_shrunk(far, SPREAD_FLOOR, SPREAD_SHRINK), 4),
     )
 
 
@@ -206,6 +238,6 @@ def halves_of(whole: MatchFeatures) -> list[MatchFeatures]:
     ]
 
 
-def _shrunk(covariance: Array, floor: float) -> Array:
+def _shrunk(covariance: Array, floor: float, share: float = SHRINK) -> Array:
     diagonal = np.diag(np.diag(covariance))
-    return (1 - SHRINK) * covariance + SHRINK * diagonal + floor * np.eye(len(covariance))
+    return (1 - share) * covariance + share * diagonal + floor * np.eye(len(covariance))

@@ -22,6 +22,7 @@ from refmaster.matching.posterior import (
     log_likelihoods,
     match_references,
     oddness,
+    shared_material,
 )
 from refmaster.profile.bands import JUDGED_THIRDS, LEARNED_THIRDS
 
@@ -49,12 +50,15 @@ class Likely:
         Log likelihood of each reference's difference, under that of the best: 0 for the best; None for one.
     oddness : tuple of float, or None each
         Distance to the mean of the others, 1 as songs differ; None for fewer than three.
+    shared : tuple of float
+        Probability that each reference shares the mix's material; 0 where too little is known.
     """
 
     mid: LikelyGain | None
     width: LikelyGain | None
     fits: tuple[float | None, ...]
     oddness: tuple[float | None, ...]
+    shared: tuple[float, ...]
 
 
 def likely_gains(mix: MatchFeatures, references: Sequence[WeightedFeatures], prior: Prior) -> Likely:
@@ -73,6 +77,7 @@ def likely_gains(mix: MatchFeatures, references: Sequence[WeightedFeatures], pri
     mid = width = None
     fits: tuple[float | None, ...] = (None,) * count
     odd: tuple[float | None, ...] = (None,) * count
+    shared = (0.0,) * count
     known = LEARNED_THIRDS & mix.mid_present
     for reference, _ in references:
         known = known & reference.mid_present
@@ -81,13 +86,14 @@ def likely_gains(mix: MatchFeatures, references: Sequence[WeightedFeatures], pri
         mids = [(r.mid, weight, match) for (r, weight), match in zip(references, matches, strict=True)]
         found = _differences(mix.mid, mids, known, level_is_free=True)
         mid = _without_level(likely_gain(found, model))
+        shared = tuple(shared_material(found.quality_db2).tolist())
         width = _likely_width(mix, references, matches, side_model(prior))
         if count > 1:
             values = log_likelihoods(found, model)
             fits = tuple((values - values.max()).tolist())
         if count >= MIN_TO_BE_ODD:
             odd = tuple(oddness(found, model).tolist())
-    return Likely(mid=mid, width=width, fits=fits, oddness=odd)
+    return Likely(mid=mid, width=width, fits=fits, oddness=odd, shared=shared)
 
 
 def _matches(

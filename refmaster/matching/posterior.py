@@ -19,7 +19,7 @@ judges the written masters.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -196,7 +196,7 @@ def likely_gain(found: Differences, model: ContentModel) -> LikelyGain:
     at = np.flatnonzero(found.known)
     near, near_covariance, _ = _near(found.matched_db[:, at], found.quality_db2, found.weights, at, model)
     far, far_covariance, _ = _far(found.long_term_db[:, at], found.weights, at, model)
-    p = float(_shared(found.quality_db2).max())
+    p = float(shared_material(found.quality_db2).max())
     gap = near - far
     return LikelyGain(
         gain_db=p * near + (1 - p) * far,
@@ -206,10 +206,22 @@ def likely_gain(found: Differences, model: ContentModel) -> LikelyGain:
     )
 
 
+def shared_gain(found: Differences, model: ContentModel) -> tuple[Array, float]:
+    """Return the gain behind shared material, shape (bands,), and by how much it is likelier than none.
+
+    The second is the logarithm of the ratio of marginal likelihoods (Bayes factor).
+    """
+    at = np.flatnonzero(found.known)
+    rows = found.matched_db[:, at]
+    gain, _, some = _near(rows, found.quality_db2, found.weights, at, model)
+    none = _near(rows, found.quality_db2, found.weights, at, replace(model, gain=0.0 * model.gain))[2]
+    return gain, some - none
+
+
 def log_likelihoods(found: Differences, model: ContentModel) -> Array:
     """Return how likely each reference's difference is, shape (references,): the largest fits best."""
     at, one = np.flatnonzero(found.known), np.ones(1)
-    shared = np.clip(_shared(found.quality_db2), 1e-12, 1.0)
+    shared = np.clip(shared_material(found.quality_db2), 1e-12, 1.0)
     other = np.clip(1.0 - shared, 1e-12, 1.0)
     values = []
     for i in range(len(found.weights)):
@@ -241,7 +253,7 @@ def oddness(found: Differences, model: ContentModel) -> Array:
     return np.array(values)
 
 
-def _shared(quality_db2: Array) -> Array:
+def shared_material(quality_db2: Array) -> Array:
     """Return the probability that a match of this quality shares its material."""
     return np.asarray(1.0 / (1.0 + (quality_db2 / QUALITY_HALF_DB2) ** QUALITY_POWER))
 

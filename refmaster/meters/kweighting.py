@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refmaster._types import Array, Block
+from refmaster.dsp.hops import step_ends, sums_of_squares
 from refmaster.units import db_to_amplitude
 
 STEPS_PER_SECOND = 100
@@ -140,9 +141,7 @@ class KWeightedPower:
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
         self.sample_rate_hz = sample_rate_hz
         self.channels = channels
-        self.step_ends = np.round(
-            np.arange(1, STEPS_PER_SECOND + 1) * (sample_rate_hz / STEPS_PER_SECOND)
-        ).astype(np.intp)
+        self.step_ends = step_ends(sample_rate_hz, STEPS_PER_SECOND)
         self.step_frames = np.diff(self.step_ends, prepend=0)
         self._row_frames = _row_frames(sample_rate_hz)
         self._rows, self._tail_frames = divmod(sample_rate_hz, self._row_frames)
@@ -177,12 +176,7 @@ class KWeightedPower:
             self._filtered[:, frames:] = np.hstack([tail, self._state]) @ self._tail.output
             self._state = self._state @ self._tail.advance + tail @ self._tail.control
         self._state[np.abs(self._state) < _SILENT] = 0.0
-        if self.sample_rate_hz % STEPS_PER_SECOND == 0:
-            steps = self._filtered.reshape(self.channels, STEPS_PER_SECOND, -1)
-            return np.vecdot(steps, steps).T.astype(np.float64)
-        squares = np.square(self._filtered, out=self._filtered)
-        starts = self.step_ends - self.step_frames
-        return np.add.reduceat(squares, starts, axis=1).T.astype(np.float64)
+        return sums_of_squares(self._filtered, self.step_ends).T.astype(np.float64)
 
     def last(self, block: Block) -> Array:
         """Return the sums of squares of the whole steps in less than a second, and leave the state alone."""

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from refmaster._types import Array, Block
 from refmaster.dsp.blocks import Reblocker
@@ -130,6 +131,26 @@ def loudness_range_from_short_term(short_term_lufs: Array) -> float | None:
     # Nearest rank, as in the script printed in Tech 3342.
     low, high = (gated[round((len(gated) - 1) * p / 100.0)] for p in RANGE_PERCENTILES)
     return power_to_db(float(high / low))
+
+
+def momentary_spread_lu(momentary_lufs: ArrayLike) -> float | None:
+    """Return how far the loud parts of a signal stand above its middle.
+
+    Parameters
+    ----------
+    momentary_lufs : ndarray
+        Loudness of 400 ms windows, in LUFS; those count that pass the gates of the integrated loudness.
+
+    Returns
+    -------
+    float or None
+        Their 95th less their 50th percentile, in LU; ``None`` when none passed the gates.
+    """
+    gated = gate_block_powers(lufs_to_power(np.asarray(momentary_lufs)))
+    if not len(gated):
+        return None
+    middle, high = np.percentile(power_to_lufs(gated), (50.0, 95.0))
+    return float(high - middle)
 
 
 class PowerSteps:

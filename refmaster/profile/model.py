@@ -208,8 +208,17 @@ class Profile(Summarized, Model):
         return {
             "source": self.source.model_dump(mode="json"),
             **self.levels.model_dump(mode="json"),
+            "momentary_spread_lu": self.momentary_spread_lu,
             **self.stereo.model_dump(mode="json"),
         }
+
+    @property
+    def momentary_spread_lu(self) -> float | None:
+        """The 95th less the 50th percentile of the gated momentary loudness, in LU; None for silence."""
+        from refmaster.meters.loudness import momentary_spread_lu
+
+        spread = momentary_spread_lu(self.series.momentary_lufs)
+        return None if spread is None else round(spread, 3)
 
     @property
     def is_silent(self) -> bool:

@@ -6,15 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from refmaster._types import Array32, Block
+from refmaster._types import Array, Array32, Block
 from refmaster.dsp.blocks import BlockKernel
-from refmaster.dsp.fir import FirEqualizer, design_linear_phase, design_minimum_phase
+from refmaster.dsp.curves import Points, combined_points, with_moves
+from refmaster.dsp.dynamics import BandActivity, DynamicsProcessor
+from refmaster.dsp.fir import FilterBanks, FirEqualizer, design_linear_phase, design_minimum_phase
 from refmaster.dsp.limiter import Limiter, LimiterActivity
 from refmaster.dsp.resample import Resampler
+from refmaster.dsp.sections import BankSpan, SectionEqualizer
 from refmaster.errors import AudioError
 from refmaster.io.source import AudioFormat, AudioSource
+from refmaster.meters.kweighting import KWeightedPower
 from refmaster.plan import MasteringPlan
 from refmaster.settings.limiter import LimiterSettings
+from refmaster.settings.sections import SectionKind, Sections
 from refmaster.threads import prefetched
 from refmaster.units import db_to_amplitude
 
@@ -35,6 +40,7 @@ class KeptBlocks:
         self._blocks: list[Block] = []
         self._made_by: object = None  # the stages of what was kept whole; None where nothing was
         self._peaks: tuple[object, Sequence[Array32]] = (None, ())
+        self._activity: tuple[object, tuple[BandActivity, ...]] = (None, ())
 
     def has_room_for(self, samples: int) -> bool:
         """Whether so many samples in float32 are kept."""
@@ -47,6 +53,14 @@ class KeptBlocks:
     def peaks_of(self, stages: object) -> Sequence[Array32] | None:
         """Return the quick peaks of the signal that `stages` make, None where they are not known."""
         return self._peaks[1] if self._peaks[0] == stages else None
+
+    def keep_activity(self, stages: object, activity: tuple[BandActivity, ...]) -> None:
+        """Keep what the dynamics stage did to the signal that `stages` make."""
+        self._activity = stages, activity
+
+    def activity_of(self, stages: object) -> tuple[BandActivity, ...]:
+        """Return what the dynamics stage did to the signal that `stages` make; nothing where it is off."""
+        return self._activity[1] if self._activity[0] == stages else ()
 
     def through(self, stages: object, make: Callable[[], Iterator[Block]]) -> Iterator[Block]:
         """Yield what `make` yields, from memory where `stages` are those of the pass that was kept."""
@@ -87,22 +101,28 @@ class Renderer:
         _require_format(plan, source)
         self.plan = plan
         self.source = source
-        self._kept = kept
+        self._kept = kept or KeptBlocks(limit_bytes=0)
         self._limiter: Limiter | None = None
 
     @property
     def stages(self) -> object:
         """The part of the plan that the signal entering the level stage depends on."""
-        return self.plan.tone, self.plan.balance, self.plan.output.sample_rate_hz
+        plan = self.plan
+        return plan.tone, plan.sections, plan.balance, plan.dynamics, plan.output.sample_rate_hz
 
     @property
     def activity(self) -> LimiterActivity | None:
         """The limiter's gain reduction in the last complete render; None where it is off."""
         return self._limiter.activity if self._limiter else None
 
+    @property
+    def dynamics_activity(self) -> tuple[BandActivity, ...]:
+        """Changes of each band of the dynamics stage in the last complete pass; empty where it is off."""
+        return self._kept.activity_of(self.stages)
+
     def equalized_blocks(self) -> Iterator[Block]:
         """Yield the blocks that enter the level stage, at the output sample rate."""
-        return self._equalize() if self._kept is None else self._kept.through(self.stages, self._equalize)
+        return self._kept.through(self.stages, self._equalize)
 
     def _equalize(self) -> Iterator[Block]:
         plan = self.plan
@@ -117,7 +137,16 @@ class Renderer:
             half = plan.balance.left_over_right_db / 2.0
             gains = db_to_amplitude(half), db_to_amplitude(-half)
             blocks = (_balanced(block, gains) for block in blocks)
-        yield from blocks
+        if plan.dynamics.is_at_rest:
+            yield from blocks
+            return
+        bands, rate = plan.dynamics.bands, plan.output.sample_rate_hz
+        power = KWeightedPower(rate, channels)
+        processor = DynamicsProcessor(
+            rate, channels, bands, plan.dynamics.crossover_hz, weighted_sums=power.second
+        )
+        yield from _through(processor, blocks)
+        self._kept.keep_activity(self.stages, processor.activity)
 
     def blocks(self) -> Iterator[Block]:
         """Yield the blocks of the master, before word-length reduction."""
@@ -128,28 +157,61 @@ class Renderer:
                 plan.output.sample_rate_hz,
                 channels,
                 limiter_settings(plan),
-                gain_db=plan.level.gain_db,
-                peaks=self._kept.peaks_of(self.stages) if self._kept else None,
+                gain_db=plan.level.solved_db,
+                peaks=self._kept.peaks_of(self.stages),
             )
             yield from prefetched(_through(self._limiter, prefetched(blocks)))
             return
-        gain = db_to_amplitude(plan.level.gain_db)
+        gain = db_to_amplitude(plan.level.solved_db)
         for block in prefetched(blocks):
             yield block if gain == 1.0 else block * block.dtype.type(gain)
 
-    def _equalizer(self, channels: int) -> FirEqualizer | None:
-        tone, rate = self.plan.tone, self.plan.output.sample_rate_hz
-        if all(gain == 0.0 for _, gain in (*tone.mid, *tone.side)):
+    def _equalizer(self, channels: int) -> FilterBanks | None:
+        tone, sections, rate = self.plan.tone, self.plan.sections, self.plan.output.sample_rate_hz
+        if tone.is_flat and sections.is_at_rest:
             return None
         design = design_linear_phase if tone.phase == "linear" else design_minimum_phase
-        curves = []
-        for points in (tone.mid, tone.side):
-            frequencies = np.array([f for f, _ in points]) if points else np.array([1000.0])
-            gains = np.array([g for _, g in points]) if points else np.array([0.0])
-            curves.append((frequencies, gains))
-        mid = design(*curves[0], rate)
-        side = None if channels == 1 or tone.mid == tone.side else design(*curves[1], rate)
-        return FirEqualizer(channels, mid, side, delay_frames=None if tone.phase == "linear" else 0)
+
+        def designed(points: Points) -> Array:
+            hz, gains = zip(*(points or ((1000.0, 0.0),)), strict=True)
+            return design(hz, gains, rate)
+
+        def bank(added: SectionKind) -> tuple[Array, Array | None]:
+            mid = combined_points(tone.mid, added.mid)
+            side = combined_points(tone.side, combined_points(added.mid, added.width))
+            curves = []
+            for points, part in ((mid, "mid"), (side, "side")):
+                moves = [move for move in (*tone.moves, *added.moves) if move.on in ("both", part)]
+                curves.append(with_moves(points, moves, rate / 2))
+            same = channels == 1 or curves[0] == curves[1]
+            return designed(curves[0]), None if same else designed(curves[1])
+
+        alone, delay_frames = bank(SectionKind(name="tone")), None if tone.phase == "linear" else 0
+        if sections.is_at_rest:
+            return FirEqualizer(channels, *alone, delay_frames=delay_frames)
+        return SectionEqualizer(
+            channels,
+            [alone, *(bank(kind) for kind in sections.kinds)],
+            _bank_spans(sections, rate, self.plan.mix.frames / self.plan.mix.sample_rate_hz),
+            crossfade_frames=sections.crossfade_s * rate,
+            delay_frames=delay_frames,
+        )
+
+
+def _bank_spans(sections: Sections, sample_rate_hz: int, duration_s: float) -> list[BankSpan]:
+    """Return the spans in frames, banks counted from 1.
+
+    One that starts at 0 s or reaches the song's end is not faded there.
+    """
+    names = [kind.name for kind in sections.kinds]
+    return [
+        BankSpan(
+            start * sample_rate_hz if start > 0.0 else -np.inf,
+            end * sample_rate_hz if end < duration_s else np.inf,
+            1 + names.index(name),
+        )
+        for start, end, name in sections.spans
+    ]
 
 
 def limiter_settings(plan: MasteringPlan) -> LimiterSettings:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from refmaster.mastering import MasterResult
+from refmaster.dsp.dynamics import BandActivity
 from refmaster.matching.image import image_aim_db
 from refmaster.matching.tone import distance_to_aim_db, tonal_distance_db
 from refmaster.profile.model import Profile
+from refmaster.rendering.result import MasterResult
 
 # By name: the unit, the format, and the value in a profile.
 LEVELS: dict[str, tuple[str, str, Callable[[Profile], float | None]]] = {
@@ -17,6 +19,7 @@ LEVELS: dict[str, tuple[str, str, Callable[[Profile], float | None]]] = {
     "Maximum short-term": ("LUFS", "{:.1f}", lambda p: p.levels.max_short_term_lufs),
     "Maximum momentary": ("LUFS", "{:.1f}", lambda p: p.levels.max_momentary_lufs),
     "Loudness range": ("LU", "{:.1f}", lambda p: p.levels.loudness_range_lu),
+    "Momentary spread": ("LU", "{:.1f}", lambda p: p.momentary_spread_lu),
     "True peak": ("dBTP", "{:.2f}", lambda p: p.levels.true_peak_dbtp),
     "Sample peak": ("dBFS", "{:.2f}", lambda p: p.levels.sample_peak_dbfs),
     "PLR": ("dB", "{:.1f}", lambda p: p.levels.plr_db),
@@ -133,6 +136,27 @@ def tone_left(result: MasterResult) -> str:
     )
 
 
+def dynamics_done(result: MasterResult) -> str:
+    """Return in words why the dynamics stage acts or rests, and what it did; nothing where there is none."""
+    stage = result.plan.dynamics
+    edges = [f"{edge:g}" for edge in stage.crossover_hz]
+    names = [""]
+    if edges:
+        between = (f"{low}-{high} Hz" for low, high in itertools.pairwise(edges))
+        names = [f"below {edges[0]} Hz ", *(f"{name} " for name in between), f"above {edges[-1]} Hz "]
+    done = [f"{name}{_band_done(band)}" for name, band in zip(names, result.dynamics, strict=False)]
+    return "; ".join(part for part in (stage.why, *done) if part)
+
+
+def _band_done(band: BandActivity) -> str:
+    if abs(band.max_change_db) < 0.05:
+        return "it had nothing to do"
+    return (
+        f"{band.max_change_db:+.1f} dB at most; it acts {band.active_share:.0%} of the time, by "
+        f"{band.mean_change_db:+.1f} dB on average"
+    )
+
+
 def result_json(result: MasterResult) -> dict[str, Any]:
     """Return one object: requested, achieved, plan, findings."""
     plan = result.plan
@@ -160,6 +184,9 @@ def result_json(result: MasterResult) -> dict[str, Any]:
             ],
             "aim": _aim_json(result),
             "limiter": _activity_json(result),
+            "dynamics": [
+                {name: round(value, 4) for name, value in asdict(band).items()} for band in result.dynamics
+            ],
         },
         "plan": plan.model_dump(mode="json"),
         "findings": [finding.model_dump(mode="json") for finding in result.findings],

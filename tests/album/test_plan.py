@@ -109,7 +109,7 @@ def test_what_is_kept_is_kept():
 
 def test_mono_has_no_side():
     plan = track_plan(made_plan(channels=1), 0)
-    assert plan.tone.side == ()
+    assert plan.tone.width == ()
     assert plan.balance.left_over_right_db == 0.0
 
 
@@ -125,7 +125,7 @@ def test_a_corrected_track_becomes_its_own_part_exactly(gains, gain, ceiling):
     mid = tone_points(hz, np.interp(np.arange(len(hz)), np.arange(60) * len(hz) / 60, gains))
     new = old.model_copy(
         update={
-            "tone": old.tone.model_copy(update={"mid": mid, "side": mid}),
+            "tone": old.tone.model_copy(update={"mid": mid, "width": mid}),
             "level": old.level.model_copy(update={"gain_db": round(gain, 3)}),
             "limiter": old.limiter.model_copy(update={"ceiling_dbtp": round(ceiling, 3)}),
         }

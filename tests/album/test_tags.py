@@ -9,6 +9,7 @@ import pytest
 import soundfile as sf
 from mutagen.flac import FLAC
 
+from refmaster import render_file
 from refmaster.album.passes import master_album, render_album_plan
 from refmaster.album.pooled import pooled_lufs
 from refmaster.album.request import load_album
@@ -16,7 +17,6 @@ from refmaster.errors import SettingsError
 from refmaster.io import ffmpeg
 from refmaster.io.atomic import AtomicFile
 from refmaster.io.open import open_audio
-from refmaster.mastering import render_file
 from refmaster.profile.measure import measure
 from refmaster.report.album import work_lines
 

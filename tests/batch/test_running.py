@@ -153,7 +153,7 @@ def test_results_show_failures_first_in_three_formats(project: Project) -> None:
 
 
 def test_plans_beside_masters_render_to_the_same_bytes(project: Project) -> None:
-    from refmaster.mastering import render_file
+    from refmaster import render_file
 
     project.write(JOBS + "    save_plan: true\n")
     project.run()

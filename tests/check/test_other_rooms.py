@@ -68,7 +68,7 @@ def engine(
     path = written(folder / "mix.wav", noise(channels=channels), rate_hz=rate_hz)
     mix = measure(open_audio(path))
     plan = at_rest(mix)
-    tone = plan.tone.model_copy(update={"mid": ((100.0, 0.0),), "side": ((100.0, width_db),)})
+    tone = plan.tone.model_copy(update={"mid": ((100.0, 0.0),), "width": ((100.0, width_db),)})
     requested = plan.requested.model_copy(update={"engine": name})
     plan = plan.model_copy(update={"tone": tone, "requested": requested})
     return engine_named(plan.requested.engine).findings([], plan, mix)

@@ -59,6 +59,15 @@ def at_true_peak(dbtp: float) -> Samples:
     return samples * 10 ** ((dbtp - found) / 20)
 
 
+def saturated(plr_db: float) -> Samples:
+    """Noise through a saturating curve, with one peak that sets how far peaks stand above the loudness."""
+    samples = 0.5 * np.tanh(4.0 * noise(8.0, side_db=-20.0))
+    loudness = profile(samples).levels.integrated_lufs
+    assert loudness is not None
+    samples[5000] = 10 ** ((loudness + plr_db) / 20)
+    return samples
+
+
 def profile(samples: Samples, name: str = "made.wav") -> Profile:
     return measure(ArraySource(samples, RATE_HZ, name=name))
 
@@ -105,6 +114,7 @@ def one_bit_apart(folder: Path) -> list[Finding]:
 CASES: dict[str, tuple[Case, Case]] = {
     "mix_clipped": (lambda _: mix(flat_tops(10)), lambda _: mix(flat_tops(9))),
     "mix_hot": (lambda _: mix(peaking(-0.49)), lambda _: mix(peaking(-0.5))),
+    "over_compressed": (lambda _: mix(saturated(8.95)), lambda _: mix(saturated(9.05))),
     "mix_lossy": (
         lambda folder: inspect_mix(coded(folder, "mix.ogg")),
         lambda folder: inspect_mix(coded(folder, "mix.flac")),

@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from refmaster import AudioError, MatchSettings, SettingsError, master_array, master_file
+from refmaster import (
+    AudioError,
+    MatchSettings,
+    SettingsError,
+    master_array,
+    master_file,
+    plan_file,
+    render_file,
+)
 from refmaster.engines.peer import match_with_peer
-from refmaster.mastering import plan_file, render_file
 from refmaster.plan import load_plan, save_plan
 
 PEER = MatchSettings(engine="matchering")
@@ -79,7 +86,7 @@ def test_rate_channels_and_length_stay_the_mixs(tmp_path, excerpts):
     before, after = sf.info(tmp_path / "mono.wav"), sf.info(tmp_path / "out.wav")
     assert (after.samplerate, after.channels, after.frames) == (48000, 1, before.frames)
     assert {"engine_rate", "engine_mono"} <= codes(result)
-    assert result.plan.tone.side == ()
+    assert result.plan.tone.width == ()
 
 
 def test_arrays(excerpts):
@@ -102,7 +109,14 @@ def test_a_mono_reference_is_said_to_take_the_width(tmp_path, excerpts):
 
 class TestRefusals:
     @pytest.mark.parametrize(
-        "values", [{"strength": "full"}, {"max_boost_db": 3.0}, {"side": False}, {"phase": "minimum"}]
+        "values",
+        [
+            {"strength": "full"},
+            {"max_boost_db": 3.0},
+            {"side": False},
+            {"phase": "minimum"},
+            {"sections": True},
+        ],
     )
     def test_settings_that_it_cannot_honour(self, values):
         with pytest.raises(SettingsError, match=rf"cannot honour {next(iter(values))}"):

@@ -1,0 +1,121 @@
+"""Render a plan as it stands: derived, edited, or written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from refmaster._types import Progress
+from refmaster.check.preflight import require_planned_mix
+from refmaster.check.promises import judge_edits, judge_master, judge_moves
+from refmaster.io.open import open_audio
+from refmaster.plan import Level, MasteringPlan, load_plan
+from refmaster.profile.measure import measure
+from refmaster.profile.model import Profile
+from refmaster.profile.obtain import PathLike
+from refmaster.rendering.loop import Rendered, expected_frames, rendered_once, rendered_until_met
+from refmaster.rendering.outlets import FileOutlet
+from refmaster.rendering.result import MasterResult
+
+
+def render_file(
+    plan: MasteringPlan | PathLike,
+    output: PathLike,
+    *,
+    mix: PathLike | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    before_commit: Callable[[Path], None] | None = None,
+) -> MasterResult:
+    """Render a plan: the same bytes each time, checked against what the plan promises as it stands.
+
+    A level that asks for a loudness is solved for the mix, through the limiter. Where stages were edited, the
+    result's plan says so in place of the reasons and promises that no longer hold.
+
+    Parameters
+    ----------
+    plan : MasteringPlan or path
+        Paths in a plan file are relative to it.
+    output : str or Path
+        The file to write.
+    mix : str or Path, optional
+        Render this file instead of the plan's mix (a stem, an instrumental); its hash is not compared.
+    overwrite : bool
+        Replace an existing file.
+    progress : callable, optional
+        As for `master_file`.
+    before_commit : callable, optional
+        As for `refmaster.rendering.outlets.FileOutlet`.
+
+    Raises
+    ------
+    AudioError
+        The mix is not the file that the plan was made for.
+    SettingsError
+        Something in the plan is wrong; every problem is named with its place.
+    """
+    folder, inputs = Path(), []
+    if not isinstance(plan, MasteringPlan):
+        folder, inputs = Path(plan).parent, [Path(plan)]
+        plan = load_plan(plan)
+    path = Path(mix) if mix is not None else folder / plan.mix.file
+    outlet = FileOutlet(output, overwrite=overwrite, inputs=[path, *inputs], before_commit=before_commit)
+    source = open_audio(path)
+    mix_profile = measure(source, progress=progress, stage="measuring the mix")
+    if mix is None:
+        require_planned_mix(plan, mix_profile)
+    stated = plan.restated()
+    with outlet:
+        if stated.level.lufs is None:
+            master, renderer = rendered_once(source, stated, outlet, progress)
+            done = Rendered(stated, master, renderer, 1)
+        else:
+            start, slope = _first_level(stated, mix_profile)
+            done = rendered_until_met(
+                source, mix_profile, start, outlet, progress, slope_lu_per_db=slope, corrects_tone=False
+            )
+            done = done._replace(plan=_recorded(done.plan, stated))
+        findings = [
+            *judge_moves(done.plan),
+            *judge_edits(plan, done.master),
+            *judge_master(
+                done.plan,
+                done.master,
+                expected_frames=expected_frames(done.plan, mix_profile),
+                gain_stands=stated.level.lufs is None,
+            ),
+        ]
+        outlet.keep(source, done.master)
+    return MasterResult(
+        plan=done.plan,
+        mix=mix_profile,
+        master=done.master,
+        references=(),
+        findings=(*findings, *outlet.findings),
+        limiter=done.renderer.activity,
+        dynamics=done.renderer.dynamics_activity,
+        output=Path(output),
+        renders=done.renders,
+    )
+
+
+def _first_level(plan: MasteringPlan, mix: Profile) -> tuple[MasteringPlan, float | None]:
+    """Return the plan with a gain to start from, and the slope of its loudness where that is known.
+
+    Through the limiter the gain is solved, so that 0 dB will do. Without one a dB of gain is 1 LU: the mix's
+    own loudness tells the gain, and what the tone changes is corrected after the first render.
+    """
+    own, lufs = mix.levels.integrated_lufs, plan.level.lufs
+    level, slope = Level(gain_db=0.0), None
+    if not plan.limiter.enabled and own is not None and lufs is not None:
+        why = f"brings the mix to {lufs:.1f} LUFS; the limiter is off"
+        level, slope = Level(gain_db=round(lufs - own, 3) + 0.0, why=why), 1.0
+    # It is asked for by name now, and no longer the reference's.
+    requested = plan.requested.model_copy(update={"target_lufs": lufs, "loudness": True})
+    return plan.model_copy(update={"level": level, "requested": requested}), slope
+
+
+def _recorded(solved: MasteringPlan, asked: MasteringPlan) -> MasteringPlan:
+    """Return a plan whose level was solved, recorded as derived with what the loop changed besides."""
+    changed = [] if solved.limiter == asked.limiter else ["limiter"]
+    return solved.as_derived("level", *changed)
