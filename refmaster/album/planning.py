@@ -181,7 +181,8 @@ def _engineer_stages(album: Album, moves: EngineerMoves) -> list[EngineerStage]:
         if not tracks:  # a track without a named engineer
             continue
         count = f"{len(tracks)} track{'s' if len(tracks) > 1 else ''}"
-        why = f"{count}: {tone.reliability[place]:.0%} of the habit in tone is known and taken back"
+        known, worth = tone.reliability[place], tone.worth_share
+        why = f"{count}: {known:.0%} of the habit in tone is known, {worth:.0%} of the prediction taken back"
         if len(tone.engineers) == 1:
             why = f"{count}; the album has no other engineer to compare with"
         if album.anchor == name:
