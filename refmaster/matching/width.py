@@ -34,8 +34,8 @@ RESIDUE_BELOW_DB, IMAGE_FROM_DB = -30.0, -20.0
 # Bands that may not be boosted leave their share of a move to the others: enough steps to come within 0.1 dB.
 FOLLOW_STEPS = 8
 # The bands are not moved further than this beyond what they ask themselves: a reference with a wide bass must
-# not make the treble wide. Set by hand in view of benchmarks/features.py: at 12 dB `full` meets the ratio more
-# often (width 0.022, not 0.035) but misses the spectrum of the side (Bark 0.022, not 0.019).
+# not make the treble wide. Set by hand in view of benchmarks/features.py: at 12 dB `full` meets the ratio
+# more often (width 0.022, not 0.035) but misses the spectrum of the side (Bark 0.022, not 0.019).
 MAX_OFFSET_DB = 6.0
 
 
