@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from refmaster.errors import SettingsError
 from refmaster.settings.limiter import DEFAULT_CEILING_DBTP, CeilingDbtp
@@ -46,6 +46,10 @@ Weight = Annotated[float, Field(ge=MIN_WEIGHT, le=MAX_WEIGHT)]
 Percent = Annotated[float, Field(ge=0.0, le=100.0)]
 GainBoundDb = Annotated[float, Field(ge=0.0, le=40.0)]
 Phase = Literal["linear", "minimum"]
+# `clean` is kept as true: the same request is the same plan.
+Loudness = Annotated[
+    bool | Literal["clean", "full"], AfterValidator(lambda asked: True if asked == "clean" else asked)
+]
 
 
 class MatchSettings(Model):
@@ -83,7 +87,11 @@ class MatchSettings(Model):
     balance: bool = Field(default=True, description="match the left/right balance")
     dynamics: bool = Field(default=True, description="match the dynamics")
     sections: bool = Field(default=False, description="match loud parts with loud parts, quiet with quiet")
-    loudness: bool = Field(default=True, description="match the loudness; false keeps the mix's own")
+    loudness: Loudness = Field(
+        default=True,
+        description="true or clean: the reference's, as far as limiting stays clean; full: as far as it "
+        "goes; false: the mix's own",
+    )
     target: str | None = Field(
         default=None,
         exclude=True,
@@ -96,8 +104,11 @@ class MatchSettings(Model):
     ceiling_dbtp: CeilingDbtp = Field(
         default=DEFAULT_CEILING_DBTP, description="dBTP; the master stays below"
     )
-    max_reduction_db: float = Field(
-        default=8.0, ge=0.0, le=30.0, description="dB; the deepest limiting that loudness may cost"
+    max_reduction_db: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=30.0,
+        description="dB; the deepest limiting that loudness may cost; null: bounded by what is heard",
     )
     phase: Phase = Field(default="linear", description="of the equalizer")
 
@@ -113,7 +124,7 @@ class MatchSettings(Model):
     def _ordered(self) -> MatchSettings:
         if self.low_hz >= self.high_hz:
             raise ValueError(f"low_hz ({self.low_hz:g}) must be below high_hz ({self.high_hz:g})")
-        if self.target_lufs is not None and not self.loudness:
+        if self.target_lufs is not None and self.loudness is False:
             raise ValueError("a target_lufs and loudness: false contradict each other; drop one of them")
         return self
 
