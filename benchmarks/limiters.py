@@ -6,10 +6,14 @@ the limiter under test: loudness and true peak are read by the judge's meters.
 
 from __future__ import annotations
 
+import importlib.util
+import shutil
+import subprocess
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from judge import Array, ebur128_true_peak_dbtp, long_true_peak_dbtp, loudness_lufs, read
@@ -17,11 +21,11 @@ from runs import table
 from scipy.optimize import brentq
 
 RATE_HZ = 44100
-TARGET_LUFS, CEILING_DBTP = -9.0, -1.0
+TARGETS_LUFS, CEILING_DBTP = (-9.7, -7.0), -1.0
 TONES_HZ = ((50.0,), (100.0, 1000.0), (60.0, 7000.0))
 REDUCTION_DB = 6.0
 MAX_DRIVE_DB = 30.0
-PIECES, PIECE_S = 4, 15.0
+PIECES, PIECE_S = 6, 10.0
 LOUDNESS_WITHIN_LU = 0.03
 
 Limit = Callable[[Array, float], Array]
@@ -73,8 +77,33 @@ def pedalboards_brickwall(samples: Array, drive_db: float) -> Array:
     return np.asarray(limiter(driven, RATE_HZ), dtype=np.float64).T
 
 
+def ffmpegs(samples: Array, drive_db: float) -> Array:
+    """Limit with FFmpeg's alimiter and its times, without its own level; it makes up for its latency."""
+    raw = ["-f", "f64le", "-ar", str(RATE_HZ), "-ac", str(samples.shape[1])]
+    limiter = f"volume={drive_db}dB,alimiter=limit={10 ** (CEILING_DBTP / 20)}:level=0:latency=1"
+    command = ["ffmpeg", "-v", "error", *raw, "-i", "-", "-af", limiter, *raw, "-"]
+    sent = np.ascontiguousarray(samples, dtype="<f8").tobytes()
+    done = subprocess.run(command, input=sent, stdout=subprocess.PIPE, check=True)
+    out = np.frombuffer(done.stdout, "<f8").reshape(-1, samples.shape[1])
+    return np.pad(out, ((0, max(0, len(samples) - len(out))), (0, 0)))[: len(samples)]
+
+
+def with_ffmpeg(limiters: dict[str, Limit]) -> dict[str, Limit]:
+    """Add FFmpeg's limiter where there is one."""
+    return limiters | {"ffmpeg alimiter": ffmpegs} if shutil.which("ffmpeg") else limiters
+
+
+def missing() -> str:
+    """Return which of the other limiters are not there, in words."""
+    absent = [] if importlib.util.find_spec("pedalboard") else ["pedalboard"]
+    absent += [] if shutil.which("ffmpeg") else ["ffmpeg"]
+    return f"\nNot installed here, so not measured: {', '.join(absent)}." if absent else ""
+
+
 def with_pedalboard(limiters: dict[str, Limit], threshold_db: float) -> dict[str, Limit]:
     """Add pedalboard's limiters: the second only where the installed version has it."""
+    if importlib.util.find_spec("pedalboard") is None:
+        return limiters
     import pedalboard
 
     limiters[f"pedalboard Limiter ({threshold_db:g} dB)"] = pedalboards(threshold_db)
@@ -130,11 +159,12 @@ class MusicResult:
     weighted_db: float
     noise_to_mask_db: float
     lufs: float
+    target_lufs: float
 
     @property
     def reached(self) -> bool:
         """Whether the target loudness was reached."""
-        return abs(self.lufs - TARGET_LUFS) <= 2 * LOUDNESS_WITHIN_LU
+        return abs(self.lufs - self.target_lufs) <= 2 * LOUDNESS_WITHIN_LU
 
     @property
     def shortfall(self) -> str:
@@ -143,44 +173,58 @@ class MusicResult:
 
 
 def music_table(paths: Iterable[Path]) -> str:
-    """Return the residuals at -9 LUFS and -1 dBTP, a row per piece and limiter, and the means."""
+    """Return the residuals at each loudness and -1 dBTP, a row per piece and limiter, means and worst."""
+    pieces = {path.stem: loudest_part(path) for path in list(dict.fromkeys(paths))[:PIECES]}
+    return "\n\n".join(table_at(lufs, pieces) for lufs in TARGETS_LUFS) + missing()
+
+
+def table_at(target_lufs: float, pieces: dict[str, Array]) -> str:
+    """Return the residuals of all limiters at one loudness."""
     limiters: dict[str, Limit] = {"refmaster": ours, "matchering": matcherings}
     # Of the same thresholds this leaves the smallest residuals: by its clipper, which the mask shows.
-    limiters = with_pedalboard(limiters, threshold_db=-6.0)
+    limiters = with_ffmpeg(with_pedalboard(limiters, threshold_db=-6.0))
     rows: list[list[str]] = []
     found: dict[str, list[MusicResult]] = {name: [] for name in limiters}
-    for path in list(dict.fromkeys(paths))[:PIECES]:
-        samples = loudest_part(path)
+    for piece, samples in pieces.items():
         for name, limit in limiters.items():
-            result = on_music(limit, samples)
+            result = on_music(limit, samples, target_lufs)
             found[name].append(result)
-            rows.append([path.stem, name, *shown(result), "" if result.reached else result.shortfall])
+            rows.append([piece, name, *shown(result), "" if result.reached else result.shortfall])
     for name, results in found.items():
         rows += mean_rows(name, results, found["refmaster"])
-    header = [f"{TARGET_LUFS:g} LUFS, {CEILING_DBTP:g} dBTP", "limiter", "residual, dB", "K-weighted, dB"]
+    header = [f"{target_lufs:g} LUFS, {CEILING_DBTP:g} dBTP", "limiter", "residual, dB", "K-weighted, dB"]
     return table([*header, "noise to mask, dB", ""], rows)
 
 
 def mean_rows(name: str, results: list[MusicResult], ours_too: list[MusicResult]) -> list[list[str]]:
-    """Return the means over the pieces that a limiter got there on, and refmaster's on the same pieces."""
+    """Return mean and worst over the pieces that a limiter got there on, and refmaster's on the same ones."""
     both = [(its, own) for its, own in zip(results, ours_too, strict=True) if its.reached and own.reached]
     if not both:
         return [["mean", name, "-", "-", "-", "never got there"]]
-    mine = shown(mean_of([own for _, own in both]))
-    note = f"{len(both)} of {len(results)} pieces" + (
-        "" if name == "refmaster" else f"; refmaster there: {', '.join(mine)}"
-    )
-    return [["mean", name, *shown(mean_of([its for its, _ in both])), note]]
+    rows = []
+    for kind, of in (("mean", mean_of), ("worst", worst_of)):
+        mine = shown(of([own for _, own in both]))
+        note = f"{len(both)} of {len(results)} pieces" + (
+            "" if name == "refmaster" else f"; refmaster there: {', '.join(mine)}"
+        )
+        rows.append([kind, name, *shown(of([its for its, _ in both])), note])
+    return rows
 
 
 def mean_of(results: list[MusicResult]) -> MusicResult:
     """Return the mean of every measure."""
-    return MusicResult(
-        residual_db=float(np.mean([r.residual_db for r in results])),
-        weighted_db=float(np.mean([r.weighted_db for r in results])),
-        noise_to_mask_db=float(np.mean([r.noise_to_mask_db for r in results])),
-        lufs=float(np.mean([r.lufs for r in results])),
-    )
+    return over(np.mean, results)
+
+
+def worst_of(results: list[MusicResult]) -> MusicResult:
+    """Return the highest of every measure."""
+    return over(np.max, results)
+
+
+def over(pool: Callable[[list[float]], Any], results: list[MusicResult]) -> MusicResult:
+    """Return every measure, pooled over the pieces."""
+    names = [field.name for field in fields(MusicResult)]
+    return MusicResult(**{name: float(pool([getattr(r, name) for r in results])) for name in names})
 
 
 def shown(result: MusicResult) -> list[str]:
@@ -200,7 +244,7 @@ def loudest_part(path: Path) -> Array:
     return part * 10 ** ((-20.0 - loudness_lufs(part, rate)) / 20)
 
 
-def on_music(limit: Limit, samples: Array) -> MusicResult:
+def on_music(limit: Limit, samples: Array, target_lufs: float) -> MusicResult:
     """Drive a limiter until its output, scaled to the ceiling, has the target loudness."""
 
     def mastered(drive_db: float) -> Array:
@@ -210,18 +254,18 @@ def on_music(limit: Limit, samples: Array) -> MusicResult:
 
     # The target less what the piece has, and 1 dB for the limiter; then secants, kept within the bracket.
     # Where even the largest drive does not get there, the loudest try is the answer.
-    low, high, drive = 0.0, MAX_DRIVE_DB, TARGET_LUFS + 20.0 + 1.0
+    low, high, drive = 0.0, MAX_DRIVE_DB, target_lufs + 20.0 + 1.0
     tries: list[tuple[float, Array]] = []
     for count in range(9):
         out = mastered(drive)
         lufs = loudness_lufs(out, RATE_HZ)
         tries.append((lufs, out))
-        if abs(lufs - TARGET_LUFS) <= LOUDNESS_WITHIN_LU or high - low < 0.02:
+        if abs(lufs - target_lufs) <= LOUDNESS_WITHIN_LU or high - low < 0.02:
             break
-        low, high = (drive, high) if lufs < TARGET_LUFS else (low, drive)
-        guess = drive + 1.3 * (TARGET_LUFS - lufs)
+        low, high = (drive, high) if lufs < target_lufs else (low, drive)
+        guess = drive + 1.3 * (target_lufs - lufs)
         drive = guess if low < guess < high and count < 4 else (low + high) / 2
-    lufs, out = min(tries, key=lambda found: abs(found[0] - TARGET_LUFS))
+    lufs, out = min(tries, key=lambda found: abs(found[0] - target_lufs))
     gain = np.vdot(samples, out) / np.vdot(samples, samples)
     clean = gain * samples
     rest = out - clean
@@ -231,6 +275,7 @@ def on_music(limit: Limit, samples: Array) -> MusicResult:
         weighted_db=10 * np.log10(np.sum(weighted_rest**2) / np.sum(weighted**2)),
         noise_to_mask_db=noise_to_mask_db(clean.mean(axis=1), rest.mean(axis=1)),
         lufs=lufs,
+        target_lufs=target_lufs,
     )
 
 
@@ -243,7 +288,7 @@ def k_weighted(samples: Array) -> Array:
     return np.column_stack([high_pass.apply_filter(shelf.apply_filter(c)) for c in samples.T])
 
 
-def noise_to_mask_db(signal: Array, noise: Array) -> float:
+def noise_to_mask_db(signal: Array, noise: Array, rate_hz: int = RATE_HZ) -> float:
     """Return the noise-to-mask ratio in dB, after ITU-R BS.1387 in outline.
 
     Half-Bark bands of 2048-point Hann frames; each masks upwards by 10 and downwards by 27 dB per Bark and
@@ -251,7 +296,7 @@ def noise_to_mask_db(signal: Array, noise: Array) -> float:
     frames as power.
     """
     size, hop = 2048, 1024
-    hz = np.fft.rfftfreq(size, 1 / RATE_HZ)
+    hz = np.fft.rfftfreq(size, 1 / rate_hz)
     bark = 7.0 * np.arcsinh(hz / 650.0)
     bands = np.floor(bark * 2).astype(int)
     count = int(bands[hz < 18000.0].max()) + 1

@@ -47,14 +47,15 @@ corrections, correct = iter([True]), loop.corrected_level
 loop.corrected_level = lambda plan, *rest: plan if next(corrections, False) else correct(plan, *rest)
 """
 )
-# Every plan has this dynamics stage, whatever was derived.
+# Every plan has this dynamics stage, whatever was derived: it acts all the time, and moves too little for
+# another render to correct the tone.
 WITH_DYNAMICS = CHANGED.format(
     change="""
 from refmaster import mastering
 from refmaster.plan import Dynamics
 from refmaster.settings.dynamics import DynamicsBand
 
-shape = dict(ratio=1.5, knee_db=6, attack_ms=50, release_ms=200, max_change_db=3, parallel=1, makeup_db=0)
+shape = dict(ratio=1.5, knee_db=6, attack_ms=50, release_ms=200, max_change_db=0.3, parallel=1, makeup_db=0)
 bands = tuple(DynamicsBand(threshold_db=level, **shape) for level in {levels})
 stage = {{"dynamics": Dynamics(why="", crossover_hz={crossover_hz}, bands=bands)}}
 derive = mastering.derive_plan
@@ -145,7 +146,7 @@ def peer(mix: Path, reference: Path, output: Path) -> Cost:
 def match_table(pairs: list[tuple[Path, Path]], work: Path) -> str:
     """Return what each engine reached on every pair, read by the independent judge."""
     engines = {
-        "refmaster --strength full": ours("--strength", "full", "--max-reduction", "30"),
+        "refmaster --strength full": ours("--strength", "full", "--loudness", "full"),
         "matchering": peer,
     }
     rows: dict[str, list[list[float]]] = {name: [] for name in engines}

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from refmaster.rendering.render import render_file as render_file
     from refmaster.rendering.result import MasterResult as MasterResult
     from refmaster.settings.match import MatchSettings as MatchSettings
+    from refmaster.takeaway.files import export_curve as export_curve
+    from refmaster.takeaway.files import import_curve as import_curve
 
 _NAMES = {
     "album.result": ("AlbumResult",),
@@ -61,6 +63,7 @@ _NAMES = {
     "rendering.render": ("render_file",),
     "rendering.result": ("MasterResult",),
     "settings.match": ("MatchSettings",),
+    "takeaway.files": ("export_curve", "import_curve"),
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
 

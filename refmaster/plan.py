@@ -1,8 +1,8 @@
 """The mastering plan: everything a render does, as data that a person reads and edits.
 
-A plan is complete: rendering decides nothing and has no default of its own. Stages act in the order of the
-sections: tone (equalizer), balance, dynamics, level (gain), limiter, output. Gains are dB, frequencies Hz,
-times ms.
+A plan is complete: rendering decides nothing and has no default of its own. Stages act in the order of its
+parts: tone (equalizer), sections (what it adds in loud and quiet parts), balance, dynamics, level (gain),
+limiter, output. Gains are dB, frequencies Hz, times ms unless their names say s.
 
 A plan records its stages as they were derived (`derived`), so a render knows which of them were edited. For
 these the reasons and promises of the derivation no longer hold: `MasteringPlan.restated` is the plan without
@@ -31,6 +31,7 @@ from refmaster.settings.match import MatchSettings, Phase, Weight
 from refmaster.settings.model import Model, validate_document
 from refmaster.settings.moves import MAX_MOVES, MAX_MOVES_DB, ToneMove
 from refmaster.settings.output import BitDepth, DitherSeed, LoudnessTags, SampleRateHz
+from refmaster.settings.sections import Sections
 from refmaster.settings.summary import Summarized, measured
 from refmaster.settings.targets import TargetLufs
 
@@ -42,12 +43,14 @@ BandEstimate = tuple[Hertz, float, float]
 BandCorridor = tuple[Hertz, float, float]
 
 # The stages whose values decide the sound, in the order in which they act.
-STAGES = ("tone", "balance", "dynamics", "level", "limiter")
+STAGES = ("tone", "sections", "balance", "dynamics", "level", "limiter")
 # What stands in a stage for reading: to edit it changes nothing that is rendered.
 _FOR_READING = {
     *("why", "width_why", "regions", "distance_db", "likely_mastering_db", "applied_db", "prior"),
-    *("likely_mid", "likely_width", "corridor"),
+    *("likely_mid", "likely_width", "corridor", "noise_to_mask_db"),
 }
+# Lists that an edit may leave without a row.
+_ROWS = ("mid", "width", "moves", "kinds", "spans")
 AS_THE_PLAN_SAYS = "as the plan says"
 
 
@@ -197,6 +200,9 @@ class Level(Model):
     lufs: TargetLufs | None = Field(
         default=None, description="LUFS, to be met by a render; null: the gain stands"
     )
+    noise_to_mask_db: float | None = Field(
+        default=None, description="dB, of the limiting as predicted; null: nothing is heard of it"
+    )
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Level:
@@ -247,7 +253,7 @@ class Promise(Model):
     integrated_lufs: float | None = Field(description="LUFS; null: no loudness is promised")
     tolerance_lu: float = Field(gt=0.0, description="LU")
     true_peak_dbtp: float = Field(description="dBTP, never above")
-    limited_by: Literal["max_reduction", "saturation"] | None = Field(
+    limited_by: Literal["max_reduction", "audibility", "saturation"] | None = Field(
         description="what keeps the loudness below the one that was asked; null: nothing"
     )
 
@@ -261,6 +267,7 @@ class MasteringPlan(Summarized, Model):
     references: tuple[ReferenceRecord, ...]
     requested: MatchSettings
     tone: Tone
+    sections: Sections = Field(default=Sections())
     balance: Balance
     dynamics: Dynamics = Field(default=Dynamics(why="", crossover_hz=(), bands=()))
     level: Level
@@ -312,6 +319,8 @@ class MasteringPlan(Summarized, Model):
             stale = {"width_why": "", "regions": (), "applied_db": None}
             why = f"{AS_THE_PLAN_SAYS}: {self.tone.in_words()}"
             changes["tone"] = self.tone.model_copy(update={"why": why, **stale})
+        if "level" in edited:
+            changes["level"] = changes["level"].model_copy(update={"noise_to_mask_db": None})
         if "level" in edited or self.level.lufs is not None:
             lufs = {"integrated_lufs": self.level.lufs, "limited_by": None}
             promise = promise.model_copy(update=lufs)
@@ -330,6 +339,7 @@ class MasteringPlan(Summarized, Model):
             ("references", ", ".join(f"{r.file} (weight {r.weight:g})" for r in self.references) or "none"),
             ("strength", str(self.requested.strength)),
             ("tone", plan.tone.why),
+            *([("sections", plan.sections.why)] if self.sections.why else []),
             ("balance", f"{plan.balance.left_over_right_db:+.2f} dB"),
             ("level", plan.level.in_words()),
             ("limiter", limiter),
@@ -345,6 +355,7 @@ class MasteringPlan(Summarized, Model):
         """Whether rendering returns the mix bit for bit."""
         return (
             self.tone.is_flat
+            and self.sections.is_at_rest
             and self.balance.left_over_right_db == 0.0
             and self.dynamics.is_at_rest
             and self.level.gain_db == 0.0
@@ -367,16 +378,16 @@ def save_plan(plan: MasteringPlan, path: str | Path, *, overwrite: bool = False)
     write_text(path, format_plan(relocated(plan, Path(path).parent)), overwrite=overwrite)
 
 
-def relocated(plan: MasteringPlan, folder: Path) -> MasteringPlan:
-    """Return the plan with its paths, relative to the working folder until now, relative to `folder`."""
+def relocated(plan: MasteringPlan, folder: Path, *, relative_to: Path = Path()) -> MasteringPlan:
+    """Return the plan with its paths relative to `folder`; until now they are to `relative_to`."""
 
     def move(file: str) -> str:
         if is_url(file):
             return file
         try:
-            return Path(os.path.relpath(file, folder)).as_posix()
+            return Path(os.path.relpath(relative_to / file, folder)).as_posix()
         except ValueError:  # another drive
-            return str(Path(file).absolute())
+            return str((relative_to / file).absolute())
 
     mix = plan.mix.model_copy(update={"file": move(plan.mix.file)})
     references = tuple(r.model_copy(update={"file": move(r.file)}) for r in plan.references)
@@ -390,11 +401,12 @@ def load_plan(path: str | Path) -> MasteringPlan:
     """Read a plan; SettingsError names every problem as ``file:line:column: key.path: message``."""
     document = read_document(path)
     data = document.data if isinstance(document.data, dict) else {}
-    tone, mix = data.get("tone"), data.get("mix")
-    if isinstance(tone, dict):
-        for key in ("mid", "width", "moves"):
-            if key in tone and tone[key] is None:  # its rows were all deleted
-                tone[key] = []
-        if isinstance(mix, dict) and mix.get("channels") == 1:
-            tone.pop("side", None)  # mono has none: an empty one is no width
+    tone, mix, sections = data.get("tone"), data.get("mix"), data.get("sections")
+    kinds = sections.get("kinds") if isinstance(sections, dict) else None
+    for part in (tone, sections, *(kinds if isinstance(kinds, list) else ())):
+        for key in _ROWS if isinstance(part, dict) else ():
+            if key in part and part[key] is None:  # its rows were all deleted
+                part[key] = []
+    if isinstance(tone, dict) and isinstance(mix, dict) and mix.get("channels") == 1:
+        tone.pop("side", None)  # mono has none: an empty one is no width
     return validate_document(MasteringPlan, document)

@@ -135,7 +135,7 @@ def test_loudness_that_costs_too_much_is_not_taken(tmp_path, example_mix, exampl
     assert not result.kept_promises
     assert result.limiter.max_gain_reduction_db < 3.1
     assert result.plan.promise.limited_by == "max_reduction"
-    assert "would cost" in result.plan.level.why
+    assert "stopped at the allowed 3 dB" in result.plan.level.why
 
 
 def test_aspects(tmp_path, example_mix, example_reference):

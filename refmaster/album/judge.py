@@ -17,7 +17,9 @@ from refmaster.album.pooled import album_lufs
 from refmaster.album.result import TrackResult
 from refmaster.check.findings import Finding, broken, info, warning
 from refmaster.matching.curves import curve_at
+from refmaster.matching.derive import follows_reference
 from refmaster.matching.explain import REGIONS
+from refmaster.meters.masking import CLEAN_NOISE_TO_MASK_DB
 
 # A region this far from the rest of the album, and this rare among songs, is worth a new mix.
 UNLIKE_DB = 5.0
@@ -32,7 +34,7 @@ _TOO_MUCH = {"low mids": "mud", "upper mids": "harshness"}
 
 def judge_album(plan: AlbumPlan, tracks: Sequence[TrackResult]) -> list[Finding]:
     """Return the findings about the album as a whole."""
-    return [*_loudness(plan, tracks), *_formats(plan), *_engineers(plan)]
+    return [*_loudness(plan, tracks), *_audible(plan), *_formats(plan), *_engineers(plan)]
 
 
 def judge_tracks(
@@ -64,10 +66,14 @@ def _loudness(plan: AlbumPlan, tracks: Sequence[TrackResult]) -> list[Finding]:
     reached = album_lufs(written) if len(written) == len(tracks) else None
     if promise.limited_by is not None and asked is not None:
         found = "" if reached is None else f": {reached:.2f} LUFS reached ({reached - asked:+.2f} LU)"
+        message = f"{promise.why}{found}"
+        if follows_reference(plan.requested, plan.references):
+            advice = "ask for more (loudness: full), or lower that track (level_db)"
+            return [warning("loudness_short", message, advice)]
         advice = (
             "allow more limiting (max_reduction_db), ask for less loudness, or lower that track (level_db)"
         )
-        return [broken("loudness_limited", f"{promise.why}{found}", advice)]
+        return [broken("loudness_limited", message, advice)]
     if asked is None or reached is None or abs(reached - asked) <= promise.tolerance_lu:
         return []
     return [
@@ -75,6 +81,20 @@ def _loudness(plan: AlbumPlan, tracks: Sequence[TrackResult]) -> list[Finding]:
             "loudness_missed",
             f"the album has {reached:.2f} LUFS instead of {asked:.2f} ({reached - asked:+.2f} LU)",
             "if gains were edited, edit common.gain_db or the album's promise as well",
+        )
+    ]
+
+
+def _audible(plan: AlbumPlan) -> list[Finding]:
+    ratio = plan.promise.noise_to_mask_db
+    if ratio is None or ratio <= CLEAN_NOISE_TO_MASK_DB:
+        return []
+    return [
+        warning(
+            "limiting_audible",
+            f"on one track at least so much limiting is likely to be heard: its noise-to-mask ratio is "
+            f"{ratio:.1f} dB, and up to {CLEAN_NOISE_TO_MASK_DB:g} dB counts as clean",
+            "ask for less loudness",
         )
     ]
 
@@ -152,6 +172,7 @@ def _unlike_regions(plan: AlbumPlan, tracks: Sequence[TrackResult]) -> list[list
 def _rarest_region(apart_db: Array, both: Mask, moved_db: Array, others: int) -> list[Finding]:
     """Return the finding about the region that is rarest among songs, where one is rare enough."""
     covariance = shipped_album_prior().tone.song_prior().covariance
+    covariance = (covariance + np.diag(np.diag(covariance))) / 2  # 25 songs cannot settle what bands share
     found: list[Finding] = []
     rarest = 0.0
     for name, low, high in REGIONS:

@@ -115,7 +115,10 @@ class AlbumPromise(Model):
     integrated_lufs: float | None = Field(description="LUFS, gated over all tracks together; null: none")
     tolerance_lu: float = Field(gt=0.0, description="LU")
     true_peak_dbtp: float = Field(description="dBTP, never above")
-    limited_by: Literal["max_reduction", "saturation"] | None
+    limited_by: Literal["max_reduction", "audibility", "saturation"] | None
+    noise_to_mask_db: float | None = Field(
+        default=None, description="dB, of the limiting of the track where it is heard most; null: nowhere"
+    )
     why: str
 
 

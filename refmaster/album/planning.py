@@ -46,7 +46,7 @@ from refmaster.plan import LimiterStage, MasteringPlan, MixRecord
 from refmaster.profile.bands import band_centers_hz
 from refmaster.profile.cache import cached_profile
 from refmaster.rendering.drive import DriveSolution
-from refmaster.rendering.level import drive_analyzed
+from refmaster.rendering.level import bounds_of, cost_in_words, drive_analyzed, rounded_ratio
 from refmaster.rendering.renderer import limiter_settings
 from refmaster.settings.curves import CurvePoint
 from refmaster.settings.limiter import LimiterSettings
@@ -108,12 +108,12 @@ def plan_album(
     plan = _promising(plan, integrated_lufs=round(asked, 3), why=why)
     solutions = _solved(plan, targets, progress)
     shortfalls = [
-        0.0 if s.limited_by is None else float(target - s.predicted_lufs)
+        0.0 if s.limited_by is None else float(target - s.found.lufs)
         for target, s in zip(targets, solutions, strict=True)
     ]
     if max(shortfalls) > 0.0:
         held = int(np.argmax(shortfalls))
-        plan = _held_plan(plan, held, solutions[held])
+        plan = _held_plan(plan, held, solutions[held], float(targets[held]))
         targets = targets - shortfalls[held] - _HOLD_MARGIN_LU
         solutions = _solved(plan, targets, progress)
     return PlannedAlbum(
@@ -181,7 +181,8 @@ def _engineer_stages(album: Album, moves: EngineerMoves) -> list[EngineerStage]:
         if not tracks:  # a track without a named engineer
             continue
         count = f"{len(tracks)} track{'s' if len(tracks) > 1 else ''}"
-        why = f"{count}: {tone.reliability[place]:.0%} of the habit in tone is known and taken back"
+        known, worth = tone.reliability[place], tone.worth_share
+        why = f"{count}: {known:.0%} of the habit in tone is known, {worth:.0%} of the prediction taken back"
         if len(tone.engineers) == 1:
             why = f"{count}; the album has no other engineer to compare with"
         if album.anchor == name:
@@ -257,7 +258,7 @@ def _asked_lufs(
     match = album.settings.match
     if match.target_lufs is not None:
         return match.target_lufs, f"the album comes to {match.target_lufs:g} LUFS, as asked"
-    if references and match.loudness:
+    if references and match.loudness is not False:
         found = target_lufs(references[0][0], references, match)
         if found is not None:
             return found, f"the album comes to its references' {found:.1f} LUFS"
@@ -273,20 +274,22 @@ def _solved(plan: AlbumPlan, targets: Array, progress: Progress | None) -> list[
         track = track_plan(plan, number)
         stage = f"solving {number + 1} of {len(targets)}"
         analyzer = drive_analyzed(track, open_audio(track.mix.file), progress, stage=stage)
-        limit = plan.requested.max_reduction_db
-        solutions.append(analyzer.solve(float(target), limiter_settings(track), max_reduction_db=limit))
+        bounds = bounds_of(plan.requested, plan.references)
+        solutions.append(analyzer.solve(float(target), limiter_settings(track), **bounds))
     return solutions
 
 
-def _held_plan(plan: AlbumPlan, number: int, solution: DriveSolution) -> AlbumPlan:
+def _held_plan(plan: AlbumPlan, number: int, solution: DriveSolution, target: float) -> AlbumPlan:
     """Return the plan whose album stays lower for the sake of one track."""
     who = f'track {number + 1} ("{plan.tracks[number].title}")'
-    cost = f"{who} would cost {solution.cost_db:.1f} dB of limiting"
-    if solution.limited_by == "saturation":
-        cost = f"more gain hardly makes {who} louder"
+    bound = {
+        "max_reduction": f"{plan.requested.max_reduction_db} dB are not passed",
+        "audibility": "its limiting stays clean",
+        "saturation": "it keeps its place among the others: more gain hardly makes it louder",
+    }[solution.limited_by or "saturation"]
     why = (
-        f"at {plan.promise.integrated_lufs:.1f} LUFS {cost}; the album stays lower, so that "
-        f"{plan.requested.max_reduction_db:g} dB are not passed"
+        f"at {plan.promise.integrated_lufs:.1f} LUFS {who} asks too much: {cost_in_words(solution, target)}; "
+        f"the album stays lower, so that {bound}"
     )
     return _promising(plan, limited_by=solution.limited_by, why=why)
 
@@ -300,13 +303,15 @@ def _levelled(plan: AlbumPlan, targets: Array, solutions: Sequence[DriveSolution
     plans = []
     for number, (target, solution) in enumerate(zip(targets, solutions, strict=True)):
         track = track_plan(plan, number)
-        level = track.level.model_copy(update={"gain_db": round(solution.gain_db, 3) + 0.0})
+        level = track.level.model_copy(update={"gain_db": round(solution.found.gain_db, 3) + 0.0})
         promise = track.promise.model_copy(update={"integrated_lufs": round(float(target), 3)})
         plans.append(track.model_copy(update={"level": level, "promise": promise}))
     habits = [track_gain_db(plan, number) for number in range(len(plans))]
     common = np.mean([p.level.solved_db - h for p, h in zip(plans, habits, strict=True)])
     stage = plan.common.model_copy(update={"gain_db": round(float(common), 2) + 0.0})
     plan = plan.model_copy(update={"common": stage})
+    worst = rounded_ratio(max(s.found.noise_to_mask_db for s in solutions))
+    plan = _promising(plan, noise_to_mask_db=worst)
     for number, track in enumerate(plans):
         plan = with_track_plan(plan, number, track)
     return plan

@@ -40,6 +40,7 @@ MATCH_NAMES = {
 }
 # Fields of `match` that act without a reference.
 ACTS_ALONE = frozenset({"target_lufs", "ceiling_dbtp", "max_reduction_db", "phase", "engine"})
+NO_SECTIONS = "an album has one curve for all of its songs; sections are for a song of its own"
 NO_ENGINES = "an album is matched as a whole, which only refmaster's own engine does"
 
 
@@ -194,6 +195,8 @@ def load_album(path: str | Path, **overrides: Any) -> Album:
     check_text(reference for reference, _ in album.references)
     if not engine_named(album.settings.match.engine).matches_albums:
         raise SettingsError(f"engine: {NO_ENGINES}")
+    if album.settings.match.sections:
+        raise SettingsError(f"sections: {NO_SECTIONS}")
     return album
 
 
@@ -205,6 +208,8 @@ def _album_of_file(path: Path, overrides: dict[str, Any]) -> Album:
     problems += _idle_keys(settings, document, more_references=bool(overrides.get("references")))
     if not overrides.get("engine") and not engine_named(settings.match.engine).matches_albums:
         problems.append(document.problem(("match", "engine"), NO_ENGINES))
+    if settings.match.sections and overrides.get("sections") is None:
+        problems.append(document.problem(("match", "sections"), NO_SECTIONS))
     if problems:
         raise problems_error(str(path), problems)
     folder = path.parent

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from refmaster.check.findings import Finding, broken, info, warning
-from refmaster.matching.curves import POINTS_PER_OCTAVE
+from refmaster.matching.curves import POINTS_PER_OCTAVE, curve_at
+from refmaster.matching.derive import follows_reference
+from refmaster.meters.masking import CLEAN_NOISE_TO_MASK_DB
 from refmaster.plan import MasteringPlan
 from refmaster.profile.bands import JUDGED_HIGH_HZ, JUDGED_LOW_HZ
 from refmaster.profile.model import Profile
@@ -34,7 +37,7 @@ def judge_master(
     gain_stands : bool
         Whether the gain was taken from the plan as it is, not solved for this mix.
     """
-    findings = _loudness(plan, master, gain_stands=gain_stands) + _peak(plan, master)
+    findings = _loudness(plan, master, gain_stands=gain_stands) + _audible(plan) + _peak(plan, master)
     rate, channels = plan.output.sample_rate_hz, plan.mix.channels
     found = master.source
     if (found.sample_rate_hz, found.channels) != (rate, channels):
@@ -95,6 +98,10 @@ def _loudness(plan: MasteringPlan, master: Profile, *, gain_stands: bool) -> lis
     missed = reached - promise.integrated_lufs
     if abs(missed) <= promise.tolerance_lu:
         return []
+    if missed < 0.0 and promise.limited_by and follows_reference(plan.requested, plan.references):
+        message = f"{reached:.2f} LUFS reached of the reference's {promise.integrated_lufs:.1f} LUFS"
+        further = "--loudness full goes that far" if promise.limited_by == "audibility" else ""
+        return [warning("loudness_short", f"{message}; {plan.level.why}", further)]
     message = f"{promise.integrated_lufs:.1f} LUFS was asked, {reached:.2f} LUFS reached ({missed:+.2f} LU)"
     if missed < 0.0 and promise.limited_by == "max_reduction":
         return [broken("loudness_limited", f"{message}; {plan.level.why}")]
@@ -103,6 +110,20 @@ def _loudness(plan: MasteringPlan, master: Profile, *, gain_stands: bool) -> lis
     solved = f"with level: {{lufs: {promise.integrated_lufs:.1f}}} in the plan it is solved for this mix"
     advice = f"the plan's gain stands as it is; {solved}" if gain_stands else ""
     return [broken("loudness_missed", message, advice)]
+
+
+def _audible(plan: MasteringPlan) -> list[Finding]:
+    ratio = plan.level.noise_to_mask_db
+    if ratio is None or ratio <= CLEAN_NOISE_TO_MASK_DB:
+        return []
+    return [
+        warning(
+            "limiting_audible",
+            f"so much limiting is likely to be heard: its noise-to-mask ratio is {ratio:.1f} dB, and up to "
+            f"{CLEAN_NOISE_TO_MASK_DB:g} dB counts as clean",
+            "ask for less loudness",
+        )
+    ]
 
 
 def _peak(plan: MasteringPlan, master: Profile) -> list[Finding]:
@@ -138,13 +159,27 @@ def judge_moves(plan: MasteringPlan) -> list[Finding]:
                 )
             )
     if not any(finding.code == "mixing_problem" for finding in findings):
-        findings.extend(_narrower_move(plan))
-    return findings
+        findings.extend(_narrower_move(plan.tone.mid))
+    return findings + _sections(plan)
 
 
-def _narrower_move(plan: MasteringPlan) -> list[Finding]:
+def _sections(plan: MasteringPlan) -> list[Finding]:
+    """Return why sections that were asked for are not used, or which of them move the mix too far."""
+    sections, tone = plan.sections, plan.tone.mid
+    if sections.is_at_rest:
+        wanted = plan.requested.sections and "sections" not in plan.edited
+        return [info("sections_not_applied", sections.why)] if wanted else []
+    findings = []
+    for kind in sections.kinds:
+        added = curve_at(kind.mid, np.array([hz for hz, _ in tone]))
+        summed = tuple((hz, gain + more) for (hz, gain), more in zip(tone, added, strict=True))
+        findings += _narrower_move(summed or kind.mid, where=f"in its {kind.name} parts ")
+    return findings[:1] if not _narrower_move(tone) else []
+
+
+def _narrower_move(curve: Sequence[tuple[float, float]], where: str = "") -> list[Finding]:
     """Return a finding where an octave across two regions is moved by more than mastering should do."""
-    points = [(hz, gain) for hz, gain in plan.tone.mid if JUDGED_LOW_HZ <= hz <= JUDGED_HIGH_HZ]
+    points = [(hz, gain) for hz, gain in curve if JUDGED_LOW_HZ <= hz <= JUDGED_HIGH_HZ]
     if len(points) < POINTS_PER_OCTAVE:
         return []
     gains = np.array([gain for _, gain in points])
@@ -153,7 +188,7 @@ def _narrower_move(plan: MasteringPlan) -> list[Finding]:
     move, hz = float(octaves[worst]), points[worst + POINTS_PER_OCTAVE // 2][0]
     if abs(move) <= MIXING_MOVE_DB:
         return []
-    return [_mixing_problem(f"around {hz:.0f} Hz", move, span=" over an octave")]
+    return [_mixing_problem(f"{where}around {hz:.0f} Hz", move, span=" over an octave")]
 
 
 def _mixing_problem(place: str, move_db: float, *, span: str = "") -> Finding:

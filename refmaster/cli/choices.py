@@ -11,7 +11,10 @@ from pathlib import Path
 
 ENGINES = ("refmaster", "matchering")
 STRENGTHS = ("evidence", "balanced", "full")
+LOUDNESSES = ("clean", "full")
 PHASES = ("linear", "minimum")
+CURVE_FORMATS = ("impulse", "graphiceq", "rew", "bands", "moves")
+CURVE_PARTS = ("mid", "side")
 BIT_DEPTHS = ("16", "24", "32f", "64f")
 # Stands in a help text for the names of the delivery targets, which are read when the help is shown.
 TARGET_NAMES = "{targets}"

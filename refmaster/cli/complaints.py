@@ -13,6 +13,7 @@ _OPTIONS = (
     (re.compile(r"\boverwrite=True"), "--overwrite"),
     (re.compile(r"\bsample_rate_hz=(\d+)"), r"--sample-rate \1"),
     (re.compile(r"\bas mix= "), "with --mix "),
+    (re.compile(r"\b(part|phase|bands)=(mid|side|linear|minimum|\d+)\b"), r"--\1 \2"),
 )
 # What takes a document of a kind.
 _TAKEN_BY = {

@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from refmaster import __version__
-from refmaster.cli import album, batch, compare, learn, master, measure, plan, render, targets, watch
+from refmaster.cli import album, batch, compare, curve, learn, master, measure, plan, render, targets, watch
 from refmaster.cli.help import GroupedCommand
 from refmaster.errors import ExitCode, RefmasterError
 from refmaster.io.names import shown
@@ -25,6 +25,7 @@ Examples:
   refmaster master mix.wav -r a.flac -r b.flac:2 --strength 40 -o master.wav
   refmaster plan mix.wav --reference ref.wav -o plan.yaml    (edit it, then:)
   refmaster render plan.yaml -o master.wav
+  refmaster curve plan.yaml --bands 8 -o eq.txt              (or: -o eq.wav)
   refmaster measure *.wav
   refmaster compare mix.wav --reference ref.wav
   refmaster album album.yaml -o Masters/
@@ -47,7 +48,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help is as clear and starts in half the time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (master, plan, render, measure, compare, album, batch, watch, learn, targets):
+for module in (master, plan, render, curve, measure, compare, album, batch, watch, learn, targets):
     module.register(app)
 for command in app.registered_commands:
     command.cls = GroupedCommand

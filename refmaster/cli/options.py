@@ -14,6 +14,7 @@ import typer
 from refmaster.cli.choices import (
     BIT_DEPTHS,
     ENGINES,
+    LOUDNESSES,
     PHASES,
     STRENGTHS,
     TARGET_NAMES,
@@ -67,7 +68,7 @@ MaxReduction = Annotated[
     float | None,
     typer.Option(
         "--max-reduction",
-        help="Deepest limiting that loudness may cost, dB.  [8.0]",
+        help="Deepest limiting that loudness may cost, dB.  [what is not heard]",
         rich_help_panel=LEVELS,
     ),
 ]
@@ -132,13 +133,22 @@ MATCH_OPTIONS: dict[str, Any] = {
         MATCHING,
         "Match loud parts with loud parts and quiet with quiet.  [no-sections]",
     ),
-    "loudness": _value(bool, "--loudness/--no-loudness", MATCHING, "Match the loudness.  [loudness]"),
+    "loudness": _value(
+        str,
+        "--loudness",
+        MATCHING,
+        "How far to follow the reference's loudness: clean (as far as limiting stays clean) or full (as far "
+        "as it goes).  [clean]",
+        metavar="|".join(LOUDNESSES),
+        choices=LOUDNESSES,
+    ),
+    "no_loudness": _value(bool, "--no-loudness", MATCHING, "Keep the mix's own loudness."),
     "low_hz": _value(float, "--low-hz", EQUALIZER, "No tone change below, Hz.  [25.0]"),
     "high_hz": _value(float, "--high-hz", EQUALIZER, "No tone change above, Hz.  [20000.0]"),
     "max_boost_db": _value(float, "--max-boost", EQUALIZER, "Largest boost, dB.  [12; full: 40]"),
     "max_cut_db": _value(float, "--max-cut", EQUALIZER, "Largest cut, dB.  [12; full: 40]"),
     "max_width_db": _value(
-        float, "--max-width", EQUALIZER, "Most that side moves against mid, dB.  [3; full: 12]"
+        float, "--max-width", EQUALIZER, "Most that side moves against mid, dB.  [3; balanced: 9; full: 12]"
     ),
     "resolution_octaves": _value(
         float, "--resolution", EQUALIZER, "Smoothing of the curve, octaves.  [1; full: 1/3]"
@@ -269,6 +279,10 @@ def _match_settings(file: Path | None, **values: Any) -> tuple[MatchSettings, li
     given = {name: value for name, value in values.items() if value is not None}
     if "strength" in given:
         given["strength"] = parse_strength(given["strength"])
+    if given.pop("no_loudness", False):
+        if "loudness" in given:
+            raise SettingsError("--loudness and --no-loudness contradict each other; drop one of them")
+        given["loudness"] = False
     _refuse_ignored(given)
     given = with_target_values(given)
     layers = [] if file is None else [load_settings(file)]
@@ -282,20 +296,30 @@ def _match_settings(file: Path | None, **values: Any) -> tuple[MatchSettings, li
         layers.insert(0, replace(defaults, match=kept))
         asked = merged_layers([kept, asked])
     names = {name: option_name(name) for name in MATCH_OPTIONS if name in given}
+    if given.get("loudness") is False:
+        names["loudness"] = option_name("no_loudness")
     return settings_from(MatchSettings, asked, names=names), layers
 
 
 def option_name(field: str) -> str:
-    """Return what a field of the settings is called on the command line; of a flag, its negative."""
+    """Return what a field of the settings is called on the command line; of a flag, the one to give."""
+    from refmaster.settings.match import MatchSettings
+
     names: str = MATCH_OPTIONS[field].__metadata__[0].default  # typer keeps the first name there
-    return names.rpartition("/")[2]
+    known = MatchSettings.model_fields.get(field)
+    return names.partition("/")[0] if known and known.default is False else names.rpartition("/")[2]
 
 
 def _refuse_ignored(given: dict[str, Any]) -> None:
     """Refuse options that the engine does not honour, even where they ask for the default."""
-    from refmaster.settings.match import ignored_by
+    from refmaster.settings.match import MatchSettings, ignored_by
 
-    asked = [name for name, value in given.items() if value is not True]  # flags are on by default
+    fields = MatchSettings.model_fields
+    asked = [  # a flag that asks for its default asks for nothing
+        name
+        for name, value in given.items()
+        if not isinstance(value, bool) or name not in fields or value is not fields[name].default
+    ]
     ignored = [option_name(name) for name in ignored_by(given.get("engine", ""), asked)]
     if ignored:
         raise SettingsError(

@@ -139,7 +139,12 @@ def print_decisions(result: MasterResult, *, verbose: bool) -> None:
     print_text(f"level   {plan.level.in_words()}", indent=8)
     print_text(f"limiter {_limiting(result)}", indent=8)
     print_text(f"tone    {plan.tone.why}", indent=8)
-    told = (("", tone_left(result)), ("width", plan.tone.width_why), ("dynamics", dynamics_done(result)))
+    told = (
+        ("", tone_left(result)),
+        ("width", plan.tone.width_why),
+        ("parts", plan.sections.why),
+        ("dynamics", dynamics_done(result)),
+    )
     for name, text in told:
         if text:
             print_text(f"{name:<7} {text}", indent=8)

@@ -150,13 +150,9 @@ class DynamicsProcessor(BlockKernel):
 
     def _follow(self, block: NDArray[Any], signal: NDArray[Any], lows: list[NDArray[Any]]) -> None:
         """Measure a second of the bands and add the changes of gain that are now known."""
-        if lows:
-            parts = [lows[0], *(high - low for low, high in itertools.pairwise(lows))]
-            parts.append(signal - lows[-1])
-            sums = np.stack([sums_of_squares(part, self._ends).sum(axis=0) for part in parts])
-            sums = sums.astype(np.float64) / self.channels
-        else:
-            sums = self._weighted_sums(block).sum(axis=1)[np.newaxis]
+        sums = (
+            self._sums_of_bands(signal, lows) if lows else self._weighted_sums(block).sum(axis=1)[np.newaxis]
+        )
         left = self._frames_in - self._seconds * len(block)  # of the stream, less than a second at its end
         powers = self._levels.push(sums, np.diff(np.minimum(self._ends, max(left, 0)), prepend=0))
         levels = np.maximum(power_to_db(powers) if lows else power_to_lufs(powers), _LOWEST_DB)
@@ -170,6 +166,15 @@ class DynamicsProcessor(BlockKernel):
             self._changes = changes[:, :1]  # the step before the first goes along with it
         self._changes = np.concatenate([self._changes, changes], axis=1)
 
+    def _sums_of_bands(self, signal: NDArray[Any], lows: list[NDArray[Any]]) -> Array:
+        """Return the sums of squares of each band and step, a mean over the channels."""
+        part = lows[0]
+        sums = [sums_of_squares(part, self._ends)]
+        for low, high in itertools.pairwise([*lows, signal]):
+            part = np.subtract(high, low, out=None if part is lows[0] else part)
+            sums.append(sums_of_squares(part, self._ends))
+        return np.asarray(np.stack(sums).mean(axis=1, dtype=np.float64))
+
     def _applied(self, signal: NDArray[Any], lows: list[NDArray[Any]]) -> NDArray[Any]:
         """Return the second that was held at the gains of its bands."""
         changes = self._changes[:, : _STEPS_PER_SECOND + 2]
@@ -181,7 +186,8 @@ class DynamicsProcessor(BlockKernel):
         if self._interpolate is None:
             self._interpolate = _StepInterpolator(np.diff(self._ends, prepend=0), signal.dtype)
         # A band more than its upper neighbour: what a low-pass adds to the whole signal at the highest gain.
-        result = signal * (1.0 - self._interpolate(1.0 - gains[-1]))
+        gain = 1.0 - self._interpolate(1.0 - gains[-1])
+        result = np.multiply(signal, gain, out=signal if lows else None)  # a single band's is the caller's
         for low, more in zip(lows, gains[:-1] - gains[1:], strict=True):
             if more.any():
                 result += np.multiply(low, self._interpolate(more), out=low)

@@ -7,6 +7,7 @@ a filter is compensated exactly, so output frame n belongs to input frame n and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -142,20 +143,21 @@ def design_minimum_phase(
     return response
 
 
-class FirEqualizer(BlockKernel):
-    """Filter a stream with one FIR, or its mid and side with one each, without latency.
+class FilterBanks(BlockKernel):
+    """Filter a stream with one FIR, or its mid and side with one each, from one or several banks of them.
 
     Overlap-save on fixed segments, so that the result does not depend on how the caller cuts the stream, to
-    the bit. float32 in gives float32 out, float64 gives float64. Unit impulses return the blocks untouched.
+    the bit. float32 in gives float32 out, float64 gives float64. A subclass says which bank filters which
+    frames; a block is transformed once for all of them.
 
     Parameters
     ----------
     channels : int
         Channels of the stream.
-    mid_taps : array_like, shape (taps,)
-        The filter of every channel, or of mid = (left + right) / 2 when ``side_taps`` is given.
-    side_taps : array_like, shape (taps,), optional
-        The filter of side = (left - right) / 2; two channels only, as long as ``mid_taps``.
+    banks : sequence of (mid_taps, side_taps)
+        Arrays of shape (taps,), all of one length: the filter of every channel, or of
+        mid = (left + right) / 2 where there is a second, which is that of side = (left - right) / 2. Without
+        one it is None; with one the stream has two channels.
     delay_frames : int, optional
         The filters' delay that is compensated: by default ``(taps - 1) // 2``, which is exact for linear
         phase. Use 0 for minimum phase.
@@ -168,20 +170,20 @@ class FirEqualizer(BlockKernel):
     """
 
     def __init__(
-        self,
-        channels: int,
-        mid_taps: ArrayLike,
-        side_taps: ArrayLike | None = None,
-        *,
-        delay_frames: int | None = None,
+        self, channels: int, banks: Sequence[tuple[ArrayLike, ArrayLike | None]], *, delay_frames: int | None
     ) -> None:
-        mid = np.asarray(mid_taps, dtype=np.float64)
-        side = mid if side_taps is None else np.asarray(side_taps, dtype=np.float64)
-        if side_taps is not None and channels != 2:
-            raise ValueError(f"side_taps needs a stereo stream, got {channels} channels")
-        if mid.ndim != 1 or not len(mid) or side.shape != mid.shape:
-            raise ValueError(f"taps must be one-dimensional and equally long, got {mid.shape}, {side.shape}")
-        self.taps = len(mid)
+        pairs = []
+        for mid_taps, side_taps in banks:
+            mid = np.asarray(mid_taps, dtype=np.float64)
+            side = mid if side_taps is None else np.asarray(side_taps, dtype=np.float64)
+            if side_taps is not None and channels != 2:
+                raise ValueError(f"side_taps needs a stereo stream, got {channels} channels")
+            pairs.append((mid, side))
+        shape = pairs[0][0].shape
+        if len(shape) != 1 or not shape[0] or any(taps.shape != shape for pair in pairs for taps in pair):
+            shapes = ", ".join(str(taps.shape) for pair in pairs for taps in pair)
+            raise ValueError(f"taps must be one-dimensional and equally long, got {shapes}")
+        self.taps = shape[0]
         self.delay_frames = (self.taps - 1) // 2 if delay_frames is None else delay_frames
         if not 0 <= self.delay_frames < self.taps:
             raise ValueError(f"delay_frames must be within the filter, got {self.delay_frames}")
@@ -189,36 +191,45 @@ class FirEqualizer(BlockKernel):
         self._hop = self._size - self.taps + 1
         self._segments = -(-4 // max(channels, 1))  # four transforms a call fill the vector registers
         super().__init__(channels, self._segments * self._hop, self.delay_frames)
-        self._mid_side = not np.array_equal(mid, side)
-        self._filters = [mid, side] if self._mid_side else [mid]
-        self._identity = all(_is_unit_impulse(taps, self.delay_frames) for taps in self._filters)
-        self._spectra: NDArray[Any] = np.zeros(0)  # the first block's dtype makes them
+        self._mid_side = any(not np.array_equal(mid, side) for mid, side in pairs)
+        self._banks = [[mid, side] if self._mid_side else [mid] for mid, side in pairs]
+        self._identity = all(
+            _is_unit_impulse(taps, self.delay_frames) for filters in self._banks for taps in filters
+        )
+        self._spectra: list[NDArray[Any]] = []  # of each bank; the first block's dtype makes them
 
     def push(self, block: NDArray[Any]) -> NDArray[Any]:
-        """Take a block and return the frames that are now complete, see `BlockKernel.push`."""
+        """Take a block and return the frames that are now complete, see `BlockKernel.push`.
+
+        Where every filter is a unit impulse the block is returned untouched.
+        """
         return block if self._identity else super().push(block)
 
-    def _filter_spectra(self, dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Return what the spectra of segments are multiplied with, shape ``(filters, 1, values)``.
+    def _bank_spectra(self, dtype: np.dtype[Any]) -> list[NDArray[Any]]:
+        """Return what the spectra of segments are multiplied with, each of shape ``(filters, 1, values)``.
 
         A symmetric filter around 0 has a real spectrum. It then scales the real and imaginary parts alike,
         which is half the work of a complex product.
         """
         symmetric = 2 * self.delay_frames == self.taps - 1 and all(
-            np.array_equal(taps, taps[::-1]) for taps in self._filters
+            np.array_equal(taps, taps[::-1]) for filters in self._banks for taps in filters
         )
-        spectra = []
-        for taps in self._filters:
-            centred = np.zeros(self._size)
-            centred[: self.taps] = taps
-            spectrum = np.fft.rfft(np.roll(centred, -self.delay_frames))
-            spectra.append(np.repeat(spectrum.real, 2).astype(dtype) if symmetric else spectrum)
         complex_type = np.complex64 if dtype == np.float32 else np.complex128
-        return np.stack(spectra)[:, np.newaxis].astype(dtype if symmetric else complex_type) * self._size
+        banks = []
+        for filters in self._banks:
+            spectra = []
+            for taps in filters:
+                centred = np.zeros(self._size)
+                centred[: self.taps] = taps
+                spectrum = np.fft.rfft(np.roll(centred, -self.delay_frames))
+                spectra.append(np.repeat(spectrum.real, 2).astype(dtype) if symmetric else spectrum)
+            stacked = np.stack(spectra)[:, np.newaxis]
+            banks.append(stacked.astype(dtype if symmetric else complex_type) * self._size)
+        return banks
 
     def _prepare(self, dtype: np.dtype[Any]) -> None:
         """Make the filters' spectra and the arrays to work in, of a precision."""
-        self._spectra = self._filter_spectra(dtype)
+        self._spectra = self._bank_spectra(dtype)
         frames = self.taps - 1 + self._segments * self._hop
         self._signal = np.zeros(
             (self.channels, frames), dtype
@@ -227,10 +238,10 @@ class FirEqualizer(BlockKernel):
         complex_type = np.complex64 if dtype == np.float32 else np.complex128
         self._spectrum = np.empty((self.channels, self._segments, self._size // 2 + 1), complex_type)
 
-    def _process(self, block: NDArray[Any]) -> NDArray[Any]:
-        """Filter a block; the result lags the input by ``delay_frames``."""
+    def _transformed(self, block: NDArray[Any]) -> NDArray[Any]:
+        """Take a block and return the spectra of its segments; they are valid until the next block."""
         kept, hop, size = self.taps - 1, self._hop, self._size
-        if not self._spectra.size:
+        if not self._spectra:
             self._prepare(block.dtype)
         signal = self._signal
         signal[:, :kept] = signal[:, len(block) :].copy()
@@ -245,19 +256,55 @@ class FirEqualizer(BlockKernel):
             self._frames[:, segment] = signal[:, segment * hop : segment * hop + size]
         # "forward" divides by the size, which `_spectra` makes up for: without it NumPy transforms float32 in
         # float64, at a quarter of the speed. A power of two, so that nothing is rounded.
-        spectrum = np.fft.rfft(self._frames, norm="forward", out=self._spectrum)
-        parts = spectrum if np.iscomplexobj(self._spectra) else spectrum.view(block.dtype)
-        parts *= self._spectra
-        filtered = np.fft.irfft(spectrum, n=size, out=self._frames)
-        first = kept - self.delay_frames
+        return np.fft.rfft(self._frames, norm="forward", out=self._spectrum)
+
+    def _filtered(self, spectrum: NDArray[Any], bank: int) -> NDArray[Any]:
+        """Return the frames of a transformed block behind a bank, which trail it by ``delay_frames``.
+
+        The spectrum is worked on in place.
+        """
+        hop, dtype = self._hop, self._frames.dtype
+        parts = spectrum if np.iscomplexobj(self._spectra[bank]) else spectrum.view(dtype)
+        parts *= self._spectra[bank]
+        filtered = np.fft.irfft(spectrum, n=self._size, out=self._frames)
+        first = self.taps - 1 - self.delay_frames
         valid = filtered[:, :, first : first + hop]
-        result = np.empty((self.channels, self._segments, hop), dtype=block.dtype)
+        result = np.empty((self.channels, self._segments, hop), dtype=dtype)
         if self._mid_side:
             np.add(valid[0], valid[1], out=result[0])
             np.subtract(valid[0], valid[1], out=result[1])
         else:
             result[:] = valid
         return result.reshape(self.channels, -1).T
+
+
+class FirEqualizer(FilterBanks):
+    """Filter a stream with one FIR, or its mid and side with one each, without latency.
+
+    Parameters
+    ----------
+    channels : int
+        Channels of the stream.
+    mid_taps : array_like, shape (taps,)
+        The filter of every channel, or of mid = (left + right) / 2 when ``side_taps`` is given.
+    side_taps : array_like, shape (taps,), optional
+        The filter of side = (left - right) / 2; two channels only, as long as ``mid_taps``.
+    delay_frames : int, optional
+        As for `FilterBanks`.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        mid_taps: ArrayLike,
+        side_taps: ArrayLike | None = None,
+        *,
+        delay_frames: int | None = None,
+    ) -> None:
+        super().__init__(channels, [(mid_taps, side_taps)], delay_frames=delay_frames)
+
+    def _process(self, block: NDArray[Any]) -> NDArray[Any]:
+        return self._filtered(self._transformed(block), 0)
 
 
 def _power_of_two_at_least(length: int) -> int:

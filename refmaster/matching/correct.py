@@ -9,6 +9,7 @@ import numpy as np
 
 from refmaster.matching.curves import curve_at, tone_points
 from refmaster.matching.neutral import MixLoudness, loudness_neutral
+from refmaster.matching.sections import long_term_gain_db
 from refmaster.matching.shape import range_window
 from refmaster.plan import MasteringPlan
 from refmaster.profile.bands import energy_mask, judged, smooth, smooth_power_db
@@ -20,6 +21,8 @@ TONE_OFF_DB = 0.2
 # What a limiter does to the tone is small; more than this is not its doing.
 MAX_TONE_CORRECTION_DB = 3.0
 PEAK_MARGIN_DB = 0.01
+# A smaller slope, in LU per dB of gain, is not trusted.
+_LEAST_SLOPE = 0.1
 
 
 def corrected_level(plan: MasteringPlan, master: Profile, slope_lu_per_db: float) -> MasteringPlan | None:
@@ -30,7 +33,7 @@ def corrected_level(plan: MasteringPlan, master: Profile, slope_lu_per_db: float
     missed = target - reached
     if abs(missed) <= LOUDNESS_OFF_LU:
         return None
-    gain = plan.level.solved_db + missed / max(slope_lu_per_db, 0.15)
+    gain = plan.level.solved_db + missed / max(slope_lu_per_db, _LEAST_SLOPE)
     level = plan.level.model_copy(update={"gain_db": round(gain, 3) + 0.0})
     return plan.model_copy(update={"level": level})
 
@@ -56,7 +59,7 @@ def corrected_tone(plan: MasteringPlan, mix: Profile, master: Profile) -> Master
     frequencies = np.asarray(mix.spectrum.frequencies_hz[:count])
     before, reached = np.asarray(mix.spectrum.mid_db[:count]), np.asarray(master.spectrum.mid_db[:count])
     mid, width = (curve_at(points, frequencies) for points in (plan.tone.mid, plan.tone.width))
-    expected = before + mid
+    expected = before + mid + long_term_gain_db(plan.sections, mix, frequencies)
     present = energy_mask(frequencies, before)
     counts = present & judged(frequencies)
     if not counts.any():

@@ -10,6 +10,7 @@ from refmaster.matching.curves import curve_at
 from refmaster.matching.dynamics import derive_dynamics
 from refmaster.matching.explain import explained_tone
 from refmaster.matching.image import has_silent_channel, image_aim_db
+from refmaster.matching.sections import derive_sections, no_sections
 from refmaster.matching.tone import derive_tone
 from refmaster.plan import (
     Balance,
@@ -68,11 +69,14 @@ def derive_plan(
     -------
     MasteringPlan
     """
+    sections = no_sections("there is nothing to match" if settings.sections else "")
     fits: tuple[float | None, ...] = (None,) * len(references)
     oddness, likely = fits, None
     if references and (settings.tone or settings.side):
         match = derive_tone(mix, references, settings)
         tone = explained_tone(match, mix, references, settings)
+        if settings.sections:
+            sections = derive_sections(mix, references, settings, match)
         likely = match.likely
         fits, oddness = likely.fits, likely.oddness
     else:
@@ -101,6 +105,7 @@ def derive_plan(
         ),
         requested=settings,
         tone=tone,
+        sections=sections,
         balance=_balance_stage(mix, references, settings, tone),
         dynamics=derive_dynamics(mix, references, settings, likely),
         level=Level(why="not solved yet", gain_db=0.0),
@@ -130,10 +135,15 @@ def target_lufs(mix: Profile, references: Sequence[WeightedProfile], settings: M
     if settings.target_lufs is not None:
         return settings.target_lufs
     known = [(p.levels.integrated_lufs, w) for p, w in references if p.levels.integrated_lufs is not None]
-    if not settings.loudness or not known:
+    if settings.loudness is False or not known:
         return mix.levels.integrated_lufs
     total = sum(weight for _, weight in known)
     return round(sum(lufs * weight for lufs, weight in known) / total, 3)
+
+
+def follows_reference(settings: MatchSettings, references: Sequence[object]) -> bool:
+    """Return whether the loudness to reach is the references', which nobody asked for as a number."""
+    return settings.target_lufs is None and settings.loudness is not False and len(references) > 0
 
 
 def _balance_stage(

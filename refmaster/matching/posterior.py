@@ -19,7 +19,7 @@ judges the written masters.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -204,6 +204,18 @@ def likely_gain(found: Differences, model: ContentModel) -> LikelyGain:
         known=found.known,
         near_weight=p,
     )
+
+
+def shared_gain(found: Differences, model: ContentModel) -> tuple[Array, float]:
+    """Return the gain behind shared material, shape (bands,), and by how much it is likelier than none.
+
+    The second is the logarithm of the ratio of marginal likelihoods (Bayes factor).
+    """
+    at = np.flatnonzero(found.known)
+    rows = found.matched_db[:, at]
+    gain, _, some = _near(rows, found.quality_db2, found.weights, at, model)
+    none = _near(rows, found.quality_db2, found.weights, at, replace(model, gain=0.0 * model.gain))[2]
+    return gain, some - none
 
 
 def log_likelihoods(found: Differences, model: ContentModel) -> Array:

@@ -26,6 +26,7 @@ from refmaster.matching.likely import Likely, likely_gains
 from refmaster.matching.neutral import MixLoudness, loudness_neutral
 from refmaster.matching.posterior import LikelyGain
 from refmaster.matching.shape import CurveShape, range_window
+from refmaster.matching.width import OverallWidth, overall_width
 from refmaster.profile.bands import (
     JUDGED_THIRDS,
     THIRDS_HZ,
@@ -44,9 +45,6 @@ from refmaster.profile.model import Profile
 from refmaster.settings.curves import MAX_GAIN_DB
 from refmaster.settings.match import FULL_MAX_GAIN_DB, FULL_RESOLUTION_OCTAVES, MatchSettings
 
-# Low side is a mono-compatibility matter: it is never boosted here, whatever the reference does.
-NO_WIDTH_BOOST_BELOW_HZ = 100.0
-FULL_WIDTH_BOOST_FROM_HZ = 200.0
 # Third-octave exactness of `full`: the curve is corrected by what its own prediction misses. Set by hand:
 # enough steps to come within 0.1 dB RMS.
 FULL_ITERATIONS = 40
@@ -130,23 +128,26 @@ def derive_tone(
 
     mid, width = np.zeros(len(frequencies)), np.zeros(len(frequencies))
     width_difference, width_known = _difference(levels, others, _width_reading, level_is_free=False)
-    if settings.side and width_known.any():
-        gain = _gain_db(likely.width)
-        image = _Difference(
-            frequencies, width_difference, width_known, gain, near_weight=near, level_is_free=False
-        )
-        width = _width_curve(image, settings)
     if settings.tone and known.any():
         gain = _gain_db(likely.mid)
         tone = _Difference(frequencies, difference, known, gain, near_weight=near, level_is_free=True)
         at_thirds = _thirds_difference(mix, references, difference, known)
-        mid = _mid_curve(levels, tone, at_thirds, settings)
+        asked = _mid_curve(levels, tone, at_thirds, settings)
         shape = CurveShape(frequencies, known, settings)
 
         def placed(curve: Array) -> Array:
             return shape(np.clip(curve, -FULL_MAX_GAIN_DB, FULL_MAX_GAIN_DB))
 
-        mid = loudness_neutral(mid, width, loudness, placed, settings)
+        mid = loudness_neutral(asked, width, loudness, placed, settings)
+    overall = overall_width(mix, levels, references)
+    if settings.side and overall is not None and width_known.any():
+        gain = _gain_db(likely.width)
+        image = _Difference(
+            frequencies, width_difference, width_known, gain, near_weight=near, level_is_free=False
+        )
+        width = _width_curve(image, overall, mid, settings)
+        if settings.tone and known.any():  # the width has a loudness of its own
+            mid = loudness_neutral(asked, width, loudness, placed, settings)
     return ToneMatch(
         frequencies_hz=frequencies,
         mid_db=mid,
@@ -242,20 +243,25 @@ def _mid_curve(mix: BandLevels, difference: _Difference, at_thirds: Array, setti
     return _at_strength(difference, full, bounded, settings)
 
 
-def _width_curve(difference: _Difference, settings: MatchSettings) -> Array:
-    """Return the curve of the side over the mid that the strength asks for."""
-    octaves = np.log2(FULL_WIDTH_BOOST_FROM_HZ / NO_WIDTH_BOOST_BELOW_HZ)
-    allowed = np.clip(np.log2(difference.frequencies_hz / NO_WIDTH_BOOST_BELOW_HZ) / octaves, 0.0, 1.0)
+def _width_curve(
+    difference: _Difference, overall: OverallWidth, mid: Array, settings: MatchSettings
+) -> Array:
+    """Return the curve of the side over the mid that the strength asks for, beside a curve of the mid."""
     shape = CurveShape(difference.frequencies_hz, difference.known, settings)
 
-    def bounded(asked: Array, *, full: bool) -> Array:
+    def placed(curve: Array) -> Array:
+        return shape(overall.boostable(curve))
+
+    def bounded(asked: Array, *, full: bool, about_db: float = 0.0) -> Array:
         bound = settings.width_bound_db(full=full)
-        curve = np.clip(asked, -bound, bound)
-        return shape(np.where(curve > 0.0, curve * allowed, curve))
+        return placed(np.clip(asked, about_db - bound, about_db + bound))
 
     octaves = max(settings.resolution_octaves or 0.0, FULL_RESOLUTION_OCTAVES)
     full = bounded(smooth(difference.db, difference.known, octaves), full=True)
-    return _at_strength(difference, full, bounded, settings)
+    likely = bounded(thirds_at_bands(difference.likely_db, difference.frequencies_hz), full=False)
+    balanced_db = overall.balanced_db(overall.moved_db(np.zeros(len(mid)), likely), settings)
+    curve = _at_strength(difference, full, bounded, settings, about_db=balanced_db)
+    return overall.followed(curve, mid, balanced_db, placed, settings)
 
 
 def _full_curve(
@@ -293,17 +299,24 @@ def _full_curve(
 
 
 def _at_strength(
-    difference: _Difference, full: Array, bounded: Callable[..., Array], settings: MatchSettings
+    difference: _Difference,
+    full: Array,
+    bounded: Callable[..., Array],
+    settings: MatchSettings,
+    **balanced: float,
 ) -> Array:
-    """Return the curve at the asked strength, from the stops of the dial."""
+    """Return the curve at the asked strength, from the stops of the dial.
+
+    `balanced` is what `bounded` is told beside the curve at that stop.
+    """
     frequencies, known = difference.frequencies_hz, difference.known
 
-    def stop(thirds: Array) -> Array:
+    def stop(thirds: Array, **told: float) -> Array:
         """Return a curve of third octaves in the bands, smoothed where the settings ask for more."""
         curve, octaves = thirds_at_bands(thirds, frequencies), settings.resolution_octaves
         if octaves is not None and octaves > FULL_RESOLUTION_OCTAVES:
             curve = smooth(curve, np.ones(len(curve)), octaves)
-        return bounded(curve, full=False)
+        return bounded(curve, full=False, **told)
 
     likely = difference.likely_db
     evidence = stop(likely)
@@ -319,7 +332,7 @@ def _at_strength(
             level_is_free=difference.level_is_free,
         )
         asked = np.interp(np.arange(len(likely)), at, found)
-    stops = Stops(evidence=evidence, balanced=stop(asked), full=full)
+    stops = Stops(evidence=evidence, balanced=stop(asked, **balanced), full=full)
     counts = known & judged(frequencies) & (range_window(frequencies, settings) > 0.0)
     return dial(settings.percent, stops, difference.db, counts, level_is_free=difference.level_is_free)
 

@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from refmaster.matching.dial import BALANCED_LIMIT_DB
 from refmaster.matching.image import has_silent_channel, image_aim_db
 from refmaster.matching.tone import ToneMatch
+from refmaster.matching.width import IMAGE_FROM_DB, WIDEST_SIDE_TO_MID_DB, OverallWidth, overall_width
 from refmaster.plan import Region
+from refmaster.profile.bands import band_levels
 from refmaster.profile.model import Profile
-from refmaster.settings.match import BALANCED_PERCENT, EVIDENCE_PERCENT, FULL_PERCENT, MatchSettings
-from refmaster.units import db_to_power, power_to_db
+from refmaster.settings.match import BALANCED_PERCENT, EVIDENCE_PERCENT, MatchSettings
 
 # Differences below this are not named, nor more than this many.
 NAMED_FROM_DB = 1.0
@@ -20,7 +22,7 @@ NAMED_AT_MOST = 3
 # From this share on, the difference as a whole is likely mastering.
 MOSTLY_SHARE = 0.5
 # A width this close to its bound is held by it.
-HELD_WITHIN_DB = 0.05
+HELD_WITHIN_DB = 0.1
 
 
 class _Area(NamedTuple):
@@ -76,24 +78,34 @@ def width_in_words(
         return "one channel of the mix is silent and stays so"
     if not settings.side:
         return "switched off: the mix keeps its own"
-    own, wanted = mix.stereo.side_to_mid_db, image_aim_db(references, lambda stereo: stereo.side_to_mid_db)
-    if wanted is None:
+    if image_aim_db(references, lambda stereo: stereo.side_to_mid_db) is None:
         return "no reference has a width to follow: the mix keeps its own"
-    if own is None or not match.width_known.any():
+    overall = overall_width(mix, band_levels(mix, match.frequencies_hz), references)
+    if overall is None or not match.width_known.any():
         return "mix and reference have no side in common: the mix keeps its own"
     subject = "reference" if len(references) == 1 else "references"
-    width = match.side_db - match.mid_db
-    side = db_to_power(np.asarray(mix.spectrum.side_db))
-    moved = power_to_db(float(side @ db_to_power(width) / side.sum()))
-    held = ""
-    if settings.percent <= BALANCED_PERCENT or settings.percent == FULL_PERCENT:
-        bound = settings.width_bound_db(full=settings.percent == FULL_PERCENT)
-        if np.abs(width).max() > bound - HELD_WITHIN_DB:
-            held = f", in places by the {bound:g} dB allowed"
+    moved = overall.moved_db(match.mid_db, match.side_db - match.mid_db)
     return (
-        f"side to mid is {own:.1f} dB in the mix, {wanted:.1f} dB in the {subject}; the side is moved by "
-        f"{moved:+.1f} dB as a whole{held}"
+        f"side to mid is {overall.own_db:.1f} dB in the mix, {overall.wanted_db:.1f} dB in the {subject}; "
+        f"it is moved by {moved:+.1f} dB{_width_held(match, overall, moved, settings)}"
     )
+
+
+def _width_held(match: ToneMatch, overall: OverallWidth, moved: float, settings: MatchSettings) -> str:
+    """Return what keeps the width from the references', or nothing."""
+    own, wanted = overall.own_db, overall.wanted_db
+    if wanted > own + NAMED_FROM_DB and settings.percent > EVIDENCE_PERCENT:
+        if own < IMAGE_FROM_DB:
+            return "; so little side is mostly noise, and hardly boosted"
+        if wanted > WIDEST_SIDE_TO_MID_DB and own + moved > WIDEST_SIDE_TO_MID_DB - HELD_WITHIN_DB:
+            return ", held where the side is as loud as the mid, for mono's sake"
+    whole = min(BALANCED_LIMIT_DB, settings.width_bound_db(full=True))
+    if settings.percent == BALANCED_PERCENT and abs(moved) > whole - HELD_WITHIN_DB:
+        return f", held at the {whole:.3g} dB allowed"
+    bound = settings.side_bound_db
+    if np.abs(match.side_db - match.mid_db).max() > bound - HELD_WITHIN_DB:
+        return f", held in places by the {bound:.3g} dB allowed"
+    return ""
 
 
 def _areas(regions: Sequence[Region]) -> list[_Area]:

@@ -8,16 +8,18 @@ import numpy as np
 
 from refmaster._types import Array, Array32, Block
 from refmaster.dsp.blocks import BlockKernel
-from refmaster.dsp.curves import Points, with_moves
+from refmaster.dsp.curves import Points, combined_points, with_moves
 from refmaster.dsp.dynamics import BandActivity, DynamicsProcessor
-from refmaster.dsp.fir import FirEqualizer, design_linear_phase, design_minimum_phase
+from refmaster.dsp.fir import FilterBanks, FirEqualizer, design_linear_phase, design_minimum_phase
 from refmaster.dsp.limiter import Limiter, LimiterActivity
 from refmaster.dsp.resample import Resampler
+from refmaster.dsp.sections import BankSpan, SectionEqualizer
 from refmaster.errors import AudioError
 from refmaster.io.source import AudioFormat, AudioSource
 from refmaster.meters.kweighting import KWeightedPower
 from refmaster.plan import MasteringPlan
 from refmaster.settings.limiter import LimiterSettings
+from refmaster.settings.sections import SectionKind, Sections
 from refmaster.threads import prefetched
 from refmaster.units import db_to_amplitude
 
@@ -106,7 +108,7 @@ class Renderer:
     def stages(self) -> object:
         """The part of the plan that the signal entering the level stage depends on."""
         plan = self.plan
-        return plan.tone, plan.balance, plan.dynamics, plan.output.sample_rate_hz
+        return plan.tone, plan.sections, plan.balance, plan.dynamics, plan.output.sample_rate_hz
 
     @property
     def activity(self) -> LimiterActivity | None:
@@ -164,9 +166,9 @@ class Renderer:
         for block in prefetched(blocks):
             yield block if gain == 1.0 else block * block.dtype.type(gain)
 
-    def _equalizer(self, channels: int) -> FirEqualizer | None:
-        tone, rate = self.plan.tone, self.plan.output.sample_rate_hz
-        if tone.is_flat:
+    def _equalizer(self, channels: int) -> FilterBanks | None:
+        tone, sections, rate = self.plan.tone, self.plan.sections, self.plan.output.sample_rate_hz
+        if tone.is_flat and sections.is_at_rest:
             return None
         design = design_linear_phase if tone.phase == "linear" else design_minimum_phase
 
@@ -174,13 +176,42 @@ class Renderer:
             hz, gains = zip(*(points or ((1000.0, 0.0),)), strict=True)
             return design(hz, gains, rate)
 
-        curves = []
-        for points, part in ((tone.mid, "mid"), (tone.side, "side")):
-            moves = [move for move in tone.moves if move.on in ("both", part)]
-            curves.append(with_moves(points, moves, rate / 2))
-        mid = designed(curves[0])
-        side = None if channels == 1 or curves[0] == curves[1] else designed(curves[1])
-        return FirEqualizer(channels, mid, side, delay_frames=None if tone.phase == "linear" else 0)
+        def bank(added: SectionKind) -> tuple[Array, Array | None]:
+            mid = combined_points(tone.mid, added.mid)
+            side = combined_points(tone.side, combined_points(added.mid, added.width))
+            curves = []
+            for points, part in ((mid, "mid"), (side, "side")):
+                moves = [move for move in (*tone.moves, *added.moves) if move.on in ("both", part)]
+                curves.append(with_moves(points, moves, rate / 2))
+            same = channels == 1 or curves[0] == curves[1]
+            return designed(curves[0]), None if same else designed(curves[1])
+
+        alone, delay_frames = bank(SectionKind(name="tone")), None if tone.phase == "linear" else 0
+        if sections.is_at_rest:
+            return FirEqualizer(channels, *alone, delay_frames=delay_frames)
+        return SectionEqualizer(
+            channels,
+            [alone, *(bank(kind) for kind in sections.kinds)],
+            _bank_spans(sections, rate, self.plan.mix.frames / self.plan.mix.sample_rate_hz),
+            crossfade_frames=sections.crossfade_s * rate,
+            delay_frames=delay_frames,
+        )
+
+
+def _bank_spans(sections: Sections, sample_rate_hz: int, duration_s: float) -> list[BankSpan]:
+    """Return the spans in frames, banks counted from 1.
+
+    One that starts at 0 s or reaches the song's end is not faded there.
+    """
+    names = [kind.name for kind in sections.kinds]
+    return [
+        BankSpan(
+            start * sample_rate_hz if start > 0.0 else -np.inf,
+            end * sample_rate_hz if end < duration_s else np.inf,
+            1 + names.index(name),
+        )
+        for start, end, name in sections.spans
+    ]
 
 
 def limiter_settings(plan: MasteringPlan) -> LimiterSettings:

@@ -8,9 +8,10 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 MAX_GAIN_DB = 60.0
+MAX_HZ = 384000.0
 
 Gain = Annotated[float, Field(ge=-MAX_GAIN_DB, le=MAX_GAIN_DB)]
-Hertz = Annotated[float, Field(gt=0.0, le=384000.0)]
+Hertz = Annotated[float, Field(gt=0.0, le=MAX_HZ)]
 CurvePoint = tuple[Hertz, Gain]
 
 

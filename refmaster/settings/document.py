@@ -151,14 +151,26 @@ def read_document(path: str | Path, *, max_bytes: int = MAX_BYTES, max_values: i
     SettingsError
         The file is missing, too large, no UTF-8 text, no YAML, out of bounds, or has a key twice.
     """
+    text = read_text(path, max_bytes=max_bytes, expected="a YAML file")
+    return parse_document(text, name=str(Path(path)), max_values=max_values)
+
+
+def read_text(path: str | Path, *, max_bytes: int, expected: str) -> str:
+    """Read a text file of at most `max_bytes`; `expected` names the kind of file in messages.
+
+    Raises
+    ------
+    SettingsError
+        The file is missing, too large, or no UTF-8 text.
+    """
     path = Path(path)
     try:
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)
     except FileNotFoundError:
-        raise SettingsError(f"{path}: no such file; give the path of a YAML file") from None
+        raise SettingsError(f"{path}: no such file; give the path of {expected}") from None
     except IsADirectoryError:
-        raise SettingsError(f"{path}: is a directory; give the path of a YAML file") from None
+        raise SettingsError(f"{path}: is a directory; give the path of {expected}") from None
     except (OSError, ValueError) as error:  # a name with a null character is a ValueError
         reason = getattr(error, "strerror", None) or error
         raise SettingsError(f"{path}: cannot be read ({reason})") from error
@@ -167,11 +179,10 @@ def read_document(path: str | Path, *, max_bytes: int = MAX_BYTES, max_values: i
             f"{path}: expected at most {max_bytes:,} bytes, found more; is this the right file?"
         )
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         message = f"{path}: expected a UTF-8 text file, found other bytes at {error.start}"
         raise SettingsError(message) from error
-    return parse_document(text, name=str(path), max_values=max_values)
 
 
 def parse_document(text: str, *, name: str, max_values: int | None = None) -> Document:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from refmaster.errors import SettingsError
 from refmaster.settings.limiter import DEFAULT_CEILING_DBTP, CeilingDbtp
@@ -19,7 +19,10 @@ from refmaster.settings.targets import TargetLufs, delivery_target
 # of raw mixes and other songs one needs more. With the width on top it is what a plan can hold.
 FULL_MAX_GAIN_DB = 48.0
 DEFAULT_MAX_GAIN_DB = 12.0
+# Side against mid: 3 dB at `evidence`, and of single bands about the whole side; at `balanced` the whole side
+# moves within 6 dB, so a band within 9.
 FULL_MAX_WIDTH_DB = 12.0
+BALANCED_MAX_WIDTH_DB = 9.0
 DEFAULT_MAX_WIDTH_DB = 3.0
 FULL_RESOLUTION_OCTAVES = 1 / 3
 DEFAULT_RESOLUTION_OCTAVES = 1.0
@@ -43,6 +46,10 @@ Weight = Annotated[float, Field(ge=MIN_WEIGHT, le=MAX_WEIGHT)]
 Percent = Annotated[float, Field(ge=0.0, le=100.0)]
 GainBoundDb = Annotated[float, Field(ge=0.0, le=40.0)]
 Phase = Literal["linear", "minimum"]
+# `clean` is kept as true: the same request is the same plan.
+Loudness = Annotated[
+    bool | Literal["clean", "full"], AfterValidator(lambda asked: True if asked == "clean" else asked)
+]
 
 
 class MatchSettings(Model):
@@ -51,8 +58,9 @@ class MatchSettings(Model):
     Strength is one dial from 0 to 100: `evidence` (25) does what is likely mastering and leaves what is
     likely song content; `balanced` (60) also follows most of the broad rest, within 6 dB; `full` (100) is
     the reference's balance in third octaves. Where a bound or the resolution is None, the strength decides:
-    up to `balanced` curves are about an octave wide and bounded to 12 dB (width 3 dB), `full` follows third
-    octaves within 48 dB (width 12 dB), and between the two they are mixed.
+    up to `balanced` curves are about an octave wide and bounded to 12 dB, `full` follows third octaves within
+    48 dB, and between the two they are mixed. The side moves against the mid by at most 3 dB at `evidence`,
+    at `balanced` by 6 dB as a whole and 3 dB more or less in single bands, at `full` by 12 dB.
     """
 
     engine: EngineName = Field(
@@ -79,7 +87,11 @@ class MatchSettings(Model):
     balance: bool = Field(default=True, description="match the left/right balance")
     dynamics: bool = Field(default=True, description="match the dynamics")
     sections: bool = Field(default=False, description="match loud parts with loud parts, quiet with quiet")
-    loudness: bool = Field(default=True, description="match the loudness; false keeps the mix's own")
+    loudness: Loudness = Field(
+        default=True,
+        description="true or clean: the reference's, as far as limiting stays clean; full: as far as it "
+        "goes; false: the mix's own",
+    )
     target: str | None = Field(
         default=None,
         exclude=True,
@@ -92,8 +104,11 @@ class MatchSettings(Model):
     ceiling_dbtp: CeilingDbtp = Field(
         default=DEFAULT_CEILING_DBTP, description="dBTP; the master stays below"
     )
-    max_reduction_db: float = Field(
-        default=8.0, ge=0.0, le=30.0, description="dB; the deepest limiting that loudness may cost"
+    max_reduction_db: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=30.0,
+        description="dB; the deepest limiting that loudness may cost; null: bounded by what is heard",
     )
     phase: Phase = Field(default="linear", description="of the equalizer")
 
@@ -109,7 +124,7 @@ class MatchSettings(Model):
     def _ordered(self) -> MatchSettings:
         if self.low_hz >= self.high_hz:
             raise ValueError(f"low_hz ({self.low_hz:g}) must be below high_hz ({self.high_hz:g})")
-        if self.target_lufs is not None and not self.loudness:
+        if self.target_lufs is not None and self.loudness is False:
             raise ValueError("a target_lufs and loudness: false contradict each other; drop one of them")
         return self
 
@@ -151,8 +166,18 @@ class MatchSettings(Model):
         return _bound(self.max_cut_db, FULL_MAX_GAIN_DB if full else DEFAULT_MAX_GAIN_DB)
 
     def width_bound_db(self, *, full: bool) -> float:
-        """Return the largest move of side against mid in dB."""
+        """Return the largest move in dB of a band's side against its mid, about that of the whole side."""
         return _bound(self.max_width_db, FULL_MAX_WIDTH_DB if full else DEFAULT_MAX_WIDTH_DB)
+
+    @property
+    def side_bound_db(self) -> float:
+        """The largest move in dB of a band's side against its mid, with that of the whole side."""
+        evidence, balanced, full = DEFAULT_MAX_WIDTH_DB, BALANCED_MAX_WIDTH_DB, FULL_MAX_WIDTH_DB
+        if self.percent <= BALANCED_PERCENT:
+            share = max(self.percent - EVIDENCE_PERCENT, 0.0) / (BALANCED_PERCENT - EVIDENCE_PERCENT)
+            return _bound(self.max_width_db, evidence + share * (balanced - evidence))
+        share = (self.percent - BALANCED_PERCENT) / (FULL_PERCENT - BALANCED_PERCENT)
+        return _bound(self.max_width_db, balanced + share * (full - balanced))
 
 
 def with_target_values(values: dict[str, Any]) -> dict[str, Any]:

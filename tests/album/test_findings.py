@@ -14,6 +14,8 @@ from refmaster.album.judge import judge_album, judge_tracks
 from refmaster.album.plan import AlbumPlan
 from refmaster.album.pooled import pooled_lufs
 from refmaster.check.findings import Finding
+from refmaster.meters.masking import CLEAN_NOISE_TO_MASK_DB
+from refmaster.plan import ReferenceRecord
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,16 @@ class Album:
         asked = self.lufs() - missed_lu
         promise = self.plan.promise.model_copy(update={"integrated_lufs": asked, **values})
         return self.judged(self.plan.model_copy(update={"promise": promise}))
+
+    def short_of_its_reference(self, missed_lu: float) -> list[Finding]:
+        """Judge an album that follows a reference as far as its limiting stays clean."""
+        promise = self.plan.promise.model_copy(
+            update={"integrated_lufs": self.lufs() - missed_lu, "limited_by": "audibility"}
+        )
+        requested = self.plan.requested.model_copy(update={"target_lufs": None})
+        record = ReferenceRecord(file="reference.wav", sha256=None, weight=1.0)
+        values = {"promise": promise, "requested": requested, "references": (record,)}
+        return self.judged(self.plan.model_copy(update=values))
 
     def lufs(self) -> float:
         found = pooled_lufs([track.after.momentary_lufs for track in self.tracks], [0.0] * len(self.tracks))
@@ -121,6 +133,14 @@ CASES: dict[str, tuple[Case, Case]] = {
     "loudness_limited": (
         lambda album: album.promised(-1.0, limited_by="max_reduction"),
         lambda album: album.promised(0.0),
+    ),
+    "loudness_short": (
+        lambda album: album.short_of_its_reference(-0.3),
+        lambda album: album.promised(0.0, limited_by=None),
+    ),
+    "limiting_audible": (
+        lambda album: album.promised(0.0, noise_to_mask_db=CLEAN_NOISE_TO_MASK_DB + 0.1),
+        lambda album: album.promised(0.0, noise_to_mask_db=CLEAN_NOISE_TO_MASK_DB),
     ),
     "mixed_rates": (
         lambda album: album.with_mix(sample_rate_hz=48000),

@@ -84,6 +84,12 @@ def test_options_stand_for_what_the_file_says(loaded):
         loaded(text, target_lufs=3.0)
 
 
+def test_sections_are_refused(refused):
+    references = "references: [{file: r.wav}]\n"
+    (problem,) = refused(TRACKS + references + "match: {sections: true}\n")
+    assert problem.startswith(":6:19: match.sections: an album has one curve for all of its songs")
+
+
 def test_another_engine_is_refused(refused):
     assert refused(TRACKS + "match: {engine: matchering}\n")[-1].startswith(
         ":5:17: match.engine: an album is"

@@ -18,9 +18,11 @@ from refmaster.check.promises import judge_edits, judge_master, judge_moves, jud
 from refmaster.io.open import open_audio
 from refmaster.io.source import ArraySource
 from refmaster.matching.derive import derive_plan
+from refmaster.meters.masking import CLEAN_NOISE_TO_MASK_DB
 from refmaster.plan import MasteringPlan, ReferenceRecord, Region
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
+from refmaster.settings.sections import SectionKind, Sections
 
 Samples = NDArray[np.float64]
 Case = Callable[[Path], list[Finding]]
@@ -86,6 +88,25 @@ def loud(folder: Path, missed_lu: float, limited_by: str | None = None) -> list[
     return written(folder, music(), asked, subtype="FLOAT")
 
 
+def short(folder: Path, missed_lu: float, limited_by: str = "audibility") -> list[Finding]:
+    """Judge a master that is so much louder than the reference that it follows."""
+    record = ReferenceRecord(file="reference.wav", sha256=None, weight=1.0)
+    lufs = heard().levels.integrated_lufs
+    assert lufs is not None
+    asked = plan(integrated_lufs=lufs - missed_lu, limited_by=limited_by)
+    requested = asked.requested.model_copy(update={"loudness": True})
+    asked = asked.model_copy(update={"references": (record,), "requested": requested})
+    return written(folder, music(), asked, subtype="FLOAT")
+
+
+def audible(folder: Path, over_db: float, missed_lu: float = 0.0) -> list[Finding]:
+    """Judge a master whose limiting is so far above what counts as clean."""
+    lufs = heard().levels.integrated_lufs
+    asked = plan("level", noise_to_mask_db=CLEAN_NOISE_TO_MASK_DB + over_db)
+    promise = asked.promise.model_copy(update={"integrated_lufs": lufs - missed_lu, "limited_by": None})
+    return written(folder, music(), asked.model_copy(update={"promise": promise}), subtype="FLOAT")
+
+
 def tolerance_lu() -> float:
     return derived().promise.tolerance_lu
 
@@ -130,6 +151,14 @@ def edited(gain_db: float = 1.0, *, off_lu: float = 1.0, ceiling_dbtp: float = -
 
 
 # Code: what provokes it, and the same situation just inside the limit.
+def parted(loud_db: float) -> list[Finding]:
+    """Judge a plan for which sections were asked, with what its loud parts get."""
+    kind = SectionKind(name="loud", mid=((1000.0, loud_db),))
+    asked = plan("requested", sections=True)
+    sections = Sections(why="one curve serves", kinds=(kind,), spans=((0.0, 2.0, "loud"),))
+    return judge_moves(asked.model_copy(update={"sections": sections}).as_derived())
+
+
 CASES: dict[str, tuple[Case, Case]] = {
     "ceiling_exceeded": (lambda folder: peaking(folder, 0.002), lambda folder: peaking(folder, -0.002)),
     "format_changed": (
@@ -152,6 +181,11 @@ CASES: dict[str, tuple[Case, Case]] = {
         lambda folder: loud(folder, -tolerance_lu() - 0.002, "saturation"),
         lambda folder: loud(folder, -tolerance_lu() + 0.002, "saturation"),
     ),
+    "loudness_short": (
+        lambda folder: short(folder, -tolerance_lu() - 0.002),
+        lambda folder: short(folder, -tolerance_lu() + 0.002),
+    ),
+    "limiting_audible": (lambda folder: audible(folder, 0.1), lambda folder: audible(folder, 0.0)),
     "loudness_unmeasured": (lambda folder: quiet(folder, 0.0), lambda folder: quiet(folder, 0.01)),
     "loudness_edited": (
         lambda _: edited(off_lu=tolerance_lu() + 0.002),
@@ -160,6 +194,7 @@ CASES: dict[str, tuple[Case, Case]] = {
     "ceiling_raised": (lambda _: edited(ceiling_dbtp=-0.99), lambda _: edited(ceiling_dbtp=-1.0)),
     "mixing_problem": (lambda _: moved(-6.01, -6.0), lambda _: moved(-6.0, -6.0)),
     "far_reference": (lambda _: moved(2.0, 6.01), lambda _: moved(2.0, 6.0)),
+    "sections_not_applied": (lambda _: parted(0.0), lambda _: parted(0.01)),
     "best_reference": (lambda _: referred(None, None), lambda _: referred(None)),
     "odd_reference": (lambda _: referred(1.0, 1.0, 2.01), lambda _: referred(1.0, 1.0, 2.0)),
 }
@@ -211,7 +246,24 @@ def test_who_is_to_blame_for_a_peak(name: str, enabled: bool, message: str, tmp_
     assert str(finding).endswith(message)
 
 
-@pytest.mark.parametrize("limited_by", ["max_reduction", "saturation"])
+@pytest.mark.parametrize("limited_by", ["max_reduction", "audibility", "saturation"])
+def test_short_of_a_reference_is_a_warning_and_short_of_a_number_a_broken_promise(
+    limited_by: str, tmp_path: Path
+) -> None:
+    (finding,) = short(tmp_path, -1.0, limited_by)
+    assert (finding.severity, finding.code) == ("warning", "loudness_short")
+    assert ("--loudness full" in str(finding)) is (limited_by == "audibility")
+    assert kept_promises([finding])
+    (finding,) = loud(tmp_path, -1.0, limited_by)
+    assert finding.severity == "broken_promise"
+
+
+def test_what_is_heard_is_told_beside_a_missed_loudness(tmp_path: Path) -> None:
+    codes = [finding.code for finding in audible(tmp_path, 3.0, missed_lu=-1.0)]
+    assert codes == ["loudness_missed", "limiting_audible"]
+
+
+@pytest.mark.parametrize("limited_by", ["max_reduction", "audibility", "saturation"])
 def test_too_loud_is_never_blamed_on_a_limit(limited_by: str, tmp_path: Path) -> None:
     (finding,) = loud(tmp_path, 1.0, limited_by)
     assert finding.code == "loudness_missed"
@@ -243,3 +295,21 @@ def test_an_octave_that_two_regions_share_is_seen() -> None:
     (finding,) = boosted(7.1)
     assert finding.code == "mixing_problem"
     assert "the mix lacks around 500 Hz" in finding.message
+
+
+def test_an_octave_that_one_part_moves_too_far_is_seen() -> None:
+    hz = [1000.0 * 2 ** (k / 6) for k in range(-27, 25)]
+
+    def boosted(gain_db: float, tone_db: float = 4.0) -> list[Finding]:
+        def curve(db: float) -> tuple[tuple[float, float], ...]:
+            return tuple((f, db if 340.0 < f < 740.0 else 0.0) for f in hz)
+
+        kind = SectionKind(name="loud", mid=curve(gain_db - tone_db))
+        sections = Sections(kinds=(kind,), spans=((0.0, 2.0, "loud"),))
+        return judge_moves(plan("tone", mid=curve(tone_db)).model_copy(update={"sections": sections}))
+
+    assert boosted(6.8) == []
+    (finding,) = boosted(7.1)
+    assert finding.code == "mixing_problem"
+    assert "lacks in its loud parts around" in finding.message
+    assert len(boosted(9.0, tone_db=8.0)) == 1  # told once, of the whole

@@ -181,8 +181,8 @@ def test_help_states_the_defaults_of_the_settings():
     for name, kind in MATCH_OPTIONS.items():
         stated = re.search(r"\[(.*)\]$", kind.__metadata__[0].help)
         if stated and fields[name].default is not None:
-            default = {True: name, False: f"no-{name}"}.get(fields[name].default, str(fields[name].default))
-            assert stated[1] == default, name
+            flags = {True: "clean" if name == "loudness" else name, False: f"no-{name}"}
+            assert stated[1] == flags.get(fields[name].default, str(fields[name].default)), name
 
 
 def test_profiles_are_kept_unless_told_otherwise(command, music, tmp_path, monkeypatch):

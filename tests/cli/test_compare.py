@@ -93,7 +93,8 @@ def test_engine_matchering(music, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "option", [["--strength", "60"], ["--max-boost", "3"], ["--no-side"], ["--phase", "linear"]]
+    "option",
+    [["--strength", "60"], ["--max-boost", "3"], ["--no-side"], ["--phase", "linear"], ["--sections"]],
 )
 def test_options_that_matchering_cannot_honour(option, tmp_path):
     done = refmaster(

@@ -11,7 +11,7 @@ import soundfile as sf
 import yaml
 
 from refmaster.cli import choices
-from refmaster.settings.match import STRENGTH_NAMES, EngineName, Phase
+from refmaster.settings.match import STRENGTH_NAMES, EngineName, Loudness, Phase
 from refmaster.settings.output import BitDepth
 from refmaster.settings.targets import delivery_targets
 
@@ -65,12 +65,36 @@ def test_own_defaults_do_not_stand_in_an_engines_way(command, music, tmp_path, m
 
 
 @pytest.mark.parametrize(
+    ("text", "more", "kept"),
+    [
+        ("{}", [], True),
+        ("loudness: clean", [], True),
+        ("loudness: full", [], "full"),
+        ("loudness: full", ["--loudness", "clean"], True),
+        ("loudness: full", ["--no-loudness"], False),
+        ("loudness: false", ["--loudness", "full"], "full"),
+    ],
+)
+def test_how_far_the_loudness_is_followed(tmp_path, text, more, kept):
+    from refmaster.cli.options import _match_settings
+
+    (tmp_path / "mine.yaml").write_text(text)
+    given = {"loudness": None, "no_loudness": "--no-loudness" in more}
+    if "--loudness" in more:
+        given["loudness"] = more[-1]
+    assert _match_settings(tmp_path / "mine.yaml", **given)[0].loudness == kept
+
+
+@pytest.mark.parametrize(
     ("text", "more", "message"),
     [
         ("strength: 400", [], "mine.yaml:1:11: strength: expected at most 100"),
         ("jobs: []", [], "this is a jobs file, expected a settings file; it goes with: refmaster batch"),
         ("{}", ["--target", "spotify", "--lufs", "-9"], "contradicts a loudness of -9 LUFS"),
         ("{}", ["--ceiling", "3"], "--ceiling: expected at most 0"),
+        ("{}", ["--loudness", "loud"], "--loudness: expected true or false, or clean or full"),
+        ("{}", ["--loudness", "full", "--no-loudness"], "--loudness and --no-loudness contradict each other"),
+        ("{}", ["--no-loudness", "--lufs", "-9"], "contradict each other"),
     ],
 )
 def test_wrong_settings(command, music, tmp_path, text, more, message):
@@ -85,6 +109,7 @@ def test_the_names_of_options_are_those_of_the_settings():
     assert get_args(EngineName) == choices.ENGINES
     assert STRENGTH_NAMES == choices.STRENGTHS
     assert get_args(Phase) == choices.PHASES
+    assert get_args(get_args(get_args(Loudness)[0])[1]) == choices.LOUDNESSES
     assert get_args(get_args(BitDepth)[0]) == choices.BIT_DEPTHS
     assert choices.target_names() == list(delivery_targets())
 

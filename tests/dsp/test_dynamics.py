@@ -296,6 +296,15 @@ def test_hostile_samples_stay_finite_and_bounded(crossover_hz, signal, ratio, ma
         assert (np.abs(out) <= highest * np.abs(signal)).all()
 
 
+@pytest.mark.parametrize("crossover_hz", [(), (150.0, 2500.0)])
+def test_no_more_than_two_seconds_wait_inside(crossover_hz):
+    processor = kernel([band()] * (len(crossover_hz) + 1), crossover_hz)
+    second, out = noise(1.0), 0
+    for pushed in range(1, 8):
+        out += len(processor.push(second))
+        assert pushed * RATE - out <= 2 * RATE
+
+
 def test_bands_and_frequencies_must_fit():
     with pytest.raises(ValueError, match="a band more"):
         kernel([band()], (200.0,))

@@ -109,7 +109,14 @@ def test_a_mono_reference_is_said_to_take_the_width(tmp_path, excerpts):
 
 class TestRefusals:
     @pytest.mark.parametrize(
-        "values", [{"strength": "full"}, {"max_boost_db": 3.0}, {"side": False}, {"phase": "minimum"}]
+        "values",
+        [
+            {"strength": "full"},
+            {"max_boost_db": 3.0},
+            {"side": False},
+            {"phase": "minimum"},
+            {"sections": True},
+        ],
     )
     def test_settings_that_it_cannot_honour(self, values):
         with pytest.raises(SettingsError, match=rf"cannot honour {next(iter(values))}"):

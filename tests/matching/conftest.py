@@ -74,7 +74,7 @@ def build_profile(
         stereo=StereoFacts(
             correlation=0.5 if side is not None else None,
             balance_db=balance_db if side is not None else None,
-            side_to_mid_db=-8.0 if side is not None else None,
+            side_to_mid_db=None if side is None else ratio_db(side, mid),
             dc=(0.0,) * channels,
         ),
         spectrum=BandSpectrum(
@@ -93,6 +93,11 @@ def build_profile(
         ),
         series=TimeSeries(hop_s=0.1, momentary_lufs=(), short_term_lufs=()),
     )
+
+
+def ratio_db(side, mid):
+    """The whole side over the whole mid, as the meter has it."""
+    return float(10.0 * np.log10(np.sum(10.0 ** (side / 10.0)) / np.sum(10.0 ** (mid / 10.0))))
 
 
 def rows(values):

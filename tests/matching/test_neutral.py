@@ -64,12 +64,11 @@ def test_the_mix_stays_as_loud_at_every_strength(make_song, pink_db, example, st
         assert planned_db(plan, mix) == pytest.approx(0.0, abs=PLAN_WITHIN_DB)
 
 
-@pytest.mark.parametrize("strength", ["evidence", "balanced", "full"])
-def test_the_side_keeps_its_place_against_the_mid(make_song, strength):
+def test_the_side_keeps_its_place_against_the_mid(make_song):
     """What is taken from the mid for the level is taken from the side."""
     mix, reference = make_song(1), make_song(2, width_db=6.0)
-    with_tone = derive_tone(mix, [(reference, 1.0)], MatchSettings(strength=strength))
-    alone = derive_tone(mix, [(reference, 1.0)], MatchSettings(strength=strength, tone=False))
+    with_tone = derive_tone(mix, [(reference, 1.0)], MatchSettings(strength="evidence"))
+    alone = derive_tone(mix, [(reference, 1.0)], MatchSettings(strength="evidence", tone=False))
     np.testing.assert_allclose(with_tone.side_db - with_tone.mid_db, alone.side_db, atol=1e-9)
     assert not alone.mid_db.any()
 

@@ -79,7 +79,7 @@ def test_what_is_for_reading_is_no_edit(derived):
     read = changed(derived, "tone", why="mine", regions=(), applied_db=None)
     assert changed(read, "level", why="").edited == ()
     assert derived.model_copy(update={"derived": {}}).edited == (
-        *("tone", "balance", "dynamics", "level", "limiter"),
+        *("tone", "sections", "balance", "dynamics", "level", "limiter"),
     )
 
 
@@ -88,6 +88,7 @@ def test_what_is_for_reading_is_no_edit(derived):
     [
         ("level", {"gain_db": 1.0}, ("level",)),
         ("tone", {"phase": "minimum"}, ("tone", "level")),
+        ("sections", {"crossfade_s": 3.0}, ("sections", "level")),
         ("balance", {"left_over_right_db": 1.0}, ("balance", "level")),
         ("limiter", {"release_ms": 9.0}, ("level", "limiter")),
         ("output", {"bit_depth": "24"}, ()),
