@@ -120,11 +120,13 @@ def recovery_tables(pools: dict[str, Pool], seeds: Sequence[int]) -> str:
     }
     tone = ["refmaster", "engineers' means removed", "every track to the mean"]
     level = ["refmaster", "engineers' means removed", "all equally loud"]
+    covered = np.mean([o.covered for outcomes in found.values() for o in outcomes])
     return "\n\n".join(
         [
             "Between-track tone error to the undisturbed album, after / before: mean over albums, and in "
             "brackets the share of albums that became worse, and the worst",
             _ratios(found, pools, "tone", tone),
+            f"Share of the engineers' third octaves within the stated deviation: {covered:.0%}",
             "Relative loud-section levels, error after / before",
             _ratios(found, pools, "level", level),
             "Width, error after / before, were it corrected (it is not, unless asked)",

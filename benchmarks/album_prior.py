@@ -28,7 +28,7 @@ from refmaster.settings.emit import emit_model
 HEADER = """How finished songs differ, for refmaster's album model: statistics of the recordings named below.
 Made by benchmarks/album_prior.py: robust means and covariances."""
 # Standard deviations that are added to what was found: other songs differ more than those learned from.
-TONE_FLOOR_DB, LEVEL_FLOOR_DB, WIDTH_FLOOR_DB = 1.5, 0.55, 0.5
+TONE_FLOOR_DB, LEVEL_FLOOR_DB, WIDTH_FLOOR_DB = 1.5, 0.8, 0.5
 # Degrees of freedom of the multivariate t by which odd songs count less.
 TONE_DF, PLAIN_DF = 27.0, 3.0
 ROUNDS = 12

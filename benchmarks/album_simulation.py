@@ -193,11 +193,15 @@ class Case:
 
 @dataclass(frozen=True)
 class CaseErrors:
-    """Errors against the undisturbed album, in dB RMS, of one case."""
+    """Errors against the undisturbed album, in dB RMS, of one case.
+
+    `covered` is the share of tracks and third octaves whose true habit lies within the stated deviation.
+    """
 
     tone: dict[str, float]
     level: dict[str, float]
     width: dict[str, float]
+    covered: float
     largest_tone_db: float
     order_kept: bool
 
@@ -207,6 +211,7 @@ def solve(case: Case) -> CaseErrors:
     album = case.album(width=True)
     mixes, who = case.mixes, np.array(case.who)
     moves = engineer_moves(album, mixes, case.prior)
+    fit = moves.tone_fit
     applied = np.array([case.engineers[w].gain_db(TONE_HZ) for w in who])
     tone = {"before": tone_error(applied), "refmaster": tone_error(applied + moves.tone_db)}
     found = np.array([f.tone_db - f.tone_db.mean() for f in mixes])
@@ -226,6 +231,7 @@ def solve(case: Case) -> CaseErrors:
         tone=tone,
         level=level,
         width={"before": float(np.std(width)), "refmaster": float(np.std(width + moves.width_db))},
+        covered=float(np.mean(np.abs(_free(applied) - fit.offsets_db[fit.index]) < fit.std_db[fit.index])),
         largest_tone_db=float(_rms(moves.tone_db).max()),
         order_kept=bool((np.argsort(after) == np.argsort(loud)).all()),
     )
@@ -233,9 +239,13 @@ def solve(case: Case) -> CaseErrors:
 
 def tone_error(moved_db: Array) -> float:
     """Return the RMS over tracks and third octaves, each track's level and the album's mean removed."""
-    rest = moved_db - moved_db.mean(axis=1, keepdims=True)
-    rest = rest - rest.mean(axis=0)
-    return float(np.sqrt(np.mean(rest**2)))
+    return float(np.sqrt(np.mean(_free(moved_db) ** 2)))
+
+
+def _free(curves: Array) -> Array:
+    """Return curves without their levels and without their mean curve."""
+    rest = curves - curves.mean(axis=1, keepdims=True)
+    return np.asarray(rest - rest.mean(axis=0))
 
 
 def _rms(curves: Array) -> Array:

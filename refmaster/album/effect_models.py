@@ -35,7 +35,7 @@ TONE_ALBUM_SHARE = 0.3
 # How much of the predicted tone is taken back: see `EffectsModel`.
 TONE_SURE_SHARE, TONE_DOUBT = 0.8, 0.12
 # Engineers' level: a habit that moves level and true peak alike, and what moves each of them alone.
-LEVEL_HABIT_SD_DB, LEVEL_OWN_SD_DB = 2.6, 0.5
+LEVEL_HABIT_SD_DB, LEVEL_OWN_SD_DB = 2.6, 0.3
 WIDTH_SD_DB = 1.2
 # Grids of the album's own scale of songs' variance. They only need to span what albums have.
 TONE_SONG_SCALES = tuple(float(x) for x in np.geomspace(0.5, 2.8, 6))
