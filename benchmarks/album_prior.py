@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from refmaster._types import Array, Mask
+from refmaster._types import Array
 from refmaster.album.effect_models import SONG_PRIOR_FILE, AlbumPrior, PriorPart
-from refmaster.album.effects import centred
+from refmaster.album.effects import filled
 from refmaster.album.features import TrackFeatures, track_features
 from refmaster.io.atomic import write_text
 from refmaster.io.suffixes import is_recording
@@ -27,10 +27,8 @@ from refmaster.settings.emit import emit_model
 
 HEADER = """How finished songs differ, for refmaster's album model: statistics of the recordings named below.
 Made by benchmarks/album_prior.py: robust means and covariances."""
-# Half of the covariance between third octaves is kept: 25 songs cannot settle 27 x 27 values.
-TONE_SHRINK = 0.5
 # Standard deviations that are added to what was found: other songs differ more than those learned from.
-TONE_FLOOR_DB, LEVEL_FLOOR_DB, WIDTH_FLOOR_DB = 1.6, 0.22, 0.5
+TONE_FLOOR_DB, LEVEL_FLOOR_DB, WIDTH_FLOOR_DB = 1.5, 0.8, 0.5
 # Degrees of freedom of the multivariate t by which odd songs count less.
 TONE_DF, PLAIN_DF = 27.0, 3.0
 ROUNDS = 12
@@ -43,8 +41,6 @@ def recordings(folder: Path) -> list[Path]:
 
 def learn_album_prior(tracks: Sequence[TrackFeatures], names: Sequence[str]) -> AlbumPrior:
     """Learn a prior from finished songs."""
-    tone = np.array([t.tone_db for t in tracks])
-    present = np.array([t.tone_present for t in tracks])
     levels = {
         anchor: _plain([[t.level_lufs(anchor), t.true_peak_dbtp] for t in tracks], LEVEL_FLOOR_DB)
         for anchor in ("loud_sections", "max_short_term", "integrated")
@@ -52,36 +48,37 @@ def learn_album_prior(tracks: Sequence[TrackFeatures], names: Sequence[str]) -> 
     return AlbumPrior(
         version=1,
         learned_from=tuple(names),
-        tone=_learned(
-            centred(tone, present, remove_level=True), present, TONE_SHRINK, TONE_FLOOR_DB, TONE_DF
-        ),
+        tone=_learned(_tones(tracks), TONE_FLOOR_DB, TONE_DF),
         **levels,
         width=_plain([[t.width_db] for t in tracks if t.width_db is not None], WIDTH_FLOOR_DB),
     )
 
 
 def _plain(rows: list[list[float]], floor_db: float) -> PriorPart:
-    values = np.array(rows)
-    return _learned(values, np.ones(values.shape, dtype=bool), 0.0, floor_db, PLAIN_DF)
+    return _learned(np.array(rows), floor_db, PLAIN_DF)
 
 
-def _learned(x: Array, present: Mask, shrink: float, floor_db: float, df: float) -> PriorPart:
-    """Learn mean and covariance robustly (multivariate t), partly shrunk to the diagonal."""
-    m = present.astype(np.float64)
+def _tones(tracks: Sequence[TrackFeatures]) -> Array:
+    """Return the tracks' tones without level, with absent bands as far from typical as their neighbours."""
+    present = np.array([t.tone_present for t in tracks])
+    tone = np.array([t.tone_db for t in tracks])
+    tone = tone - np.mean(tone, axis=1, where=present, keepdims=True)
+    typical = np.nanmedian(np.where(present, tone, np.nan), axis=0)
+    tone = filled(tone - typical, present) + typical
+    return tone - tone.mean(axis=1, keepdims=True)
+
+
+def _learned(x: Array, floor_db: float, df: float) -> PriorPart:
+    """Learn mean and covariance robustly (multivariate t)."""
     n, dims = x.shape
     weights = np.ones(n)
     mean, covariance = np.zeros(dims), np.eye(dims)
     for _ in range(ROUNDS):
-        w = m * weights[:, None]
-        mean = (x * w).sum(0) / np.maximum(w.sum(0), 1e-9)
-        r = (x - mean) * m
-        empirical = np.einsum("i,ib,ic->bc", weights, r, r) / np.maximum(m.T @ m - 1.0, 1.0)
-        diagonal = np.diag(np.diag(empirical))
-        covariance = (1.0 - shrink) * empirical + shrink * diagonal + floor_db**2 * np.eye(dims)
-        distance = np.array(
-            [r[i, p] @ np.linalg.solve(covariance[np.ix_(p, p)], r[i, p]) for i, p in enumerate(present)]
-        )
-        weights = (df + dims) / (df + distance * dims / np.maximum(m.sum(1), 1.0))
+        mean = weights @ x / n
+        r = x - mean
+        covariance = (r.T * weights) @ r / (n - 1) + floor_db**2 * np.eye(dims)
+        distance = (r * np.linalg.solve(covariance, r.T).T).sum(axis=1)
+        weights = (df + dims) / (df + distance)
         weights /= weights.mean()
     return PriorPart(
         mean=tuple(np.round(mean, 3).tolist()),

@@ -28,7 +28,7 @@ from refmaster.profile.cache import cached_profile
 from refmaster.profile.model import Profile
 
 DESIGN_RATE_HZ = 44100
-WINDOW, WINDOWS = 8192, 40
+WINDOW, WINDOWS = 8192, 16
 SPLITS = {"6/3/1": (6, 3, 1), "4/4/4": (4, 4, 4), "5/5": (5, 5), "1x6": (1,) * 6}
 SMALLER = {
     6: {"6/3/1": (3, 2, 1), "4/4/4": (2, 2, 2), "5/5": (3, 3), "1x6": (1,) * 6},
@@ -75,23 +75,51 @@ class Song:
         self.profile = cached_profile(self.path)
         self.features = track_features(self.profile)
 
+    def lifted(self, gain_db: float) -> Song:
+        """Return the same song at another level."""
+        copy = Song(self.path)
+        f = self.features
+        copy.features = replace(
+            f,
+            tone_db=f.tone_db + gain_db,
+            integrated_lufs=f.integrated_lufs + gain_db,
+            loud_lufs=f.loud_lufs + gain_db,
+            max_short_term_lufs=f.max_short_term_lufs + gain_db,
+            true_peak_dbtp=f.true_peak_dbtp + gain_db,
+        )
+        return copy
+
     @cached_property
-    def windows(self) -> tuple[Array, int]:
-        """The loudest moments, shape (windows, frames, 2), and the sample rate."""
+    def windows(self) -> tuple[NDArray[np.complex64], int]:
+        """The spectra of mid and side of the loudest moments, shape (2, windows, bins), and the rate."""
         samples, rate = read(self.path)
         samples = np.repeat(samples, 2, axis=1) if samples.shape[1] == 1 else samples
         half = WINDOW // 2
         blocks = len(samples) // half
         peaks = np.abs(samples[: blocks * half]).reshape(blocks, -1).max(axis=1)
         starts = np.clip(np.argsort(peaks)[::-1] * half - half // 2, 0, len(samples) - WINDOW)
-        return np.array([samples[s : s + WINDOW] for s in starts[:WINDOWS]]), rate
+        found = np.array([samples[s : s + WINDOW] for s in starts[:WINDOWS]])
+        both = np.stack([found.mean(axis=2), (found[:, :, 0] - found[:, :, 1]) / 2])
+        return np.fft.rfft(both, axis=2).astype(np.complex64), rate
+
+    @cached_property
+    def segment_powers(self) -> tuple[Array, Array]:
+        """The powers of mid and side in each segment and band."""
+        evidence = self.profile.evidence
+        mid = 10 ** (np.array(evidence.segment_mid_db) / 10)
+        side = 10 ** (np.array(evidence.segment_side_db) / 10) if evidence.segment_side_db else 0.0 * mid
+        return mid, side
+
+    @cached_property
+    def own_peak_db(self) -> float:
+        """The highest sample of the loudest moments."""
+        return self._peak_db(Engineer.none())
 
     def mixed_by(self, engineer: Engineer) -> TrackFeatures:
         """Return the features of the mix that an engineer would have delivered."""
-        f, evidence = self.features, self.profile.evidence
+        f = self.features
         gain = engineer.gain_db(f.segment_hz) + engineer.level_db
-        mid = 10 ** (np.array(evidence.segment_mid_db) / 10)
-        side = 10 ** (np.array(evidence.segment_side_db) / 10) if evidence.segment_side_db else 0.0 * mid
+        mid, side = self.segment_powers
         weight = k_weighting_power_gain(f.segment_hz, f.source.sample_rate_hz) * 10 ** (gain / 10)
         segments = (mid + side * engineer.width**2) * weight
         mixed = replace(f, segments=segments.astype(np.float32))
@@ -106,7 +134,7 @@ class Song:
             integrated_lufs=f.integrated_lufs + moved["integrated"],
             loud_lufs=f.loud_lufs + moved["loud_sections"],
             max_short_term_lufs=f.max_short_term_lufs + moved["max_short_term"],
-            true_peak_dbtp=f.true_peak_dbtp + self._peak_db(engineer) - self._peak_db(Engineer.none()),
+            true_peak_dbtp=f.true_peak_dbtp + self._peak_db(engineer) - self.own_peak_db,
         )
 
     @staticmethod
@@ -120,14 +148,21 @@ class Song:
         return float(10 * np.log10(found))
 
     def _peak_db(self, engineer: Engineer) -> float:
-        windows, rate = self.windows
-        mid, side = windows.mean(axis=2), (windows[:, :, 0] - windows[:, :, 1]) / 2 * engineer.width
-        both = np.stack([mid + side, mid - side])
+        (mid, side), rate = self.windows
+        both = np.stack([mid + engineer.width * side, mid - engineer.width * side])
         hz = np.fft.rfftfreq(WINDOW, 1 / rate)
         response = 10 ** (engineer.gain_db(np.maximum(hz, 1.0)) / 20)
-        heard = np.fft.irfft(np.fft.rfft(both, axis=2) * response, n=WINDOW, axis=2)
+        heard = np.fft.irfft(both * response, n=WINDOW, axis=2)
         inner = heard[:, :, WINDOW // 8 : -WINDOW // 8]
         return float(20 * np.log10(np.abs(inner).max()) + engineer.level_db)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Songs that albums are drawn from, and those that their priors may be learned from."""
+
+    songs: Sequence[Song]
+    learned_from: Sequence[Song]
 
 
 @dataclass(frozen=True)
@@ -158,11 +193,15 @@ class Case:
 
 @dataclass(frozen=True)
 class CaseErrors:
-    """Errors against the undisturbed album, in dB RMS, of one case."""
+    """Errors against the undisturbed album, in dB RMS, of one case.
+
+    `covered` is the share of tracks and third octaves whose true habit lies within the stated deviation.
+    """
 
     tone: dict[str, float]
     level: dict[str, float]
     width: dict[str, float]
+    covered: float
     largest_tone_db: float
     order_kept: bool
 
@@ -172,6 +211,7 @@ def solve(case: Case) -> CaseErrors:
     album = case.album(width=True)
     mixes, who = case.mixes, np.array(case.who)
     moves = engineer_moves(album, mixes, case.prior)
+    fit = moves.tone_fit
     applied = np.array([case.engineers[w].gain_db(TONE_HZ) for w in who])
     tone = {"before": tone_error(applied), "refmaster": tone_error(applied + moves.tone_db)}
     found = np.array([f.tone_db - f.tone_db.mean() for f in mixes])
@@ -191,6 +231,7 @@ def solve(case: Case) -> CaseErrors:
         tone=tone,
         level=level,
         width={"before": float(np.std(width)), "refmaster": float(np.std(width + moves.width_db))},
+        covered=float(np.mean(np.abs(_free(applied) - fit.offsets_db[fit.index]) < fit.std_db[fit.index])),
         largest_tone_db=float(_rms(moves.tone_db).max()),
         order_kept=bool((np.argsort(after) == np.argsort(loud)).all()),
     )
@@ -198,9 +239,13 @@ def solve(case: Case) -> CaseErrors:
 
 def tone_error(moved_db: Array) -> float:
     """Return the RMS over tracks and third octaves, each track's level and the album's mean removed."""
-    rest = moved_db - moved_db.mean(axis=1, keepdims=True)
-    rest = rest - rest.mean(axis=0)
-    return float(np.sqrt(np.mean(rest**2)))
+    return float(np.sqrt(np.mean(_free(moved_db) ** 2)))
+
+
+def _free(curves: Array) -> Array:
+    """Return curves without their levels and without their mean curve."""
+    rest = curves - curves.mean(axis=1, keepdims=True)
+    return np.asarray(rest - rest.mean(axis=0))
 
 
 def _rms(curves: Array) -> Array:
@@ -211,21 +256,18 @@ def _means(values: Array, who: NDArray[np.int_]) -> Array:
     return np.array([values[who == w].mean(axis=0) for w in who]) - values.mean(axis=0)
 
 
-def cases(pool: Sequence[Song], every: Sequence[Song], split: str, seeds: Sequence[int]) -> list[Case]:
-    """Return one album for each seed; the prior is learned from what is not of `pool`, or not drawn."""
-    sizes = SMALLER.get(len(pool), SPLITS)[split]
+def cases(pool: Pool, split: str, seeds: Sequence[int]) -> list[Case]:
+    """Return one album for each seed; the prior is learned from the pool's others that are not drawn."""
+    count = len(pool.songs)
+    sizes = SMALLER.get(count, SPLITS)[split]
     made = []
     for seed in seeds:
-        random = np.random.default_rng([seed, len(pool), *map(ord, split)])
-        chosen = [pool[i] for i in random.permutation(len(pool))[: sum(sizes)]]
+        random = np.random.default_rng([seed, count, *map(ord, split)])
+        chosen = [pool.songs[i] for i in random.permutation(count)[: sum(sizes)]]
         who = [number for number, size in enumerate(sizes) for _ in range(size)]
         engineers = [Engineer.draw(random) for _ in sizes]
-        made.append(Case(chosen, engineers, who, prior_without(chosen, pool, every)))
+        left_out = {s.path for s in chosen}
+        rest = [s for s in pool.learned_from if s.path not in left_out]
+        prior = learn_album_prior([s.features for s in rest], [s.path.stem for s in rest])
+        made.append(Case(chosen, engineers, who, prior))
     return made
-
-
-def prior_without(chosen: Sequence[Song], pool: Sequence[Song], every: Sequence[Song]) -> AlbumPrior:
-    """Return the prior learned without the album: without all its record's songs where it is a record."""
-    left_out = {s.path for s in (pool if len(pool) in SMALLER else chosen)}
-    rest = [s for s in every if s.path not in left_out]
-    return learn_album_prior([s.features for s in rest], [s.path.stem for s in rest])

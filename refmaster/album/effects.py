@@ -1,13 +1,18 @@
 """A random-effects model of an album's tracks, which separates engineers from songs.
 
-For track i by engineer e(i): ``y_i = album + g_e(i) + s_i``. `y_i` is a vector in dB: third-octave tone with
-its level removed, or loud-section level together with true peak, or one number. Songs are
-``s_i ~ N(0, k u_i S)``: S is learned from finished records, k is this album's scale, u_i (where asked for)
-the Student-t scale of one song, so that an interlude does not pull its engineer along. Engineers are
-``g_e ~ N(0, G)``; the album is ``N(prior mean, A)``. k is integrated over a grid by its marginal likelihood;
-offsets are the average of the best linear unbiased predictions (Henderson, Biometrics 31, 1975).
+For track i by engineer e(i): ``y_i = album + g_e(i) + s_i``. `y_i` is a vector in dB: third-octave tone, or
+loud-section level together with true peak, or one number. It is looked at through a few shapes, which are
+orthonormal: of tone those that engineers make, which are broad and without level. What songs differ by
+between neighbouring bands is larger than that and says nothing about engineers.
 
-Values have shape (tracks, dims) and are dB. `fit_effects` predicts, `corrections_db` bounds the corrections.
+Songs are ``s_i ~ N(0, k u_i S)``: S is learned from finished records, k is this album's scale, u_i (where
+asked for) the Student-t scale of one song, so that an interlude does not pull its engineer along. Engineers
+are ``g_e ~ N(0, G)``; the album is ``N(prior mean, a S)``. k is integrated over a grid by its marginal
+likelihood; offsets are the average of the best linear unbiased predictions (Henderson, Biometrics 31, 1975).
+In the eigenvectors of G against S every direction stands alone.
+
+Values have shape (tracks, bands) and are dB. `fit_effects` predicts, `corrections_db` decides how much of it
+is worth doing, and bounds it.
 """
 
 from __future__ import annotations
@@ -28,7 +33,7 @@ _STUDENT_ROUNDS = 9
 
 @dataclass(frozen=True, kw_only=True)
 class SongPrior:
-    """Mean, shape (dims,), and covariance, shape (dims, dims), of finished songs."""
+    """Mean, shape (bands,), and covariance, shape (bands, bands), of finished songs."""
 
     mean: Array
     covariance: Array
@@ -40,25 +45,32 @@ class EffectsModel:
 
     Attributes
     ----------
-    prior : SongPrior
-    engineer_covariance : ndarray, shape (dims, dims)
-        G.
-    album_covariance : ndarray, shape (dims, dims)
-        Of the album's mean around the prior's mean.
+    shapes : ndarray, shape (shapes, bands)
+        Orthonormal rows.
+    song_mean : ndarray, shape (bands,)
+        Of finished songs.
+    song_covariance, engineer_covariance : ndarray, shape (shapes, shapes)
+        S and G.
+    album_share : float
+        a: the album's mean differs from the prior's by this share of how songs differ.
     song_scales : tuple of float
         Grid of k.
-    remove_level : bool
-        Each track's mean over its bands is a nuisance (tone), not data.
-    song_df : float or None
-        Degrees of freedom of the songs' Student-t scales; None: Gaussian.
+    song_df : float
+        Degrees of freedom of the songs' Student-t scales.
+    sure_share, doubt : float
+        Of the predictions at most `sure_share` is taken back, and the less, the larger their expected squared
+        error times `doubt` is against their mean square (James and Stein, 1961).
     """
 
-    prior: SongPrior
+    shapes: Array
+    song_mean: Array
+    song_covariance: Array
     engineer_covariance: Array
-    album_covariance: Array
+    album_share: float
     song_scales: tuple[float, ...] = (1.0,)
-    remove_level: bool = False
-    song_df: float | None = None
+    song_df: float
+    sure_share: float = 1.0
+    doubt: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,9 +83,11 @@ class EffectsFit:
         In order of appearance; a track without a name is an engineer of its own.
     index : ndarray of int, shape (tracks,)
         Each track's place in `engineers`.
-    offsets_db, std_db : ndarray, shape (engineers, dims)
+    offsets_db, std_db : ndarray, shape (engineers, bands)
     reliability : ndarray, shape (engineers,)
         Share of the offset's prior variance that the tracks settled: 0 nothing known, 1 all.
+    worth_share : float
+        Share of the offsets that is worth taking back: 0 where they may well be chance.
     song_scale, song_scale_ln_std : float
         Posterior (geometric) mean of k, and standard deviation of ln k.
     song_weights : ndarray, shape (tracks,)
@@ -85,6 +99,7 @@ class EffectsFit:
     offsets_db: Array
     std_db: Array
     reliability: Array
+    worth_share: float
     song_scale: float
     song_scale_ln_std: float
     song_weights: Array
@@ -107,9 +122,9 @@ def fit_effects(
 
     Parameters
     ----------
-    values : ndarray, shape (tracks, dims)
+    values : ndarray, shape (tracks, bands)
         Measured values, in dB.
-    present : ndarray of bool, shape (tracks, dims)
+    present : ndarray of bool, shape (tracks, bands)
         Where a track has energy; the rest of `values` is not looked at.
     engineers : sequence of str or None
         Each track's; None where no engineer is named.
@@ -121,27 +136,27 @@ def fit_effects(
     named = engineer_names(engineers)
     names = tuple(dict.fromkeys(named))
     index = np.array([names.index(e) for e in named], dtype=np.intp)
-    origin = np.bincount(index, minlength=len(names)) / len(named)
-    if anchor is not None:
-        origin = np.eye(len(names))[names.index(anchor)]
+    tracks = np.bincount(index, minlength=len(names)) / len(named)
+    origin = tracks if anchor is None else np.eye(len(names))[names.index(anchor)]
+    into, back, ratios = _directions(model)
     data = _Data(
-        values=centred(values - model.prior.mean, present, remove_level=model.remove_level),
-        index=index,
+        values=filled(values - model.song_mean, present) @ into,
+        members=np.eye(len(names))[:, index] * present.any(axis=1),
         origin=origin,
-        **_song_precisions(present, model),
+        ratios=ratios,
     )
     u = np.ones(len(named))
     predictions, weights = _over_scales(data, u, model)
-    if model.song_df is not None:
-        for _ in range(_STUDENT_ROUNDS - 1):
-            u = _student_scales(data, predictions, weights, model, model.song_df)
-            predictions, weights = _over_scales(data, u, model)
-    contrasts = np.array([p.contrast for p in predictions])
+    for _ in range(_STUDENT_ROUNDS - 1):
+        u = _student_scales(data, predictions, weights, model)
+        predictions, weights = _over_scales(data, u, model)
+    contrasts = np.array([p.contrast @ back for p in predictions])
+    variances = np.array([p.variance @ back**2 for p in predictions])
     offsets = np.einsum("k,keb->eb", weights, contrasts)
-    second = np.einsum("k,keb->eb", weights, np.array([p.variance for p in predictions]) + contrasts**2)
-    variance = np.maximum(second - offsets**2, 0.0)
-    prior_variance = np.einsum("k,keb->eb", weights, np.array([p.prior_variance for p in predictions]))
-    reliability = np.clip(1.0 - variance.sum(1) / np.maximum(prior_variance.sum(1), 1e-12), 0.0, 1.0)
+    variance = np.einsum("k,keb->eb", weights, variances + (contrasts - offsets) ** 2)
+    prior_variance = ((np.eye(len(names)) - origin) ** 2).sum(1) * (ratios @ back**2).sum()
+    squares = float(tracks @ (offsets**2).sum(1))
+    chance = model.doubt * float(tracks @ variance.sum(1))
     alone = len(names) == 1
     ln_k = np.log(model.song_scales)
     mean_ln_k = float(ln_k @ weights)
@@ -150,7 +165,10 @@ def fit_effects(
         index=index,
         offsets_db=np.zeros_like(offsets) if alone else offsets,
         std_db=np.sqrt(variance),
-        reliability=np.zeros(1) if alone else reliability,
+        reliability=np.clip(1.0 - variance.sum(1) / np.maximum(prior_variance, 1e-12), 0.0, 1.0)
+        if not alone
+        else np.zeros(1),
+        worth_share=model.sure_share * max(0.0, 1.0 - chance / max(squares, 1e-12)),
         song_scale=float(np.exp(mean_ln_k)),
         song_scale_ln_std=float(np.sqrt((ln_k - mean_ln_k) ** 2 @ weights)),
         song_weights=1.0 / u,
@@ -160,7 +178,7 @@ def fit_effects(
 def corrections_db(
     fit: EffectsFit, engineers: Sequence[str | None], present: Mask, *, max_db: float
 ) -> Array:
-    """Return what to add to each track, shape (tracks, dims): minus its engineer's offset, bounded.
+    """Return what to add to each track, shape (tracks, bands): what of its engineer's offset is worth it.
 
     Parameters
     ----------
@@ -172,7 +190,7 @@ def corrections_db(
     max_db : float
         Bound on each value.
     """
-    corrections = np.clip(-fit.offsets_db[fit.index], -max_db, max_db)
+    corrections = np.clip(-fit.worth_share * fit.offsets_db[fit.index], -max_db, max_db)
     for i, engineer in enumerate(engineers):
         if engineer is None and present[i].any():
             rms = float(np.sqrt(np.mean(corrections[i][present[i]] ** 2)))
@@ -180,28 +198,30 @@ def corrections_db(
     return corrections
 
 
-def centred(values: Array, present: Mask, *, remove_level: bool) -> Array:
-    """Return values with 0 where absent and, if asked, each track's mean over its present bands removed."""
-    x = np.where(present, values, 0.0)
-    if remove_level:
-        x = x - x.sum(1, keepdims=True) / np.maximum(present.sum(1, keepdims=True), 1)
-    return np.where(present, x, 0.0)
+def filled(values: Array, present: Mask) -> Array:
+    """Return values in which an absent band has the value of the nearest that is present."""
+    filled = np.zeros_like(values)
+    for i, here in enumerate(present):
+        at = np.flatnonzero(here)
+        if len(at):
+            nearest = np.abs(np.arange(len(here))[:, None] - at).argmin(axis=1)
+            filled[i] = values[i, at[nearest]]
+    return filled
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Data:
     """The tracks as the predictions see them.
 
-    `origin` weighs the engineers that offsets are relative to; `precision`, `log_det` and `rank` are each
-    song's at k = 1.
+    `values` are along the directions, shape (tracks, directions), where songs have the variance k u_i and
+    engineers the variance `ratios`; `members` is 1 where a track is an engineer's, shape (engineers, tracks);
+    `origin` weighs the engineers that offsets are relative to.
     """
 
     values: Array
-    index: NDArray[np.intp]
+    members: Array
     origin: Array
-    precision: Array
-    log_det: Array
-    rank: Array
+    ratios: Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,75 +233,61 @@ class _Prediction:
     album: Array
     contrast: Array
     variance: Array
-    prior_variance: Array
 
 
-def _song_precisions(present: Mask, model: EffectsModel) -> dict[str, Array]:
-    """Return each song's precision, log determinant and rank, its level projected out if it is a nuisance."""
-    n, dims = present.shape
-    precision, log_det, rank = np.zeros((n, dims, dims)), np.zeros(n), np.zeros(n)
-    for i, p in enumerate(present):
-        if p.sum() <= int(model.remove_level):
-            continue
-        cov = model.prior.covariance[np.ix_(p, p)]
-        inverse = np.linalg.inv(cov)
-        log_det[i], rank[i] = -np.linalg.slogdet(cov)[1], p.sum()
-        if model.remove_level:
-            ones = inverse.sum(1)
-            inverse = inverse - np.outer(ones, ones) / ones.sum()
-            log_det[i] -= np.log(ones.sum())
-            rank[i] -= 1
-        precision[i][np.ix_(p, p)] = inverse
-    return {"precision": precision, "log_det": log_det, "rank": rank}
+def _directions(model: EffectsModel) -> tuple[Array, Array, Array]:
+    """Return the ways from bands to directions and back, and the engineers' variance along each.
+
+    Along the directions songs have variance 1, and both covariances are diagonal.
+    """
+    low = np.linalg.cholesky(model.song_covariance)
+    inverse = np.linalg.inv(low)
+    ratios, vectors = np.linalg.eigh(inverse @ model.engineer_covariance @ inverse.T)
+    into = model.shapes.T @ inverse.T @ vectors
+    return into, vectors.T @ low.T @ model.shapes, np.maximum(ratios, 1e-12)
 
 
 def _over_scales(data: _Data, u: Array, model: EffectsModel) -> tuple[list[_Prediction], Array]:
     """Return the prediction at each k of the grid, and their posterior weights, shape (k,)."""
-    predictions = [_predict(data, k * u, model) for k in model.song_scales]
+    predictions = [_predict(data, k * u, model.album_share) for k in model.song_scales]
     log_posterior = np.array([p.log_likelihood for p in predictions])
     weights = np.exp(log_posterior - log_posterior.max())
     return predictions, weights / weights.sum()
 
 
 def _student_scales(
-    data: _Data, predictions: list[_Prediction], weights: Array, model: EffectsModel, df: float
+    data: _Data, predictions: list[_Prediction], weights: Array, model: EffectsModel
 ) -> Array:
     offsets = np.einsum("k,keb->eb", weights, np.array([p.raw for p in predictions]))
     album = np.einsum("k,kb->b", weights, np.array([p.album for p in predictions]))
-    residual = data.values - album - offsets[data.index]
+    residual = data.values - album - data.members.T @ offsets
     scale = np.exp(float(weights @ np.log(model.song_scales)))
-    distance = np.einsum("ib,ibc,ic->i", residual, data.precision, residual) / scale
-    return np.asarray((df + distance) / (df + data.rank))
+    distance = (residual**2).sum(1) / scale
+    return np.asarray((model.song_df + distance) / (model.song_df + residual.shape[1]))
 
 
-def _predict(data: _Data, scales: Array, model: EffectsModel) -> _Prediction:
-    """Predict at fixed song scales, in information form: one system per engineer and one for the album."""
-    y, engineer_cov = data.values, model.engineer_covariance
-    dims, count = y.shape[1], len(data.origin)
-    p = data.precision / scales[:, None, None]
-    b = np.einsum("ibc,ic->ib", p, y)
-    ll = float((data.log_det - data.rank * np.log(scales)).sum() - (b * y).sum())
-    information = np.array([p[data.index == e].sum(0) for e in range(count)])
-    score = np.array([b[data.index == e].sum(0) for e in range(count)])
-    t = np.linalg.inv(np.eye(dims) + information @ engineer_cov)
-    ll += float(np.linalg.slogdet(t)[1].sum())
-    ll += float(((score @ engineer_cov) * np.einsum("ebc,ec->eb", t, score)).sum())
-    h = np.linalg.inv(np.eye(dims) + model.album_covariance @ (t @ information).sum(0))
-    pull = np.einsum("ebc,ec->b", t, score)
-    album_cov = h @ model.album_covariance
-    album = album_cov @ pull
-    ll += float(pull @ album + np.linalg.slogdet(h)[1])
-    gain = engineer_cov @ t  # offsets = gain (score - information album)
-    raw = np.einsum("ebc,ec->eb", gain, score - information @ album)
-    lean = gain @ information
-    own = np.diagonal(engineer_cov - lean @ engineer_cov, axis1=1, axis2=2)
-    apart = lean - np.einsum("e,ebc->bc", data.origin, lean)
+def _predict(data: _Data, scales: Array, album_variance: float) -> _Prediction:
+    """Predict at fixed song scales, each direction by itself."""
+    y, ratios = data.values, data.ratios
+    count = len(data.origin)
+    weighted = data.members / scales
+    information, score = weighted.sum(1)[:, None], weighted @ y
+    left = 1.0 / (1.0 + information * ratios)  # share of an engineer's variance that its tracks leave
+    album_left = 1.0 / (1.0 / album_variance + (left * information).sum(0))
+    pull = (left * score).sum(0)
+    album = album_left * pull
+    raw = ratios * left * (score - information * album)
+    heard = data.members.any(axis=0)
+    ll = -y.shape[1] * np.log(scales[heard]).sum() - (weighted.sum(0) @ y**2).sum()
+    ll += (np.log(left) + ratios * left * score**2).sum()
+    ll += (np.log(album_left / album_variance) + pull * album).sum()
+    lean = ratios * left * information
+    apart = lean - data.origin @ lean
     weights = (np.eye(count) - data.origin) ** 2  # of engineer f in the contrast of engineer e
     return _Prediction(
-        log_likelihood=0.5 * ll,
+        log_likelihood=0.5 * float(ll),
         raw=raw,
         album=album,
         contrast=raw - data.origin @ raw,
-        variance=weights @ own + np.einsum("ebd,ebd->eb", apart @ album_cov, apart),
-        prior_variance=weights @ np.tile(np.diag(engineer_cov), (count, 1)),
+        variance=weights @ (ratios * left) + apart**2 * album_left,
     )

@@ -24,7 +24,7 @@ from refmaster.settings.curves import CurvePoint
 
 # Set by hand: a quiet song and a quiet engineer look alike, so an engineer's only song is moved by at most
 # this share of `max_level_db`.
-SINGLE_SONG_SHARE = 2 / 3
+SINGLE_SONG_SHARE = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -181,7 +181,8 @@ def _engineer_stages(album: Album, moves: EngineerMoves) -> list[EngineerStage]:
         if not tracks:  # a track without a named engineer
             continue
         count = f"{len(tracks)} track{'s' if len(tracks) > 1 else ''}"
-        why = f"{count}: {tone.reliability[place]:.0%} of the habit in tone is known and taken back"
+        known, worth = tone.reliability[place], tone.worth_share
+        why = f"{count}: {known:.0%} of the habit in tone is known, {worth:.0%} of the prediction taken back"
         if len(tone.engineers) == 1:
             why = f"{count}; the album has no other engineer to compare with"
         if album.anchor == name:
@@ -282,7 +283,7 @@ def _held_plan(plan: AlbumPlan, number: int, solution: DriveSolution, target: fl
     """Return the plan whose album stays lower for the sake of one track."""
     who = f'track {number + 1} ("{plan.tracks[number].title}")'
     bound = {
-        "max_reduction": f"{plan.requested.max_reduction_db} dB are not passed",
+        "max_reduction": f"{plan.requested.max_reduction_db or 0.0:g} dB are not passed",
         "audibility": "its limiting stays clean",
         "saturation": "it keeps its place among the others: more gain hardly makes it louder",
     }[solution.limited_by or "saturation"]
