@@ -1,7 +1,6 @@
 """One track end to end on real music: the promises, judged by an independent meter where there is one."""
 
 import hashlib
-import re
 import shutil
 import threading
 import time
@@ -27,8 +26,8 @@ from refmaster.io.digest import sha256_of
 from refmaster.io.open import open_audio
 from refmaster.mastering import close_loop, plan_file
 from refmaster.matching.tone import tonal_distance_db
-from refmaster.plan import format_plan, save_plan
-from refmaster.profile import cache, obtain
+from refmaster.plan import save_plan
+from refmaster.profile import cache
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
 from refmaster.rendering.outlets import FileOutlet
@@ -163,48 +162,6 @@ def test_several_references_with_weights(example_mix, example_reference, finishe
     both = plan_file(example_mix, [(example_reference, 1.0), (finished_music[0], 3.0)]).plan
     assert len(both.references) == 2
     assert both.tone != one.tone
-
-
-def test_a_reference_named_for_every_aspect_is_one_for_all(tmp_path, short_example):
-    mix, reference = short_example / "mix.wav", short_example / "reference.wav"
-    every = dict.fromkeys(("loudness", "tone", "width", "balance", "dynamics"), reference)
-    named = master_file(mix, every, tmp_path / "named.wav")
-    alone = master_file(mix, reference, tmp_path / "alone.wav")
-    assert named.plan == alone.plan
-    assert format_plan(named.plan) == format_plan(alone.plan)
-    assert (tmp_path / "named.wav").read_bytes() == (tmp_path / "alone.wav").read_bytes()
-
-
-def test_references_by_aspect_are_measured_once_and_keep_their_weights(short_example, monkeypatch):
-    mix, reference = short_example / "mix.wav", short_example / "reference.wav"
-    opened = []
-    monkeypatch.setattr(obtain, "open_audio", lambda path: opened.append(path) or open_audio(path))
-    found = plan_file(
-        mix, {"tone": reference, "loudness": [str(reference), (mix, 2.0)], "dynamics": (reference, 3.0)}
-    )
-    assert [(Path(r.file).name, r.weight, r.aspects) for r in found.plan.references] == [
-        ("reference.wav", 1.0, ("tone", "loudness")),
-        ("mix.wav", 2.0, ("loudness",)),
-        ("reference.wav", 3.0, ("dynamics",)),
-    ]
-    assert sorted(map(str, opened)) == sorted(map(str, (reference, mix)))
-    loudness = [p.levels.integrated_lufs for p in (found.references[0], found.references[1])]
-    assert found.plan.promise.integrated_lufs == pytest.approx((loudness[0] + 2 * loudness[1]) / 3, abs=1e-3)
-    told = [f for f in found.findings if f.code == "reference_low_passed"]
-    assert len(told) == 1
-
-
-@pytest.mark.parametrize(
-    ("references", "said"),
-    [
-        ({"tune": "r.wav"}, "expected what a reference serves, tone, width, balance, dynamics, loudness; "),
-        ({"tone": {"width": "r.wav"}}, "tone: expected references, found a mapping"),
-        ("", "found a folder; refmaster.suggest_references"),
-    ],
-)
-def test_references_that_make_no_sense_are_refused(short_example, references, said):
-    with pytest.raises(refmaster.SettingsError, match=re.escape(said)):
-        plan_file(short_example / "mix.wav", references or short_example)
 
 
 class TestBadInput:

@@ -22,7 +22,8 @@ def register(app: typer.Typer) -> None:
     """Add the verb to `app`."""
     app.command(
         "suggest",
-        help="Suggest references for MIX: rank recordings or saved profiles by how they fit, and say why.",
+        help="Suggest references for MIX.\n\n"
+        "Recordings and saved profiles are ranked by how they fit it, and it is said why.",
         epilog="Example: refmaster suggest mix.wav References/",
     )(run)
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from refmaster.plan import load_plan
+
 from .conftest import Project, write_song
 
 
@@ -41,6 +43,16 @@ def test_many_songs_are_mastered_as_a_batch_that_says_so(project: Project) -> No
     assert "<h1>refmaster master</h1>" in (project.folder / "out" / "results.html").read_text()
     code, out, _ = master(project, "mixes", *base[2:], "--strength", "20", "--quiet")
     assert (code, out) == (0, "")
+
+
+def test_many_songs_by_aspect(project: Project) -> None:
+    references = ("-r", "tone=reference.wav", "-r", "loudness=mixes/two.wav:2")
+    code, _, errors = master(project, "mixes/one.wav", *references, "-o", "out/")
+    assert (code, errors) == (0, "")
+    assert master(project, "mixes/one.wav", *references, "-o", "a.wav", "--save-plan", "a.yaml")[0] == 0
+    assert (project.folder / "a.wav").read_bytes() == (project.folder / "out" / "one.wav").read_bytes()
+    plan = load_plan(project.folder / "a.yaml")
+    assert [(r.weight, r.aspects) for r in plan.references] == [(1.0, ("tone",)), (2.0, ("loudness",))]
 
 
 def test_one_song_into_a_folder(project: Project) -> None:
