@@ -43,8 +43,6 @@ from refmaster.profile.cache import cached_profile
 from refmaster.settings.match import MatchSettings
 
 RATE_HZ = 44100
-# Level is a term: the limiting that the reference's loudness needs is allowed to every engine.
-MAX_REDUCTION_DB = 24.0
 FRAME, BARK_BANDS = 32768, 24
 BARK_LOW_HZ, BARK_HIGH_HZ = 20.0, 20000.0
 WEIGHTS = {"RMS": 0.1, "crest": 0.001, "width": 1.0, "balance": 1.0, "Bark": 0.1}
@@ -145,7 +143,7 @@ def ours(strength: str) -> Engine:
     """Return an engine that masters with refmaster."""
 
     def engine(mix: Path, reference: Path, output: Path) -> None:
-        settings = MatchSettings(strength=strength, max_reduction_db=MAX_REDUCTION_DB)
+        settings = MatchSettings(strength=strength)
         master_file(mix, [cached_profile(reference)], output, settings, overwrite=True)
 
     return engine
