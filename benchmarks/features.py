@@ -14,8 +14,8 @@ and L-R in rectangular frames of 32768, a quarter apart, reflected at both ends.
 
 Raw mixes (files named so) are mastered against finished records, and so are finished records of other albums
 and artists, `manifest.csv` telling them apart as for `evidence.py`. Both are excerpts from their middle.
-Then every finished record is mastered against itself, and the finished songs of each album are mastered as an
-album, which must move nothing.
+Then every finished record, turned down so that no limiter acts, is mastered against itself, and the finished
+songs of each album are mastered as an album; nothing must move.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ FRAME, BARK_BANDS = 32768, 24
 BARK_LOW_HZ, BARK_HIGH_HZ = 20.0, 20000.0
 WEIGHTS = {"RMS": 0.1, "crest": 0.001, "width": 1.0, "balance": 1.0, "Bark": 0.1}
 
+# Records against themselves lie so far below full scale that the ceiling does not act.
+SELF_PEAK = 0.5
 MOVES = ["tone, a third octave, dB", "side to mid, dB", "left over right, dB", "loudness, LU"]
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -89,7 +91,7 @@ def main() -> None:
             print(pairs_table(pairs, work, with_peer=not options.no_peer), "\n", flush=True)
         if options.only in (None, "self"):
             finished = finished_recordings(options.music)
-            files = {file: excerpt(file, work, options.seconds) for file in finished}
+            files = {file: excerpt(file, work, options.seconds, peak=SELF_PEAK) for file in finished}
             print(self_table(list(files.values()), work), "\n", flush=True)
             groups = groups_of(finished, options.music / "manifest.csv")
             print(albums_table(files, groups, work), flush=True)
@@ -122,9 +124,9 @@ def dealt(files: Sequence[Path], count: int, chooser: random.Random) -> list[Pat
     return found[:count]
 
 
-def excerpt(path: Path, work: Path, seconds: float) -> Path:
-    """Write the middle of a recording as 24-bit stereo at 44.1 kHz, and return the file."""
-    target = work / f"{path.stem}.wav"
+def excerpt(path: Path, work: Path, seconds: float, *, peak: float | None = None) -> Path:
+    """Write the middle of a recording as 24-bit stereo at 44.1 kHz, at a sample peak, and return the file."""
+    target = work / f"{path.stem}{'' if peak is None else '-quiet'}.wav"
     if not target.exists():
         samples, rate = read(path)
         samples = np.repeat(samples, 2, axis=1) if samples.shape[1] == 1 else samples
@@ -133,6 +135,8 @@ def excerpt(path: Path, work: Path, seconds: float) -> Path:
         samples = samples[start : start + frames]
         if rate != RATE_HZ:
             samples = soxr.resample(samples, rate, RATE_HZ, quality="VHQ")
+        if peak is not None:
+            samples = samples * (peak / np.abs(samples).max())
         sf.write(target, np.clip(samples, -1.0, 1.0 - 2**-23), RATE_HZ, "PCM_24")
     return target
 

@@ -36,7 +36,7 @@ from refmaster.settings.limiter import LimiterSettings
 
 EXCERPT_S = 12.0
 RECORDS, MIXES = 4, 6
-LOUD_LUFS = (-9.5, -6.5, -8.0, None)
+LOUD_LUFS = (-9.5, -8.0, -6.5, None)
 CEILING_DBTP = -1.0
 FULL = "refmaster --loudness full"
 FORETOLD_LUFS = (-12.0, -10.0, -8.0, -6.5)

@@ -283,7 +283,7 @@ def _held_plan(plan: AlbumPlan, number: int, solution: DriveSolution, target: fl
     """Return the plan whose album stays lower for the sake of one track."""
     who = f'track {number + 1} ("{plan.tracks[number].title}")'
     bound = {
-        "max_reduction": f"{plan.requested.max_reduction_db} dB are not passed",
+        "max_reduction": f"{plan.requested.max_reduction_db or 0.0:g} dB are not passed",
         "audibility": "its limiting stays clean",
         "saturation": "it keeps its place among the others: more gain hardly makes it louder",
     }[solution.limited_by or "saturation"]

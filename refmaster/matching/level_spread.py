@@ -42,7 +42,7 @@ SLOPES: Array = np.linspace(-1.0, 1.0, 81)
 # The stage: it sets in over this knee, and follows a level that the kernel averages over 0.6 s already.
 KNEE_DB = 4.0
 ATTACK_MS, RELEASE_MS = 20.0, 150.0
-# The most that is done, and what does not bound a slope that is only thought of.
+# The most that is done, and what hardly bounds a slope that is only thought of.
 MAX_CHANGE_DB, UNBOUNDED_DB = 3.0, 12.0
 # What mastering does to the spread: two times in five nothing, otherwise a slope of this standard deviation.
 UNTOUCHED_SHARE, SLOPE_SD = 0.4, 0.7
@@ -104,10 +104,11 @@ def halves_difference(profile: Profile) -> Array | None:
 
 
 def statistics(levels: Array) -> Array:
-    """Return the `FEATURES` of a summary of levels as logarithms, shape (features,)."""
-    p30, p50, p95, p99 = np.quantile(levels, (0.3, 0.5, 0.95, 0.99))
-    mean = mean_level(levels)
-    return np.log2(np.maximum([p95 - mean, p99 - mean, p95 - p50, p95 - p30], LEAST_SPREAD_DB))
+    """Return the `FEATURES` of summaries of levels, shape (..., levels), as logarithms, (..., features)."""
+    p30, p50, p95, p99 = np.quantile(levels, (0.3, 0.5, 0.95, 0.99), axis=-1)
+    mean = power_to_db(db_to_power(levels).mean(axis=-1))
+    spreads = np.stack([p95 - mean, p99 - mean, p95 - p50, p95 - p30], axis=-1)
+    return np.asarray(np.log2(np.maximum(spreads, LEAST_SPREAD_DB)))
 
 
 def mean_level(levels: Array) -> float:
@@ -160,8 +161,8 @@ def likely_slope(
     found = np.array([statistics(levels) for levels, _, _ in references])
     weights = np.array([weight for _, weight, _ in references])
     shared = np.array([share for _, _, share in references])
-    bands = [band_at(mix, slope, max_change_db=UNBOUNDED_DB) for slope in SLOPES]
-    reached = np.array([statistics(mix + static_change_db(mix, band)) for band in bands])
+    above = static_change_db(mix, band_at(mix, 1.0, max_change_db=UNBOUNDED_DB))
+    reached = statistics(mix + (2.0 ** SLOPES[:, None] - 1.0) * above)
     p = float(shared.max())
     near = _posterior(_mean(found, weights * np.maximum(shared, 1e-6)) - reached, model.near, np.ones(1))
     scales = FAR_SCALES * (

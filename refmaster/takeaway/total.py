@@ -30,6 +30,9 @@ def has_one_curve(plan: MasteringPlan) -> bool:
 def left_out(plan: MasteringPlan) -> tuple[str, ...]:
     """Return what the plan does besides its equalizer, a phrase for each stage."""
     stages = []
+    if not plan.sections.is_at_rest:
+        playing = dict.fromkeys(name for _, _, name in plan.sections.spans)
+        stages.append(f"what sections add ({', '.join(playing)})")
     if plan.balance.left_over_right_db != 0.0:
         stages.append(f"balance {plan.balance.left_over_right_db:+.2f} dB, left over right")
     if not plan.dynamics.is_at_rest:

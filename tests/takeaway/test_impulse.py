@@ -12,6 +12,7 @@ from refmaster.plan import load_plan, save_plan
 from refmaster.profile.bands import BANDS_HZ, JUDGED_THIRDS, THIRDS_HZ
 from refmaster.rendering.renderer import Renderer
 from refmaster.settings.moves import ToneMove
+from refmaster.settings.sections import SectionKind, Sections
 from refmaster.takeaway.files import export_curve, import_curve
 from refmaster.takeaway.total import total_points
 
@@ -114,12 +115,7 @@ def test_a_text_becomes_the_equalizer_of_a_plan(make_plan, tmp_path, monkeypatch
     assert edited.tone.why == "the curve is that of eq.txt"
     gain = curve_at(plan.tone.mid, THIRDS_HZ[JUDGED_THIRDS & (THIRDS_HZ > 40.0)])
     assert edited.tone.applied_db == pytest.approx(gain.std(), abs=0.01)
-    assert set(edited.edited) == {
-        "balance",
-        "dynamics",
-        "level",
-        "limiter",
-    }  # the tone says why it is as it is
+    assert "tone" not in edited.edited  # so that a render says why it is as it is
     rest = {"tone", "mix", "derived"}
     assert edited.model_dump(exclude=rest) == plan.model_dump(exclude=rest)
 
@@ -159,9 +155,13 @@ def test_what_is_not_taken_along_is_said(make_plan, tmp_path):
             "level": plan.level.model_copy(update={"gain_db": 4.5}),
             "limiter": plan.limiter.model_copy(update={"enabled": True}),
             "balance": plan.balance.model_copy(update={"left_over_right_db": -0.5}),
+            "sections": Sections(
+                kinds=(SectionKind(name="loud", mid=((100.0, 1.0),)),), spans=((1.0, 2.0, "loud"),)
+            ),
         }
     )
     assert export_curve(loud, tmp_path / "b.txt").left_out == (
+        "what sections add (loud)",
         "balance -0.50 dB, left over right",
         "gain +4.50 dB",
         "limiter at -1 dBTP",
