@@ -162,7 +162,7 @@ CASES: dict[str, tuple[Case, Case]] = {
     ),
     "level_by_one_song": (lambda album: album.level_by(-2.5), lambda album: album.level_by(-2.49)),
     "unlike_the_album": (lambda album: album.with_bass(12.0), lambda album: album.with_bass(4.9)),
-    "unlike_level": (lambda album: album.with_interlude(-5.0), lambda album: album.with_interlude(-4.0)),
+    "unlike_level": (lambda album: album.with_interlude(-7.0), lambda album: album.with_interlude(-6.0)),
 }
 
 
