@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from refmaster.rendering.render import render_file as render_file
     from refmaster.rendering.result import MasterResult as MasterResult
     from refmaster.settings.match import MatchSettings as MatchSettings
+    from refmaster.settings.stems import Stems as Stems
     from refmaster.takeaway.files import export_curve as export_curve
     from refmaster.takeaway.files import import_curve as import_curve
 
@@ -66,6 +67,7 @@ _NAMES = {
     "rendering.render": ("render_file",),
     "rendering.result": ("MasterResult",),
     "settings.match": ("MatchSettings",),
+    "settings.stems": ("Stems",),
     "takeaway.files": ("export_curve", "import_curve"),
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}

@@ -29,13 +29,16 @@ from refmaster.io.formats import output_format_for
 from refmaster.io.metadata.loudness import require_loudness_tags
 from refmaster.io.open import open_audio
 from refmaster.io.source import ArraySource, AudioSource
+from refmaster.errors import SettingsError
 from refmaster.matching.derive import WeightedProfile, derive_plan
+from refmaster.matching.stems import derive_stems
 from refmaster.plan import MasteringPlan
 from refmaster.profile.model import Profile
 from refmaster.profile.obtain import (
     PathLike,
     Recording,
     References,
+    profile_of,
     profiles_side_by_side,
     recording_key,
     weighted_references,
@@ -43,14 +46,16 @@ from refmaster.profile.obtain import (
 from refmaster.rendering.loop import expected_frames, rendered_until_met
 from refmaster.rendering.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOutlet
 from refmaster.rendering.result import MasterResult
-from refmaster.settings.aspects import AskedReference
+from refmaster.rendering.stem_sum import StemSum, open_stems, stem_stages
+from refmaster.settings.aspects import AskedReference, serves
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import settings_from
 from refmaster.settings.output import OutputSettings
+from refmaster.settings.stems import Stems, StemStage
 
 
 def master_file(
-    mix: PathLike,
+    mix: PathLike | Stems,
     references: References,
     output: PathLike,
     settings: MatchSettings | None = None,
@@ -67,8 +72,9 @@ def master_file(
 
     Parameters
     ----------
-    mix : str or Path
-        A mono or stereo recording.
+    mix : str, Path or Stems
+        A mono or stereo recording, or the stems that sum to it: a stem that explains what the mix misses gets
+        an equalizer of its own, and the rest is done to their sum.
     references : path, Profile, (path or Profile, weight), a sequence of those, or a mapping to those
         A path may name audio or a saved profile. An empty sequence matches nothing but the loudness. A
         mapping says what each serves: ``{"tone": "a.wav", "loudness": ["b.wav", ("c.wav", 2.0)]}`` with the
@@ -103,7 +109,8 @@ def master_file(
         Bad input or destination; nothing is left behind.
     """
     asked_for = weighted_references(references)
-    inputs = [Path(mix), *(Path(r.recording) for r in asked_for if isinstance(r.recording, str | Path))]
+    inputs = [*mix.files] if isinstance(mix, Stems) else [Path(mix)]
+    inputs += [Path(r.recording) for r in asked_for if isinstance(r.recording, str | Path)]
     inputs += [Path(settings.prior)] if settings is not None and settings.prior is not None else []
     outlet = FileOutlet(output, overwrite=overwrite, inputs=inputs)
     source = _open_mix(mix)
@@ -111,14 +118,14 @@ def master_file(
     output_format_for(output, source.format, **asked.model_dump(exclude={"loudness_tags"}))
     if asked.loudness_tags is not None:
         require_loudness_tags(output, asked.loudness_tags)
-    measured = mix if use_cache else source
+    measured = mix if use_cache and not isinstance(mix, Stems) else source
     prepared = _prepare(source, measured, asked_for, settings, asked, progress, use_cache=use_cache)
     with outlet:
         return close_loop(*prepared, outlet, progress)
 
 
 def plan_file(
-    mix: PathLike,
+    mix: PathLike | Stems,
     references: References,
     settings: MatchSettings | None = None,
     *,
@@ -132,7 +139,7 @@ def plan_file(
     """Derive the plan that `master_file` would render; the trial render is measured and thrown away."""
     source = _open_mix(mix)
     asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags)
-    measured = mix if use_cache else source
+    measured = mix if use_cache and not isinstance(mix, Stems) else source
     asked_for = weighted_references(references)
     prepared = _prepare(source, measured, asked_for, settings, asked, progress, use_cache=use_cache)
     with SpoolOutlet() as outlet:
@@ -202,8 +209,8 @@ def _output_settings(
     return settings_from(OutputSettings, values, names=names)
 
 
-def _open_mix(path: PathLike) -> AudioSource:
-    source = open_audio(path)
+def _open_mix(mix: PathLike | Stems) -> AudioSource:
+    source = open_stems(mix.files) if isinstance(mix, Stems) else open_audio(mix)
     require_supported(source)
     return source
 
@@ -232,6 +239,8 @@ def _prepare(
     engine = engine_named(settings.engine)
     recordings, aspects = [r.recording for r in references], [r.aspects for r in references]
     engine.check(recordings, source, aspects)
+    if isinstance(source, StemSum) and settings.engine != "refmaster":
+        raise SettingsError(f"engine: expected refmaster for stems, found {settings.engine}; give it the mix")
     each = {recording_key(recording): recording for recording in recordings}
     mix, measured_each = profiles_side_by_side(measured, [*each.values()], progress, use_cache=use_cache)
     require_usable(mix, "mix")
@@ -239,7 +248,15 @@ def _prepare(
         require_usable(profile, "reference")
     profiles = dict(zip(each, measured_each, strict=True))
     weighted = [(profiles[recording_key(r.recording)], r.weight) for r in references]
+    stems: tuple[StemStage, ...] = ()
+    if isinstance(source, StemSum):
+        toned = [r for r, its in zip(weighted, aspects, strict=True) if settings.tone and serves(its, "tone")]
+        curves = derive_stems(source.measured(progress), mix, toned, settings)
+        stems = stem_stages(source, curves)
+        source = source.corrected([curve.points for curve in curves], settings.phase)
+        mix = profile_of(source, progress, stage="measuring the mix")
     plan = derive_plan(mix, weighted, settings, aspects=aspects, **asked.model_dump())
+    plan = plan.model_copy(update={"stems": stems})
     return _Prepared(source, mix, weighted, engine.with_curves(plan, source, recordings, progress))
 
 

@@ -16,7 +16,7 @@ import itertools
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -33,6 +33,7 @@ from refmaster.settings.model import Model, validate_document
 from refmaster.settings.moves import MAX_MOVES, MAX_MOVES_DB, ToneMove
 from refmaster.settings.output import BitDepth, DitherSeed, LoudnessTags, SampleRateHz
 from refmaster.settings.sections import Sections
+from refmaster.settings.stems import StemStage
 from refmaster.settings.summary import Summarized, measured
 from refmaster.settings.targets import TargetLufs
 
@@ -268,9 +269,14 @@ class Promise(Model):
 class MasteringPlan(Summarized, Model):
     """Everything a render does."""
 
+    omitted_when_empty: ClassVar[tuple[str, ...]] = ("stems",)
+
     version: int = Field(ge=1, le=1)
     made_by: str
     mix: MixRecord
+    stems: tuple[StemStage, ...] = Field(
+        default=(), description="what sums to the mix, each behind its own equalizer; []: the mix is a file"
+    )
     references: tuple[ReferenceRecord, ...]
     requested: MatchSettings
     tone: Tone
@@ -312,6 +318,8 @@ class MasteringPlan(Summarized, Model):
             )
             for name in (STAGES if stage == "level" else (stage,))
         }
+        if self.stems and stage in ("tone", "level"):  # the stems' equalizers are part of the tone
+            values["stems"] = [stem.model_dump(mode="json", include={"mid"}) for stem in self.stems]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
     def restated(self) -> MasteringPlan:
@@ -347,6 +355,7 @@ class MasteringPlan(Summarized, Model):
         limiter = f"{plan.limiter.ceiling_dbtp:g} dBTP" if plan.limiter.enabled else "off"
         return [
             ("mix", self.mix.file),
+            *((f"stem {Path(stem.file).name}", stem.in_words()) for stem in self.stems),
             ("references", ", ".join(r.in_words() for r in self.references) or "none"),
             ("strength", str(self.requested.strength)),
             ("tone", plan.tone.why),
@@ -366,6 +375,7 @@ class MasteringPlan(Summarized, Model):
         """Whether rendering returns the mix bit for bit."""
         return (
             self.tone.is_flat
+            and not any(stem.mid for stem in self.stems)
             and self.sections.is_at_rest
             and self.balance.left_over_right_db == 0.0
             and self.dynamics.is_at_rest
@@ -400,12 +410,14 @@ def relocated(plan: MasteringPlan, folder: Path, *, relative_to: Path = Path()) 
         except ValueError:  # another drive
             return str((relative_to / file).absolute())
 
-    mix = plan.mix.model_copy(update={"file": move(plan.mix.file)})
+    mix = plan.mix if plan.stems else plan.mix.model_copy(update={"file": move(plan.mix.file)})
+    stems = tuple(stem.model_copy(update={"file": move(stem.file)}) for stem in plan.stems)
     references = tuple(r.model_copy(update={"file": move(r.file)}) for r in plan.references)
     requested = plan.requested
     if requested.prior is not None:
         requested = requested.model_copy(update={"prior": move(requested.prior)})
-    return plan.model_copy(update={"mix": mix, "references": references, "requested": requested})
+    moved = {"mix": mix, "stems": stems, "references": references, "requested": requested}
+    return plan.model_copy(update=moved)
 
 
 def load_plan(path: str | Path) -> MasteringPlan:

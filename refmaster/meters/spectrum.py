@@ -100,7 +100,7 @@ class SpectrumMeter:
         shape = (channels, _HOPS_AT_ONCE, len(self.frequencies_hz))
         self._spectra: NDArray[Any] = np.empty(shape, np.complex64)
         self._frame_power = np.empty(shape, np.float32)
-        self._segments = _Segments(self._hop / sample_rate_hz)
+        self._segments = Segments(self._hop / sample_rate_hz)
 
     def update(self, block: Block) -> None:
         """Take a block of shape (frames, channels)."""
@@ -183,7 +183,7 @@ class SpectrumMeter:
         return mean + RANGE_GATE_LU
 
 
-class _Segments:
+class Segments:
     """Band powers of segments; where there are too many, every second one is dropped."""
 
     def __init__(self, hop_s: float) -> None:

@@ -16,6 +16,7 @@ from refmaster.profile.obtain import PathLike
 from refmaster.rendering.loop import Rendered, expected_frames, rendered_once, rendered_until_met
 from refmaster.rendering.outlets import FileOutlet
 from refmaster.rendering.result import MasterResult
+from refmaster.rendering.stem_sum import planned_stems
 
 
 def render_file(
@@ -58,9 +59,10 @@ def render_file(
     if not isinstance(plan, MasteringPlan):
         folder, inputs = Path(plan).parent, [Path(plan)]
         plan = load_plan(plan)
-    path = Path(mix) if mix is not None else folder / plan.mix.file
-    outlet = FileOutlet(output, overwrite=overwrite, inputs=[path, *inputs], before_commit=before_commit)
-    source = open_audio(path)
+    stems = plan.stems if mix is None else ()
+    paths = [folder / stem.file for stem in stems] or [Path(mix or folder / plan.mix.file)]
+    outlet = FileOutlet(output, overwrite=overwrite, inputs=[*paths, *inputs], before_commit=before_commit)
+    source = planned_stems(stems, folder, plan.tone.phase) if stems else open_audio(paths[0])
     mix_profile = measure(source, progress=progress, stage="measuring the mix")
     if mix is None:
         require_planned_mix(plan, mix_profile)

@@ -45,6 +45,8 @@ def _fields(model: BaseModel, indent: int, *, comments: bool = True) -> list[str
         if info.exclude:
             continue
         value = getattr(model, name)
+        if not value and name in getattr(model, "omitted_when_empty", ()):
+            continue
         comment = f"  # {info.description}" if info.description and comments else ""
         below = _below(value, indent + 1)
         beside = "" if below else f" {_inline(value)}"

@@ -13,7 +13,7 @@ import types
 import typing
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
@@ -41,6 +41,9 @@ class Model(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             raise _settings_error(type(self), values, error) from error
+
+    omitted_when_empty: ClassVar[tuple[str, ...]] = ()
+    """Fields that are not written into YAML while they are empty."""
 
     # Tells pydantic that values inside documents need not go through this door: they keep their places.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]

@@ -1,0 +1,229 @@
+"""Tell which stem differs from the references, and by what gain.
+
+The likely gain of the whole mix (`posterior.py`) explains a difference by one broad gain. With stems a
+difference is a sum: d(t) = g_0 + sum over stems of share_i(t) g_i + content. The share of a stem is that of
+the power in a band and a segment (a Wiener gain), so that a gain of one stem shows where that stem sounds and
+nowhere else. All gains are broad Gaussian processes; whether the bus or a stem has one at all is a hypothesis
+of its own (none, each stem alone, all; each with and without the bus), and the gains are averaged over the
+hypotheses by their marginal likelihood. So the bus takes what is broad in the sum, and a stem what only it
+explains.
+
+Arrays have the bands of `THIRDS_HZ` as their last axis; levels and gains are dB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from refmaster._types import Array, Mask
+from refmaster.matching.content_prior import gain_covariance, load_prior, mid_model
+from refmaster.matching.curves import tone_points
+from refmaster.matching.features import FLOOR_BELOW_LOUDEST_DB, match_features
+from refmaster.matching.posterior import (
+    FREE_LEVEL_VARIANCE_DB2,
+    NEAR_NOISE_DB2,
+    ContentModel,
+    SegmentMatch,
+    match_references,
+    shared_material,
+)
+from refmaster.matching.shape import range_window
+from refmaster.profile.bands import LEARNED_THIRDS, THIRDS_HZ, band_centers_hz, smooth, thirds_at_bands
+from refmaster.profile.model import Profile
+from refmaster.settings.curves import CurvePoint
+from refmaster.settings.match import MatchSettings
+from refmaster.units import power_to_db
+
+# Gains of one stem, as the mix engineer sets them. Set by hand: within what mix engineers of the benchmarks do.
+STEM_SD_DB, STEM_OCTAVES, STEM_SHELF_SD_DB = 1.0, 1.5, 2.5
+# No stem is moved further than this.
+MAX_STEM_GAIN_DB = 4.0
+# A stem whose curve stays below this is left alone.
+NEGLIGIBLE_STEM_DB = 0.25
+# Segments of a song repeat each other: so much of their number is taken as independent. Set by hand.
+INDEPENDENT_SHARE = 0.25
+# Fewer segments, or fewer third octaves, say nothing.
+MIN_SEGMENTS, MIN_BANDS = 4, 4
+_LOWEST_POWER = 1e-20
+
+
+@dataclass(frozen=True, kw_only=True)
+class StemCurve:
+    """The equalizer of one stem: its points, empty where it is left alone, and the reason."""
+
+    points: tuple[CurvePoint, ...]
+    why: str
+
+
+@dataclass(frozen=True)
+class _Normal:
+    """Normal equations of the gains, whitened by the covariance of the content."""
+
+    matrix: Array  # (parts * bands, parts * bands)
+    right: Array  # (parts * bands,)
+
+    def __add__(self, other: _Normal) -> _Normal:
+        return _Normal(self.matrix + other.matrix, self.right + other.right)
+
+    def scaled(self, weight: float) -> _Normal:
+        """Return the equations with a weight."""
+        return _Normal(weight * self.matrix, weight * self.right)
+
+
+def derive_stems(
+    powers: Array,
+    mix: Profile,
+    references: Sequence[tuple[Profile, float]],
+    settings: MatchSettings,
+) -> list[StemCurve]:
+    """Derive the curve of each stem.
+
+    Parameters
+    ----------
+    powers : ndarray, shape (segments, 1 + stems, bands)
+        Mean powers in the third octaves that the sample rate holds, those of the sum first.
+    mix : Profile
+        Of the sum.
+    references : sequence of (Profile, weight)
+        Those of the tone.
+    settings : MatchSettings
+        With the range, and the strength: up to `evidence` in proportion, from there on in full.
+
+    Returns
+    -------
+    list of StemCurve
+        One for each stem.
+    """
+    count = powers.shape[1] - 1
+    gains, shared = stem_gains(powers, mix, references, settings)
+    if gains is None:
+        why = "left alone: mix and references share too little material to tell the stems apart"
+        return [StemCurve(points=(), why=why)] * count
+    hz = band_centers_hz(mix.source.sample_rate_hz)
+    window = range_window(hz, settings)
+    share = min(1.0, settings.percent / 25.0) * shared
+    found = []
+    for gain in gains:
+        curve = np.clip(share * gain, -MAX_STEM_GAIN_DB, MAX_STEM_GAIN_DB)
+        curve = smooth(thirds_at_bands(curve, hz), np.ones(len(hz)), 1 / 3) * window
+        found.append(_stem_curve(hz, curve))
+    return found
+
+
+def stem_gains(
+    powers: Array, mix: Profile, references: Sequence[tuple[Profile, float]], settings: MatchSettings
+) -> tuple[Array | None, float]:
+    """Return the likely gain of each stem, shape (stems, bands), and how likely material is shared.
+
+    None where there is too little to tell by.
+    """
+    own = match_features(mix)
+    matched = [(match_features(profile), weight) for profile, weight in references]
+    matched = [(found, weight) for found, weight in matched if len(found.mid.segments_db)]
+    known = LEARNED_THIRDS & own.mid_present
+    for found, _ in matched:
+        known = known & found.mid_present
+    if not matched or len(powers) < MIN_SEGMENTS or known.sum() < MIN_BANDS:
+        return None, 0.0
+    model = mid_model(load_prior(settings.prior))
+    segments, shares = _levels_and_shares(powers)
+    weights = np.array([weight for _, weight in matched])
+    weights /= weights.sum()
+    rows = [found.mid.segments_db for found, _ in matched]
+    matches = match_references(segments, rows, known, weights, model)
+    normal: _Normal | None = None
+    for match, row, weight in zip(matches, rows, weights, strict=True):
+        one = _normal(match, segments, row, shares, known, model).scaled(float(weight))
+        normal = one if normal is None else normal + one
+    assert normal is not None
+    shared = float(shared_material(np.array([match.quality_db2 for match in matches])).max())
+    return _posterior(normal, known, powers.shape[1] - 1, model), shared
+
+
+def _levels_and_shares(powers: Array) -> tuple[Array, Array]:
+    """Return the sum's segments in dB, and the shares of bus (1) and stems in each, over all bands."""
+    whole = np.zeros((*powers.shape[:2], len(THIRDS_HZ)))
+    whole[:, :, : powers.shape[2]] = powers
+    segments = power_to_db(np.maximum(whole[:, 0], _LOWEST_POWER))
+    segments = np.maximum(segments, segments.max() - FLOOR_BELOW_LOUDEST_DB)
+    shares = whole.copy()
+    shares[:, 0] = 1.0
+    shares[:, 1:] /= np.maximum(whole[:, 1:].sum(axis=1, keepdims=True), _LOWEST_POWER)
+    return segments, shares
+
+
+def _normal(
+    match: SegmentMatch, mix: Array, reference: Array, shares: Array, known: Mask, model: ContentModel
+) -> _Normal:
+    """Return the equations of one matched reference: of the mean difference, and of each segment's from it."""
+    at = np.flatnonzero(known)
+    here = np.ix_(at, at)
+    weights = match.pairs.sum(axis=1)
+    heard = weights > 1e-6 * weights.max()
+    weights = weights[heard] / weights[heard].sum()
+    pairs = match.pairs[heard] / match.pairs[heard].sum(axis=1, keepdims=True)
+    difference = (pairs @ reference - mix[heard])[:, at]
+    share = shares[heard][:, :, at]
+    level = FREE_LEVEL_VARIANCE_DB2 * np.ones((len(at), len(at)))
+    a, b = model.near_log_rms
+    content = np.exp(2 * (a + b * np.log(match.quality_db2)) + 2 * model.near_log_rms_sd**2)
+    covariance = content * model.near_shape[here] + NEAR_NOISE_DB2 * np.eye(len(at)) + level
+    mean_share, mean = np.tensordot(weights, share, 1), weights @ difference
+    found = _equations(mean_share[None], mean[None], np.ones(1), covariance)
+    off = difference - mean
+    off = off - off.mean(axis=1, keepdims=True)
+    spread = max(float(weights @ (off**2).mean(axis=1)), NEAR_NOISE_DB2)
+    independent = INDEPENDENT_SHARE / float(weights @ weights)
+    covariance = spread * (0.5 * model.near_shape[here] + 0.5 * np.eye(len(at))) + level
+    return found + _equations(share - mean_share, off, independent * weights, covariance)
+
+
+def _equations(shares: Array, differences: Array, weights: Array, covariance: Array) -> _Normal:
+    inverse = np.linalg.inv(covariance)
+    parts, bands = shares.shape[1:]
+    weighted = shares * weights[:, None, None]
+    matrix = np.einsum("tpb,tqc->pbqc", weighted, shares, optimize=True) * inverse[None, :, None, :]
+    right = (np.einsum("tpb,tc->pbc", weighted, differences, optimize=True) * inverse).sum(axis=2)
+    return _Normal(matrix.reshape(parts * bands, parts * bands), right.ravel())
+
+
+def _posterior(normal: _Normal, known: Mask, stems: int, model: ContentModel) -> Array:
+    """Return the gains of the stems, averaged over the hypotheses."""
+    at = np.flatnonzero(known)
+    bands, here = len(at), np.ix_(at, at)
+    stem_gain = gain_covariance(
+        THIRDS_HZ, sd_db=STEM_SD_DB, octaves=STEM_OCTAVES, shelf_sd_db=STEM_SHELF_SD_DB
+    )
+    subsets = [(), *((i,) for i in range(stems)), tuple(range(stems))]
+    gains, likelihoods = [], []
+    for bus in (False, True):
+        for subset in subsets:
+            prior = np.zeros_like(normal.matrix)
+            for part in (*([0] if bus else []), *(i + 1 for i in subset)):
+                place = slice(part * bands, (part + 1) * bands)
+                prior[place, place] = (stem_gain if part else model.gain)[here]
+            system = np.eye(len(prior)) + normal.matrix @ prior
+            solved = np.linalg.solve(system, normal.right)
+            likelihoods.append(
+                0.5 * float(normal.right @ prior @ solved) - 0.5 * float(np.linalg.slogdet(system)[1])
+            )
+            gain = np.zeros((stems, len(THIRDS_HZ)))
+            for i in subset:
+                gain[i] = stem_gain[:, at] @ solved[(i + 1) * bands : (i + 2) * bands]
+            gains.append(gain)
+    values = np.array(likelihoods)
+    weights = np.exp(values - np.logaddexp.reduce(values))
+    return np.asarray(np.tensordot(weights, np.array(gains), 1))
+
+
+def _stem_curve(frequencies_hz: Array, gain_db: Array) -> StemCurve:
+    largest = int(np.argmax(np.abs(gain_db)))
+    if abs(gain_db[largest]) < NEGLIGIBLE_STEM_DB:
+        return StemCurve(points=(), why="left alone: it explains nothing that the mix misses")
+    hz = frequencies_hz[largest]
+    at = f"{hz / 1000:.1f} kHz" if hz >= 1000.0 else f"{hz:.0f} Hz"
+    why = f"{gain_db[largest]:+.1f} dB at {at}: where it sounds the mix differs by this from the reference"
+    return StemCurve(points=tone_points(frequencies_hz, gain_db), why=why)
