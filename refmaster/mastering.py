@@ -31,6 +31,7 @@ from refmaster.io.open import open_audio
 from refmaster.io.source import ArraySource, AudioSource
 from refmaster.errors import SettingsError
 from refmaster.matching.derive import WeightedProfile, derive_plan
+from refmaster.matching.posterior import NearGain
 from refmaster.matching.stems import derive_stems
 from refmaster.plan import MasteringPlan
 from refmaster.profile.model import Profile
@@ -249,13 +250,16 @@ def _prepare(
     profiles = dict(zip(each, measured_each, strict=True))
     weighted = [(profiles[recording_key(r.recording)], r.weight) for r in references]
     stems: tuple[StemStage, ...] = ()
+    known_near: NearGain | None = None
     if isinstance(source, StemSum):
-        toned = [r for r, its in zip(weighted, aspects, strict=True) if settings.tone and serves(its, "tone")]
-        curves = derive_stems(source.measured(progress), mix, toned, settings)
-        stems = stem_stages(source, curves)
-        source = source.corrected([curve.points for curve in curves], settings.phase)
+        toned = [r for r, its in zip(weighted, aspects, strict=True) if serves(its, "tone")]
+        match = derive_stems(source.measured(progress), mix, toned, settings)
+        stems, known_near = stem_stages(source, match.curves), match.bus
+        source = source.corrected([curve.points for curve in match.curves], settings.phase)
         mix = profile_of(source, progress, stage="measuring the mix")
-    plan = derive_plan(mix, weighted, settings, aspects=aspects, **asked.model_dump())
+    plan = derive_plan(
+        mix, weighted, settings, aspects=aspects, known_near=known_near, **asked.model_dump()
+    )
     plan = plan.model_copy(update={"stems": stems})
     return _Prepared(source, mix, weighted, engine.with_curves(plan, source, recordings, progress))
 

@@ -12,6 +12,7 @@ from refmaster.matching.dynamics import derive_dynamics
 from refmaster.matching.explain import explained_tone
 from refmaster.matching.image import has_silent_channel, image_aim_db
 from refmaster.matching.likely import Likely
+from refmaster.matching.posterior import NearGain
 from refmaster.matching.sections import derive_sections, no_sections
 from refmaster.matching.tone import derive_tone
 from refmaster.plan import (
@@ -66,6 +67,7 @@ def derive_plan(
     bit_depth: str | None = None,
     dither_seed: int = 0,
     loudness_tags: str | None = None,
+    known_near: NearGain | None = None,
 ) -> MasteringPlan:
     """Derive a plan whose level stage is still 0 dB.
 
@@ -87,13 +89,15 @@ def derive_plan(
         Recorded for the render.
     loudness_tags : {"replaygain", "r128"}, optional
         Recorded for the render.
+    known_near : NearGain, optional
+        The gain of the mid behind shared material, where stems told it.
 
     Returns
     -------
     MasteringPlan
     """
     asked = _Asked(references, aspects or [()] * len(references))
-    tone, sections, likely = _tone_and_sections(mix, asked, settings)
+    tone, sections, likely = _tone_and_sections(mix, asked, settings, known_near)
     toned = iter(() if likely is None else zip(likely.fits, likely.oddness, strict=True))
     compared = [next(toned, (None, None)) if serves(a, "tone") else (None, None) for a in asked.aspects]
     balance = _balance_stage(mix, asked.serving("balance"), settings, tone)
@@ -153,7 +157,7 @@ def derive_plan(
 
 
 def _tone_and_sections(
-    mix: Profile, asked: _Asked, settings: MatchSettings
+    mix: Profile, asked: _Asked, settings: MatchSettings, known_near: NearGain | None
 ) -> tuple[Tone, Sections, Likely | None]:
     """Return tone and sections, and how the references of the tone compare, where there is anything to match.
 
@@ -167,7 +171,7 @@ def _tone_and_sections(
             why = unserved("tone or width") if asked.references else "no reference was given"
         return Tone(why=why, phase=settings.phase, mid=(), regions=()), sections, None
     others = None if widened == toned else widened
-    match = derive_tone(mix, toned, settings, others)
+    match = derive_tone(mix, toned, settings, others, known_near)
     if settings.sections and toned:
         parted = settings if others is None else settings.model_copy(update={"side": False})
         sections = derive_sections(mix, toned, parted, match)

@@ -17,6 +17,7 @@ from refmaster.matching.posterior import (
     ContentModel,
     Differences,
     LikelyGain,
+    NearGain,
     SegmentMatch,
     likely_gain,
     log_likelihoods,
@@ -61,7 +62,12 @@ class Likely:
     shared: tuple[float, ...]
 
 
-def likely_gains(mix: MatchFeatures, references: Sequence[WeightedFeatures], prior: Prior) -> Likely:
+def likely_gains(
+    mix: MatchFeatures,
+    references: Sequence[WeightedFeatures],
+    prior: Prior,
+    known_near: NearGain | None = None,
+) -> Likely:
     """Tell mastering from song content.
 
     Parameters
@@ -72,6 +78,8 @@ def likely_gains(mix: MatchFeatures, references: Sequence[WeightedFeatures], pri
         Without one nothing is likely.
     prior : Prior
         How finished songs differ.
+    known_near : NearGain, optional
+        The gain of the mid behind shared material, where it is known already.
     """
     count, model = len(references), mid_model(prior)
     mid = width = None
@@ -85,7 +93,7 @@ def likely_gains(mix: MatchFeatures, references: Sequence[WeightedFeatures], pri
         matches = _matches(mix, references, known, model)
         mids = [(r.mid, weight, match) for (r, weight), match in zip(references, matches, strict=True)]
         found = _differences(mix.mid, mids, known, level_is_free=True)
-        mid = _without_level(likely_gain(found, model))
+        mid = _without_level(likely_gain(found, model, known_near))
         shared = tuple(shared_material(found.quality_db2).tolist())
         width = _likely_width(mix, references, matches, side_model(prior))
         if count > 1:

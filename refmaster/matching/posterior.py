@@ -144,6 +144,22 @@ class LikelyGain:
     near_weight: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class NearGain:
+    """A gain behind shared material that was found otherwise: with stems, that of their sum.
+
+    Attributes
+    ----------
+    gain_db : ndarray, shape (bands,)
+        Posterior mean.
+    covariance : ndarray, shape (bands, bands)
+        Posterior covariance, dB^2.
+    """
+
+    gain_db: Array
+    covariance: Array
+
+
 def match_segments(
     mix_db: Array, reference_db: Array, gain_db: Array, gain_covariance: Array
 ) -> SegmentMatch:
@@ -191,10 +207,15 @@ def match_references(
     return [SegmentMatch(pairs=m.pairs, quality_db2=float(q)) for m, q in zip(second, quality, strict=True)]
 
 
-def likely_gain(found: Differences, model: ContentModel) -> LikelyGain:
-    """Return the posterior of the gain: both hypotheses, mixed by how likely shared material is."""
+def likely_gain(found: Differences, model: ContentModel, known_near: NearGain | None = None) -> LikelyGain:
+    """Return the posterior of the gain: both hypotheses, mixed by how likely shared material is.
+
+    Where the gain behind shared material is known already (`known_near`) it is taken.
+    """
     at = np.flatnonzero(found.known)
     near, near_covariance, _ = _near(found.matched_db[:, at], found.quality_db2, found.weights, at, model)
+    if known_near is not None:
+        near, near_covariance = known_near.gain_db, known_near.covariance
     far, far_covariance, _ = _far(found.long_term_db[:, at], found.weights, at, model)
     p = float(shared_material(found.quality_db2).max())
     gap = near - far

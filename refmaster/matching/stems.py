@@ -13,10 +13,13 @@ Arrays have the bands of `THIRDS_HZ` as their last axis; levels and gains are dB
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from refmaster._types import Array, Mask
 from refmaster.matching.content_prior import gain_covariance, load_prior, mid_model
@@ -26,15 +29,16 @@ from refmaster.matching.posterior import (
     FREE_LEVEL_VARIANCE_DB2,
     NEAR_NOISE_DB2,
     ContentModel,
+    NearGain,
     SegmentMatch,
     match_references,
     shared_material,
 )
 from refmaster.matching.shape import range_window
-from refmaster.profile.bands import LEARNED_THIRDS, THIRDS_HZ, band_centers_hz, smooth, thirds_at_bands
+from refmaster.profile.bands import LEARNED_THIRDS, THIRDS_HZ, band_centers_hz, thirds_at_bands
 from refmaster.profile.model import Profile
 from refmaster.settings.curves import CurvePoint
-from refmaster.settings.match import MatchSettings
+from refmaster.settings.match import EVIDENCE_PERCENT, MatchSettings
 from refmaster.units import power_to_db
 
 # Gains of one stem, as the mix engineer sets them. Set by hand: within what mix engineers of the benchmarks do.
@@ -58,6 +62,14 @@ class StemCurve:
     why: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class StemMatch:
+    """The curves of the stems, and the gain that is left for their sum; None where nothing is known."""
+
+    curves: tuple[StemCurve, ...]
+    bus: NearGain | None
+
+
 @dataclass(frozen=True)
 class _Normal:
     """Normal equations of the gains, whitened by the covariance of the content."""
@@ -78,8 +90,8 @@ def derive_stems(
     mix: Profile,
     references: Sequence[tuple[Profile, float]],
     settings: MatchSettings,
-) -> list[StemCurve]:
-    """Derive the curve of each stem.
+) -> StemMatch:
+    """Derive the curve of each stem, and what is left for their sum.
 
     Parameters
     ----------
@@ -88,38 +100,31 @@ def derive_stems(
     mix : Profile
         Of the sum.
     references : sequence of (Profile, weight)
-        Those of the tone.
+        Those of the tone; without one the stems are left alone.
     settings : MatchSettings
         With the range, and the strength: up to `evidence` in proportion, from there on in full.
-
-    Returns
-    -------
-    list of StemCurve
-        One for each stem.
     """
-    count = powers.shape[1] - 1
-    gains, shared = stem_gains(powers, mix, references, settings)
-    if gains is None:
-        why = "left alone: mix and references share too little material to tell the stems apart"
-        return [StemCurve(points=(), why=why)] * count
+    found = _found(powers, mix, references, settings) if settings.tone else None
+    if found is None:
+        why = "left alone: the references say too little to tell the stems apart"
+        if not settings.tone:
+            why = "left alone: tone is switched off"
+        return StemMatch(curves=(StemCurve(points=(), why=why),) * (powers.shape[1] - 1), bus=None)
+    gains, bus, shared = found
     hz = band_centers_hz(mix.source.sample_rate_hz)
     window = range_window(hz, settings)
-    share = min(1.0, settings.percent / 25.0) * shared
-    found = []
+    share = min(1.0, settings.percent / EVIDENCE_PERCENT) * shared
+    curves = []
     for gain in gains:
         curve = np.clip(share * gain, -MAX_STEM_GAIN_DB, MAX_STEM_GAIN_DB)
-        curve = smooth(thirds_at_bands(curve, hz), np.ones(len(hz)), 1 / 3) * window
-        found.append(_stem_curve(hz, curve))
-    return found
+        curves.append(_stem_curve(hz, thirds_at_bands(curve, hz) * window))
+    return StemMatch(curves=tuple(curves), bus=bus)
 
 
-def stem_gains(
+def _found(
     powers: Array, mix: Profile, references: Sequence[tuple[Profile, float]], settings: MatchSettings
-) -> tuple[Array | None, float]:
-    """Return the likely gain of each stem, shape (stems, bands), and how likely material is shared.
-
-    None where there is too little to tell by.
-    """
+) -> tuple[Array, NearGain, float] | None:
+    """Return the gains of the stems, that of the bus, and how likely material is shared; None if unknown."""
     own = match_features(mix)
     matched = [(match_features(profile), weight) for profile, weight in references]
     matched = [(found, weight) for found, weight in matched if len(found.mid.segments_db)]
@@ -127,20 +132,19 @@ def stem_gains(
     for found, _ in matched:
         known = known & found.mid_present
     if not matched or len(powers) < MIN_SEGMENTS or known.sum() < MIN_BANDS:
-        return None, 0.0
+        return None
     model = mid_model(load_prior(settings.prior))
     segments, shares = _levels_and_shares(powers)
     weights = np.array([weight for _, weight in matched])
     weights /= weights.sum()
     rows = [found.mid.segments_db for found, _ in matched]
     matches = match_references(segments, rows, known, weights, model)
-    normal: _Normal | None = None
-    for match, row, weight in zip(matches, rows, weights, strict=True):
-        one = _normal(match, segments, row, shares, known, model).scaled(float(weight))
-        normal = one if normal is None else normal + one
-    assert normal is not None
-    shared = float(shared_material(np.array([match.quality_db2 for match in matches])).max())
-    return _posterior(normal, known, powers.shape[1] - 1, model), shared
+    equations = [
+        _normal(match, segments, row, shares, known, model).scaled(float(weight))
+        for match, row, weight in zip(matches, rows, weights, strict=True)
+    ]
+    gains, bus = _posterior(functools.reduce(operator.add, equations), known, powers.shape[1] - 1, model)
+    return gains, bus, float(shared_material(np.array([match.quality_db2 for match in matches])).max())
 
 
 def _levels_and_shares(powers: Array) -> tuple[Array, Array]:
@@ -190,33 +194,47 @@ def _equations(shares: Array, differences: Array, weights: Array, covariance: Ar
     return _Normal(matrix.reshape(parts * bands, parts * bands), right.ravel())
 
 
-def _posterior(normal: _Normal, known: Mask, stems: int, model: ContentModel) -> Array:
-    """Return the gains of the stems, averaged over the hypotheses."""
+def _posterior(normal: _Normal, known: Mask, stems: int, model: ContentModel) -> tuple[Array, NearGain]:
+    """Return the gains of the stems and of the bus, averaged over the hypotheses."""
     at = np.flatnonzero(known)
-    bands, here = len(at), np.ix_(at, at)
     stem_gain = gain_covariance(
         THIRDS_HZ, sd_db=STEM_SD_DB, octaves=STEM_OCTAVES, shelf_sd_db=STEM_SHELF_SD_DB
     )
-    subsets = [(), *((i,) for i in range(stems)), tuple(range(stems))]
-    gains, likelihoods = [], []
-    for bus in (False, True):
-        for subset in subsets:
-            prior = np.zeros_like(normal.matrix)
-            for part in (*([0] if bus else []), *(i + 1 for i in subset)):
-                place = slice(part * bands, (part + 1) * bands)
-                prior[place, place] = (stem_gain if part else model.gain)[here]
-            system = np.eye(len(prior)) + normal.matrix @ prior
-            solved = np.linalg.solve(system, normal.right)
-            likelihoods.append(
-                0.5 * float(normal.right @ prior @ solved) - 0.5 * float(np.linalg.slogdet(system)[1])
-            )
-            gain = np.zeros((stems, len(THIRDS_HZ)))
-            for i in subset:
-                gain[i] = stem_gain[:, at] @ solved[(i + 1) * bands : (i + 2) * bands]
-            gains.append(gain)
-    values = np.array(likelihoods)
+    subsets = [(), *((i,) for i in range(1, stems + 1)), tuple(range(1, stems + 1))]
+    solved = [
+        _solved(normal, {part: stem_gain if part else model.gain for part in (*bus, *subset)}, at, stems)
+        for bus in ((), (0,))
+        for subset in (subsets if stems > 1 else subsets[:-1])
+    ]
+    values = np.array([likelihood for _, _, likelihood in solved])
     weights = np.exp(values - np.logaddexp.reduce(values))
-    return np.asarray(np.tensordot(weights, np.array(gains), 1))
+    gains = np.array([gain for gain, _, _ in solved])
+    mean = np.tensordot(weights, gains, 1)
+    off = gains[:, 0] - mean[0]
+    covariance = np.tensordot(weights, np.array([c for _, c, _ in solved]), 1) + (off.T * weights) @ off
+    return mean[1:], NearGain(gain_db=mean[0], covariance=covariance)
+
+
+def _solved(
+    normal: _Normal, priors: dict[int, Array], at: NDArray[np.intp], stems: int
+) -> tuple[Array, Array, float]:
+    """Return all gains under one hypothesis, the covariance of the bus's, and the log likelihood."""
+    bands = len(at)
+    places = {part: slice(part * bands, (part + 1) * bands) for part in priors}
+    prior = np.zeros_like(normal.matrix)
+    for part, covariance in priors.items():
+        prior[places[part], places[part]] = covariance[np.ix_(at, at)]
+    system = np.eye(len(prior)) + normal.matrix @ prior
+    right = np.linalg.solve(system, normal.right)
+    likelihood = 0.5 * float(normal.right @ prior @ right) - 0.5 * float(np.linalg.slogdet(system)[1])
+    gains = np.zeros((1 + stems, len(THIRDS_HZ)))
+    for part, covariance in priors.items():
+        gains[part] = covariance[:, at] @ right[places[part]]
+    left = np.zeros((len(THIRDS_HZ), len(THIRDS_HZ)))
+    if 0 in priors:
+        known = np.linalg.solve(system, normal.matrix)[places[0], places[0]]
+        left = priors[0] - priors[0][:, at] @ known @ priors[0][at]
+    return gains, left, likelihood
 
 
 def _stem_curve(frequencies_hz: Array, gain_db: Array) -> StemCurve:

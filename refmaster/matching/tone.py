@@ -24,7 +24,7 @@ from refmaster.matching.features import MatchFeatures, long_term_thirds_db, matc
 from refmaster.matching.image import has_image_to_follow, has_silent_channel, without_side
 from refmaster.matching.likely import Likely, likely_gains
 from refmaster.matching.neutral import MixLoudness, loudness_neutral
-from refmaster.matching.posterior import LikelyGain
+from refmaster.matching.posterior import LikelyGain, NearGain
 from refmaster.matching.shape import CurveShape, range_window
 from refmaster.matching.width import OverallWidth, overall_width
 from refmaster.profile.bands import (
@@ -98,7 +98,12 @@ class _Compared:
 
     @classmethod
     def to(
-        cls, references: WeightedProfiles, mix: MatchFeatures, frequencies_hz: Array, prior: Prior
+        cls,
+        references: WeightedProfiles,
+        mix: MatchFeatures,
+        frequencies_hz: Array,
+        prior: Prior,
+        known_near: NearGain | None = None,
     ) -> _Compared:
         """Compare a mix with references."""
         own = [(p if has_image_to_follow(p) else without_side(p), weight) for p, weight in references]
@@ -107,7 +112,7 @@ class _Compared:
             references=own,
             levels=[(band_levels(profile, frequencies_hz), weight) for profile, weight in own],
             features=[found for found, _ in features],
-            likely=likely_gains(mix, features, prior),
+            likely=likely_gains(mix, features, prior, known_near),
         )
 
     @property
@@ -133,6 +138,7 @@ def derive_tone(
     references: WeightedProfiles,
     settings: MatchSettings,
     width_references: WeightedProfiles | None = None,
+    known_near: NearGain | None = None,
 ) -> ToneMatch:
     """Derive the mid and side curves.
 
@@ -146,13 +152,15 @@ def derive_tone(
         How far, in which range, within which bounds.
     width_references : sequence of (Profile, weight), optional
         Those of the side against the mid, where they are others.
+    known_near : NearGain, optional
+        The gain of the mid behind shared material, where it is known already.
     """
     frequencies = band_centers_hz(mix.source.sample_rate_hz)
     loudness = MixLoudness(mix, frequencies)
     if has_silent_channel(mix):
         mix = without_side(mix)
     levels, own, prior = band_levels(mix, frequencies), match_features(mix), load_prior(settings.prior)
-    toned = _Compared.to(references, own, frequencies, prior)
+    toned = _Compared.to(references, own, frequencies, prior, known_near)
     widened = toned if width_references is None else _Compared.to(width_references, own, frequencies, prior)
     references, likely = toned.references, replace(toned.likely, width=widened.likely.width)
     difference, known = _difference(levels, toned.levels, _mid_reading, level_is_free=True)
