@@ -99,9 +99,7 @@ def off(path: Path, wanted: Samples) -> float:
     return rms_difference_db(third_octaves_db(samples.mean(axis=1), rate), wanted, with_energy(wanted))
 
 
-def stems_off(
-    original: list[Samples], made: list[Samples], rate: int, result: MasterResult | None
-) -> float:
+def stems_off(original: list[Samples], made: list[Samples], rate: int, result: MasterResult | None) -> float:
     """Return the RMS of what each stem's contribution is off by, by its share of the power."""
     before = np.array([third_octaves_db(stem.mean(axis=1), rate) for stem in original])
     after = np.array([third_octaves_db(stem.mean(axis=1), rate) for stem in made])

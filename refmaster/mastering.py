@@ -25,11 +25,11 @@ from refmaster.check.preflight import (
 )
 from refmaster.check.promises import judge_master, judge_moves, judge_references
 from refmaster.engines.registry import engine_named
+from refmaster.errors import SettingsError
 from refmaster.io.formats import output_format_for
 from refmaster.io.metadata.loudness import require_loudness_tags
 from refmaster.io.open import open_audio
 from refmaster.io.source import ArraySource, AudioSource
-from refmaster.errors import SettingsError
 from refmaster.matching.derive import WeightedProfile, derive_plan
 from refmaster.matching.posterior import NearGain
 from refmaster.matching.stems import derive_stems
@@ -257,9 +257,7 @@ def _prepare(
         stems, known_near = stem_stages(source, match.curves), match.bus
         source = source.corrected([curve.points for curve in match.curves], settings.phase)
         mix = profile_of(source, progress, stage="measuring the mix")
-    plan = derive_plan(
-        mix, weighted, settings, aspects=aspects, known_near=known_near, **asked.model_dump()
-    )
+    plan = derive_plan(mix, weighted, settings, aspects=aspects, known_near=known_near, **asked.model_dump())
     plan = plan.model_copy(update={"stems": stems})
     return _Prepared(source, mix, weighted, engine.with_curves(plan, source, recordings, progress))
 

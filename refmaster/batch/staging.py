@@ -85,7 +85,8 @@ class Staging:
             reference.model_copy(update={"file": self._origin(reference.file)})
             for reference in plan.references
         )
-        return plan.model_copy(update={"mix": mix, "references": references})
+        stems = tuple(stem.model_copy(update={"file": self._origin(stem.file)}) for stem in plan.stems)
+        return plan.model_copy(update={"mix": mix, "stems": stems, "references": references})
 
     def local_plan(self, path: Path) -> Path | MasteringPlan:
         """Return a plan's path, or the plan itself with a copy of its mix where that is a URL.
@@ -96,6 +97,16 @@ class Staging:
             The plan or its mix cannot be read.
         """
         plan = load_plan(path)
+        if any(is_url(stem.file) for stem in plan.stems):
+            stems = tuple(
+                stem.model_copy(
+                    update={
+                        "file": str(self.fetched(stem.file) if is_url(stem.file) else path.parent / stem.file)
+                    }
+                )
+                for stem in plan.stems
+            )
+            return plan.model_copy(update={"stems": stems})
         if not is_url(plan.mix.file):
             return path
         mix = plan.mix.model_copy(update={"file": str(self.fetched(plan.mix.file))})

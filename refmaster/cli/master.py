@@ -11,6 +11,7 @@ import typer
 from refmaster.cli import options
 from refmaster.cli.help import FILE
 from refmaster.cli.references import fetched_references, inputs_of, parse_references, refuse_folders
+from refmaster.cli.stems import fetched_mix, require_one_kind
 from refmaster.errors import SettingsError
 from refmaster.io.suffixes import is_url
 
@@ -25,39 +26,43 @@ def register(app: typer.Typer) -> None:
         help="Master each MIX against one or several references.\n\n"
         "The written file is measured and corrected until it keeps its promises.",
         epilog="Examples: refmaster master mix.wav --reference ref.wav -o master.wav\n\n"
+        "refmaster master --stem vocals.wav --stem band.wav --reference ref.wav -o master.wav\n\n"
         "refmaster master *.wav --reference ref.wav -o Masters/   (a batch: a second run does what changed)",
     )(run)
 
 
 @options.grouped()
 def run(
-    mix: Annotated[
-        list[str],
-        typer.Argument(
-            help="The mix to master; several, or a folder of them, are mastered into a folder.",
-            metavar="MIX...",
-        ),
-    ],
     reference: options.References,
     settings: MatchSettings,
     output: Annotated[str, options.output_option("The master to write, or the folder for several.")],
     render_options: dict[str, Any],
     printing: options.Printing,
+    mix: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="The mix to master; several, or a folder of them, are mastered into a folder.",
+            metavar="MIX...",
+        ),
+    ] = None,
     save_plan: Annotated[
         Path | None,
         typer.Option("--save-plan", help="Write the plan of this master as well.", rich_help_panel=FILE),
     ] = None,
+    stem: options.StemFiles = None,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Master one mix, or many."""
+    mixes, stems = mix or [], stem or []
+    require_one_kind(mixes, stems)
     references = parse_references(reference)
-    if _are_many(mix, output):
+    if mixes and _are_many(mixes, output):
         from refmaster.cli.batch import master_songs
 
         refuse_folders(references)
         _refuse_for_many(save_plan, use_cache=render_options.pop("use_cache"))
         code = master_songs(
-            mix, references, output, settings, render_options, printing=printing, overwrite=overwrite
+            mixes, references, output, settings, render_options, printing=printing, overwrite=overwrite
         )
         raise typer.Exit(code)
     from dataclasses import replace
@@ -70,7 +75,7 @@ def run(
     from refmaster.io.names import check_text
     from refmaster.plan import save_plan as write_plan
 
-    inputs = inputs_of(mix[0], references, settings)
+    inputs = inputs_of([*mixes, *stems], references, settings)
     with screen.progress_bar(printing.progress) as progress, Staging(progress) as staging:
         destination = staging.destination(output, overwrite=overwrite)
         outputs = [destination] if save_plan is None else [destination, save_plan]
@@ -78,7 +83,7 @@ def run(
             check_destinations(outputs, overwrite=overwrite, inputs=inputs)
             if save_plan is not None:
                 check_text(inputs, save_plan.parent)
-            source = staging.fetched(mix[0])
+            source = fetched_mix(mixes, stems, staging)
             use_cache = render_options["use_cache"]
             fetched, told = fetched_references(
                 references, source, settings, staging, progress, use_cache=use_cache

@@ -29,6 +29,16 @@ if TYPE_CHECKING:
     from refmaster.settings.match import MatchSettings
 
 Mix = Annotated[str, typer.Argument(help="The mix to master.", metavar="MIX")]  # a path or a URL
+StemFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--stem",
+        metavar="FILE",
+        help="In place of MIX: a stem of it; repeat for all that sum to the mix, of one length and sample "
+        "rate. A stem that explains what the mix misses gets an equalizer of its own.",
+        rich_help_panel=FILE,
+    ),
+]
 References = Annotated[
     list[str],
     typer.Option(

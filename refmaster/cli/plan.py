@@ -9,6 +9,7 @@ import typer
 
 from refmaster.cli import options
 from refmaster.cli.references import fetched_references, inputs_of, parse_references
+from refmaster.cli.stems import fetched_mix, require_one_kind
 
 if TYPE_CHECKING:
     from refmaster.settings.match import MatchSettings
@@ -25,12 +26,13 @@ def register(app: typer.Typer) -> None:
 
 @options.grouped()
 def run(
-    mix: options.Mix,
     reference: options.References,
     settings: MatchSettings,
     output: Annotated[Path, options.output_option("The plan to write (YAML).")],
     render_options: dict[str, Any],
     printing: options.Printing,
+    mix: Annotated[str | None, typer.Argument(help="The mix to master.", metavar="MIX")] = None,
+    stem: options.StemFiles = None,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Derive one plan."""
@@ -42,13 +44,15 @@ def run(
     from refmaster.io.names import check_text
     from refmaster.plan import save_plan
 
+    mixes, stems = [] if mix is None else [mix], stem or []
+    require_one_kind(mixes, stems)
     references = parse_references(reference)
-    inputs = inputs_of(mix, references, settings)
+    inputs = inputs_of([*mixes, *stems], references, settings)
     with folders_made(output.parent):
         check_destinations([output], overwrite=overwrite, inputs=inputs)
         check_text(inputs, output.parent)
         with screen.progress_bar(printing.progress) as progress, Staging(progress) as staging:
-            source, use_cache = staging.fetched(mix), render_options["use_cache"]
+            source, use_cache = fetched_mix(mixes, stems, staging), render_options["use_cache"]
             fetched, told = fetched_references(
                 references, source, settings, staging, progress, use_cache=use_cache
             )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from refmaster.comparison.suggest import Suggestions
     from refmaster.matching.ranking import RankedReference
     from refmaster.settings.match import MatchSettings
+    from refmaster.settings.stems import Stems
 
 Reference = AskedReference[str]
 
@@ -66,10 +67,10 @@ def _is_there(path: str) -> bool:
         return False
 
 
-def inputs_of(mix: str, references: list[Reference], settings: MatchSettings) -> list[str]:
+def inputs_of(mixes: list[str], references: list[Reference], settings: MatchSettings) -> list[str]:
     """Return the files that a match reads."""
     prior = [] if settings.prior is None else [settings.prior]
-    return [mix, *(r.recording for r in references if not _is_folder(r.recording)), *prior]
+    return [*mixes, *(r.recording for r in references if not _is_folder(r.recording)), *prior]
 
 
 def _is_folder(path: str) -> bool:
@@ -89,7 +90,7 @@ def refuse_folders(references: list[Reference]) -> None:
 
 def fetched_references(
     references: list[Reference],
-    mix: Path,
+    mix: Path | Stems,
     settings: MatchSettings,
     staging: Staging,
     progress: Progress | None,
@@ -118,6 +119,11 @@ def fetched_references(
         if not _is_folder(name):
             found.append(AskedReference(staging.fetched(name), reference.weight, reference.aspects))
             continue
+        if not isinstance(mix, Path):
+            raise SettingsError(
+                f"--reference {name}: a folder is searched for a MIX, found stems; export their sum, and "
+                "refmaster suggest MIX FOLDER names the references: give those"
+            )
         from refmaster.comparison.suggest import suggest_references
 
         suggested = suggest_references(

@@ -41,7 +41,7 @@ from refmaster.settings.curves import CurvePoint
 from refmaster.settings.match import EVIDENCE_PERCENT, MatchSettings
 from refmaster.units import power_to_db
 
-# Gains of one stem, as the mix engineer sets them. Set by hand: within what mix engineers of the benchmarks do.
+# Gains of one stem, as a mix engineer sets them; by hand, from what the engineers of benchmarks/ do.
 STEM_SD_DB, STEM_OCTAVES, STEM_SHELF_SD_DB = 1.0, 1.5, 2.5
 # No stem is moved further than this.
 MAX_STEM_GAIN_DB = 4.0
@@ -162,7 +162,7 @@ def _levels_and_shares(powers: Array) -> tuple[Array, Array]:
 def _normal(
     match: SegmentMatch, mix: Array, reference: Array, shares: Array, known: Mask, model: ContentModel
 ) -> _Normal:
-    """Return the equations of one matched reference: of the mean difference, and of each segment's from it."""
+    """Return the equations of a matched reference: of the mean difference, and of segments from it."""
     at = np.flatnonzero(known)
     here = np.ix_(at, at)
     weights = match.pairs.sum(axis=1)

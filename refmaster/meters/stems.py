@@ -73,6 +73,4 @@ class StemMeter:
             if counts:
                 self._loudness_sum += float(loudness[0, 0])
                 self._loudness_count += 1
-            self._segments.add(
-                np.hstack([band_power(self._hz, power, self._edges), loudness]), counts=counts
-            )
+            self._segments.add(np.hstack([band_power(self._hz, power, self._edges), loudness]), counts=counts)

@@ -129,7 +129,7 @@ def planned_stems(stages: Sequence[StemStage], folder: Path, phase: Phase) -> St
 
 def stem_stages(source: StemSum, curves: Sequence[StemCurve]) -> tuple[StemStage, ...]:
     """Return the stems of a source as a plan holds them."""
-    return tuple(
+    stages = tuple(
         StemStage(
             file=stem.name,
             sha256=None if stem.path is None else sha256_of(stem.path),
@@ -138,6 +138,8 @@ def stem_stages(source: StemSum, curves: Sequence[StemCurve]) -> tuple[StemStage
         )
         for stem, curve in zip(source.stems, curves, strict=True)
     )
+    source.check_unchanged()  # the hashes are of the files that were measured
+    return stages
 
 
 def _common_frames(stems: Sequence[AudioSource]) -> int:
@@ -167,7 +169,8 @@ def _stream(stem: AudioSource, curve: Points, phase: Phase, block_frames: int) -
         yield from stem.blocks(block_frames)
         return
     design = design_linear_phase if phase == "linear" else design_minimum_phase
-    taps = design(*zip(*curve, strict=True), stem.format.sample_rate_hz)
+    hz, gains = zip(*curve, strict=True)
+    taps = design(hz, gains, stem.format.sample_rate_hz)
     kernel = FirEqualizer(stem.format.channels, taps, delay_frames=None if phase == "linear" else 0)
     reblocker: Reblocker[np.floating] = Reblocker(block_frames)
     for block in stem.blocks():
