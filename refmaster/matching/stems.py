@@ -4,9 +4,9 @@ The likely gain of the whole mix (`posterior.py`) explains a difference by one b
 difference is a sum: d(t) = g_0 + sum over stems of share_i(t) g_i + content. The share of a stem is that of
 the power in a band and a segment (a Wiener gain), so that a gain of one stem shows where that stem sounds and
 nowhere else. All gains are broad Gaussian processes; whether the bus or a stem has one at all is a hypothesis
-of its own (none, each stem alone, all; each with and without the bus), and the gains are averaged over the
-hypotheses by their marginal likelihood. So the bus takes what is broad in the sum, and a stem what only it
-explains.
+of its own (none, each stem alone, all; each with and without the bus), and so is the scale of the content;
+the gains are averaged over the hypotheses by their marginal likelihood. So the bus takes what is broad in the
+sum, and a stem what only that stem explains.
 
 Arrays have the bands of `THIRDS_HZ` as their last axis; levels and gains are dB.
 """
@@ -16,10 +16,11 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import block_diag
 
 from refmaster._types import Array, Mask
 from refmaster.matching.content_prior import gain_covariance, load_prior, mid_model
@@ -28,6 +29,7 @@ from refmaster.matching.features import FLOOR_BELOW_LOUDEST_DB, match_features
 from refmaster.matching.posterior import (
     FREE_LEVEL_VARIANCE_DB2,
     NEAR_NOISE_DB2,
+    SCALE_STEPS,
     ContentModel,
     NearGain,
     SegmentMatch,
@@ -49,6 +51,8 @@ MAX_STEM_GAIN_DB = 4.0
 NEGLIGIBLE_STEM_DB = 0.25
 # Segments of a song repeat each other: so much of their number is taken as independent. Set by hand.
 INDEPENDENT_SHARE = 0.25
+# Scales of the content, in standard deviations of their logarithm.
+SCALES = SCALE_STEPS[::2]
 # Fewer segments, or fewer third octaves, say nothing.
 MIN_SEGMENTS, MIN_BANDS = 4, 4
 _LOWEST_POWER = 1e-20
@@ -76,13 +80,16 @@ class _Normal:
 
     matrix: Array  # (parts * bands, parts * bands)
     right: Array  # (parts * bands,)
+    log_likelihood: float = 0.0  # of no gain at all
 
     def __add__(self, other: _Normal) -> _Normal:
-        return _Normal(self.matrix + other.matrix, self.right + other.right)
+        return _Normal(
+            self.matrix + other.matrix, self.right + other.right, self.log_likelihood + other.log_likelihood
+        )
 
     def scaled(self, weight: float) -> _Normal:
         """Return the equations with a weight."""
-        return _Normal(weight * self.matrix, weight * self.right)
+        return _Normal(weight * self.matrix, weight * self.right, weight * self.log_likelihood)
 
 
 def derive_stems(
@@ -139,11 +146,12 @@ def _found(
     weights /= weights.sum()
     rows = [found.mid.segments_db for found, _ in matched]
     matches = match_references(segments, rows, known, weights, model)
-    equations = [
-        _normal(match, segments, row, shares, known, model).scaled(float(weight))
+    each = [
+        [scale.scaled(float(weight)) for scale in _normals(match, segments, row, shares, known, model)]
         for match, row, weight in zip(matches, rows, weights, strict=True)
     ]
-    gains, bus = _posterior(functools.reduce(operator.add, equations), known, powers.shape[1] - 1, model)
+    scales = [functools.reduce(operator.add, same) for same in zip(*each, strict=True)]
+    gains, bus = _posterior(scales, known, powers.shape[1] - 1, model)
     return gains, bus, float(shared_material(np.array([match.quality_db2 for match in matches])).max())
 
 
@@ -159,10 +167,13 @@ def _levels_and_shares(powers: Array) -> tuple[Array, Array]:
     return segments, shares
 
 
-def _normal(
+def _normals(
     match: SegmentMatch, mix: Array, reference: Array, shares: Array, known: Mask, model: ContentModel
-) -> _Normal:
-    """Return the equations of a matched reference: of the mean difference, and of segments from it."""
+) -> list[_Normal]:
+    """Return the equations of a matched reference at each scale of content.
+
+    They are those of the mean difference, and of what the segments differ by from it.
+    """
     at = np.flatnonzero(known)
     here = np.ix_(at, at)
     weights = match.pairs.sum(axis=1)
@@ -172,17 +183,22 @@ def _normal(
     difference = (pairs @ reference - mix[heard])[:, at]
     share = shares[heard][:, :, at]
     level = FREE_LEVEL_VARIANCE_DB2 * np.ones((len(at), len(at)))
-    a, b = model.near_log_rms
-    content = np.exp(2 * (a + b * np.log(match.quality_db2)) + 2 * model.near_log_rms_sd**2)
-    covariance = content * model.near_shape[here] + NEAR_NOISE_DB2 * np.eye(len(at)) + level
     mean_share, mean = np.tensordot(weights, share, 1), weights @ difference
-    found = _equations(mean_share[None], mean[None], np.ones(1), covariance)
     off = difference - mean
     off = off - off.mean(axis=1, keepdims=True)
     spread = max(float(weights @ (off**2).mean(axis=1)), NEAR_NOISE_DB2)
     independent = INDEPENDENT_SHARE / float(weights @ weights)
     covariance = spread * (0.5 * model.near_shape[here] + 0.5 * np.eye(len(at))) + level
-    return found + _equations(share - mean_share, off, independent * weights, covariance)
+    apart = _equations(share - mean_share, off, independent * weights, covariance)
+    a, b = model.near_log_rms
+    found = []
+    for step in SCALES:
+        content = np.exp(2 * (a + b * np.log(match.quality_db2) + step * model.near_log_rms_sd))
+        covariance = content * model.near_shape[here] + NEAR_NOISE_DB2 * np.eye(len(at)) + level
+        likelihood = -0.5 * float(mean @ np.linalg.solve(covariance, mean) + np.linalg.slogdet(covariance)[1])
+        same = _equations(mean_share[None], mean[None], np.ones(1), covariance)
+        found.append(apart + replace(same, log_likelihood=likelihood))
+    return found
 
 
 def _equations(shares: Array, differences: Array, weights: Array, covariance: Array) -> _Normal:
@@ -194,15 +210,24 @@ def _equations(shares: Array, differences: Array, weights: Array, covariance: Ar
     return _Normal(matrix.reshape(parts * bands, parts * bands), right.ravel())
 
 
-def _posterior(normal: _Normal, known: Mask, stems: int, model: ContentModel) -> tuple[Array, NearGain]:
-    """Return the gains of the stems and of the bus, averaged over the hypotheses."""
+def _posterior(
+    scales: Sequence[_Normal], known: Mask, stems: int, model: ContentModel
+) -> tuple[Array, NearGain]:
+    """Return the gains of the stems and of the bus, averaged over hypotheses and scales of content."""
     at = np.flatnonzero(known)
     stem_gain = gain_covariance(
         THIRDS_HZ, sd_db=STEM_SD_DB, octaves=STEM_OCTAVES, shelf_sd_db=STEM_SHELF_SD_DB
     )
     subsets = [(), *((i,) for i in range(1, stems + 1)), tuple(range(1, stems + 1))]
     solved = [
-        _solved(normal, {part: stem_gain if part else model.gain for part in (*bus, *subset)}, at, stems)
+        _solved(
+            normal,
+            -0.5 * step**2,
+            {part: stem_gain if part else model.gain for part in (*bus, *subset)},
+            at,
+            stems,
+        )
+        for normal, step in zip(scales, SCALES, strict=True)
         for bus in ((), (0,))
         for subset in (subsets if stems > 1 else subsets[:-1])
     ]
@@ -216,24 +241,25 @@ def _posterior(normal: _Normal, known: Mask, stems: int, model: ContentModel) ->
 
 
 def _solved(
-    normal: _Normal, priors: dict[int, Array], at: NDArray[np.intp], stems: int
+    normal: _Normal, log_prior: float, priors: dict[int, Array], at: NDArray[np.intp], stems: int
 ) -> tuple[Array, Array, float]:
     """Return all gains under one hypothesis, the covariance of the bus's, and the log likelihood."""
     bands = len(at)
-    places = {part: slice(part * bands, (part + 1) * bands) for part in priors}
-    prior = np.zeros_like(normal.matrix)
-    for part, covariance in priors.items():
-        prior[places[part], places[part]] = covariance[np.ix_(at, at)]
-    system = np.eye(len(prior)) + normal.matrix @ prior
-    right = np.linalg.solve(system, normal.right)
-    likelihood = 0.5 * float(normal.right @ prior @ right) - 0.5 * float(np.linalg.slogdet(system)[1])
     gains = np.zeros((1 + stems, len(THIRDS_HZ)))
-    for part, covariance in priors.items():
-        gains[part] = covariance[:, at] @ right[places[part]]
     left = np.zeros((len(THIRDS_HZ), len(THIRDS_HZ)))
-    if 0 in priors:
-        known = np.linalg.solve(system, normal.matrix)[places[0], places[0]]
-        left = priors[0] - priors[0][:, at] @ known @ priors[0][at]
+    likelihood = normal.log_likelihood + log_prior
+    if not priors:
+        return gains, left, likelihood
+    active = np.concatenate([part * bands + np.arange(bands) for part in priors])
+    matrix, right = normal.matrix[np.ix_(active, active)], normal.right[active]
+    prior = block_diag(*(covariance[np.ix_(at, at)] for covariance in priors.values()))
+    system = np.eye(len(prior)) + matrix @ prior
+    solved = np.linalg.solve(system, np.column_stack([right, matrix[:, :bands]]))
+    likelihood += 0.5 * float(right @ prior @ solved[:, 0]) - 0.5 * float(np.linalg.slogdet(system)[1])
+    for place, (part, covariance) in enumerate(priors.items()):
+        gains[part] = covariance[:, at] @ solved[place * bands : (place + 1) * bands, 0]
+    if 0 in priors:  # the bus stands first
+        left = priors[0] - priors[0][:, at] @ solved[:bands, 1:] @ priors[0][at]
     return gains, left, likelihood
 
 

@@ -11,7 +11,7 @@ from refmaster.errors import SettingsError
 from refmaster.settings.curves import Curve
 from refmaster.settings.model import Model
 
-MIN_STEMS, MAX_STEMS = 2, 64
+MIN_STEMS, MAX_STEMS = 2, 32
 
 
 class StemStage(Model):

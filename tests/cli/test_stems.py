@@ -29,7 +29,7 @@ def test_stems_are_mastered_and_their_plan_renders_to_the_same(command, music, s
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (["--stem", "one.wav"], "expected from 2 to 64 files that sum to the mix, found 1"),
+        (["--stem", "one.wav"], "expected from 2 to 32 files that sum to the mix, found 1"),
         (["one.wav", "--stem", "two.wav"], "expected stems or a MIX, found both"),
         ([], "expected a mix, or --stem for each stem"),
         (["--stem", "one.wav", "--stem", "one.wav"], "one.wav more than once"),
