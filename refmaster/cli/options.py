@@ -169,8 +169,8 @@ MATCH_OPTIONS: dict[str, Any] = {
     "no_loudness": _value(bool, "--no-loudness", MATCHING, "Keep the mix's own loudness."),
     "low_hz": _value(float, "--low-hz", EQUALIZER, "No tone change below, Hz.  [25.0]"),
     "high_hz": _value(float, "--high-hz", EQUALIZER, "No tone change above, Hz.  [20000.0]"),
-    "max_boost_db": _value(float, "--max-boost", EQUALIZER, "Largest boost, dB.  [12; full: 40]"),
-    "max_cut_db": _value(float, "--max-cut", EQUALIZER, "Largest cut, dB.  [12; full: 40]"),
+    "max_boost_db": _value(float, "--max-boost", EQUALIZER, "Largest boost, dB.  [12; full: 48]"),
+    "max_cut_db": _value(float, "--max-cut", EQUALIZER, "Largest cut, dB.  [12; full: 48]"),
     "max_width_db": _value(
         float, "--max-width", EQUALIZER, "Most that side moves against mid, dB.  [3; balanced: 9; full: 12]"
     ),

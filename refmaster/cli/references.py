@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from refmaster._types import Progress
     from refmaster.batch.staging import Staging
     from refmaster.comparison.suggest import Suggestions
-    from refmaster.matching.ranking import RankedReference
     from refmaster.settings.match import MatchSettings
     from refmaster.settings.stems import Stems
 
@@ -135,17 +134,11 @@ def fetched_references(
             progress=progress,
         )
         found += [
-            AskedReference(_recording(chosen, name), reference.weight, reference.aspects)
+            AskedReference(Path(chosen.file), reference.weight, reference.aspects)
             for chosen in suggested.together
         ]
         told += _told(suggested, name)
     return found, told
-
-
-def _recording(reference: RankedReference, folder: str) -> Any:
-    """Return a recording's path, or a saved profile as it was read."""
-    path = Path(reference.profile.source.file)
-    return path if path.is_relative_to(folder) and path.is_file() else reference.profile
 
 
 def _told(suggested: Suggestions, folder: str) -> list[str]:

@@ -87,7 +87,7 @@ def _print(found: Suggestions, mix: str, *, everything: bool) -> None:
         screen.print_text(
             f"the mix as it is gets to {found.clean_lufs:.1f} LUFS before its limiting is heard"
         )
-    names = " ".join(f"-r {shlex.quote(r.profile.source.file)}" for r in found.together)
+    names = " ".join(f"-r {shlex.quote(r.file)}" for r in found.together)
     kind = "the best alone" if len(found.together) == 1 else "the best together"
     screen.print_text(f"{kind}: refmaster master {shlex.quote(mix)} {names} -o master.wav", indent=3)
     for reason in found.left_out:
@@ -99,10 +99,10 @@ def _json(found: Suggestions) -> dict[str, Any]:
         numbers = {
             field.name: getattr(reference, field.name)
             for field in fields(reference)
-            if field.name != "profile"
+            if field.name not in ("profile", "file")
         }
         return {
-            "file": reference.profile.source.file,
+            "file": reference.file,
             "integrated_lufs": reference.profile.levels.integrated_lufs,
             **{name: None if value is None else round(value, 3) + 0.0 for name, value in numbers.items()},
             "why": found.why(reference),
@@ -112,6 +112,6 @@ def _json(found: Suggestions) -> dict[str, Any]:
         "mix": found.mix.source.file,
         "clean_lufs": None if found.clean_lufs is None else round(found.clean_lufs, 2),
         "references": [row(reference) for reference in found.ranked],
-        "together": [reference.profile.source.file for reference in found.together],
+        "together": [reference.file for reference in found.together],
         "left_out": list(found.left_out),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from refmaster._types import Progress
@@ -120,10 +120,14 @@ def suggest_references(
     learned = load_prior(prior)
     own = profile_of(mix, progress, stage="measuring the mix", use_cache=use_cache)
     require_usable(own, "mix")
-    profiles, left_out = _measured(candidates, own, progress, use_cache=use_cache)
-    if not profiles:
+    found, left_out = _measured(candidates, own, progress, use_cache=use_cache)
+    if not found:
         raise InputError("\n".join(["expected at least one reference to suggest, found none", *left_out]))
-    ranked = rank_references(own, profiles, learned)
+    files = {id(profile): file for profile, file in found}
+    ranked = [
+        replace(reference, file=files[id(reference.profile)])
+        for reference in rank_references(own, [profile for profile, _ in found], learned)
+    ]
     return Suggestions(
         mix=own,
         clean_lufs=None
@@ -137,9 +141,9 @@ def suggest_references(
 
 def _measured(
     candidates: Sequence[PathLike | Profile], mix: Profile, progress: Progress | None, *, use_cache: bool
-) -> tuple[list[Profile], list[str]]:
-    """Return the profiles of candidates that can be references, and why others cannot."""
-    found: list[Profile] = []
+) -> tuple[list[tuple[Profile, str]], list[str]]:
+    """Return the profiles of candidates that can be references and their files, and why others cannot."""
+    found: list[tuple[Profile, str]] = []
     left_out: list[str] = []
     listed = list(_listed(candidates))
     for number, candidate in enumerate(listed):
@@ -152,7 +156,7 @@ def _measured(
             left_out.append(f"left out: {error}")
             continue
         if profile.source.sha256 is None or profile.source.sha256 != mix.source.sha256:
-            found.append(profile)
+            found.append((profile, profile.source.file if isinstance(candidate, Profile) else str(candidate)))
         else:
             left_out.append(f"left out: {profile.source.file} is the mix itself")
     return found, left_out

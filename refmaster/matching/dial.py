@@ -48,6 +48,11 @@ def limited(values: Array) -> Array:
     return np.asarray(values / (1.0 + (np.abs(values) / BALANCED_LIMIT_DB) ** 4) ** 0.25)
 
 
+def balanced_share(near_weight: float) -> float:
+    """Return the share of what evidence leaves that `balanced` follows: less, the more material is shared."""
+    return BALANCED_SHARE * (1.0 - near_weight) + BALANCED_SHARE_NEAR * near_weight
+
+
 def balanced_curve(
     evidence_db: Array, difference_db: Array, near_weight: float, *, level_is_free: bool
 ) -> Array:
@@ -55,8 +60,7 @@ def balanced_curve(
 
     Where level is free the curve's mean is 0, so that the limit holds for moves as such.
     """
-    share = BALANCED_SHARE * (1.0 - near_weight) + BALANCED_SHARE_NEAR * near_weight
-    asked = evidence_db + share * broad(difference_db - evidence_db)
+    asked = evidence_db + balanced_share(near_weight) * broad(difference_db - evidence_db)
     if not level_is_free:
         return limited(asked)
     low, high = -float(asked.max()), -float(asked.min())

@@ -16,7 +16,7 @@ from refmaster._types import Array
 from refmaster.dsp.dynamics import static_change_db
 from refmaster.matching.compressed import is_over_compressed
 from refmaster.matching.content_prior import load_prior, slope_model
-from refmaster.matching.dial import BALANCED_SHARE, BALANCED_SHARE_NEAR
+from refmaster.matching.dial import balanced_share
 from refmaster.matching.features import match_features
 from refmaster.matching.level_spread import LikelySlope, band_at, level_summary, likely_slope
 from refmaster.matching.likely import Likely, likely_gains
@@ -98,8 +98,7 @@ def slope_at(percent: float, found: LikelySlope, near_weight: float) -> float:
     low, high = min(whole, 0.0), max(whole, 0.0)
     evidence = float(np.clip(found.likely, low, high))
     beyond = np.sign(whole) * max(abs(whole) - (1.0 - near_weight) * DEAD_ZONE_SLOPE, abs(evidence))
-    share = BALANCED_SHARE * (1.0 - near_weight) + BALANCED_SHARE_NEAR * near_weight
-    balanced = evidence + share * (beyond - evidence)
+    balanced = evidence + balanced_share(near_weight) * (beyond - evidence)
     stops = (0.0, EVIDENCE_PERCENT, BALANCED_PERCENT, FULL_PERCENT)
     return float(np.interp(percent, stops, (0.0, evidence, balanced, whole)))
 

@@ -39,6 +39,8 @@ class RankedReference:
     Attributes
     ----------
     profile : Profile
+    file : str
+        The file that it was read from: the recording, or a saved profile.
     fit : float
         Log likelihood under that of the best candidate: 0 for the best.
     shared_material : float
@@ -51,6 +53,7 @@ class RankedReference:
     """
 
     profile: Profile
+    file: str
     fit: float
     shared_material: float
     tone_distance_db: float | None
@@ -87,6 +90,7 @@ def rank_references(mix: Profile, candidates: Sequence[Profile], prior: Prior) -
     ranked = [
         RankedReference(
             profile=profile,
+            file=profile.source.file,
             fit=fit - best,
             shared_material=shared,
             tone_distance_db=tonal_distance_db(mix, profile),

@@ -206,11 +206,15 @@ def test_two_batches_on_one_folder(project: Project) -> None:
     project.song("long.wav", seconds=LONG_S, seed=5)
     first = start(project)
     wait_for(project.journal.exists)
-    refused = start(project)
-    _, errors = refused.communicate(timeout=60)
+    first.send_signal(signal.SIGSTOP)  # it stays at work, however long the others take to begin
+    try:
+        refused = start(project)
+        _, errors = refused.communicate(timeout=60)
+        waiting = start(project, "--wait")
+    finally:
+        first.send_signal(signal.SIGCONT)
     assert refused.returncode == 2
     assert "another batch is at work here (process" in errors
-    waiting = start(project, "--wait")
     assert first.wait(timeout=120) == 0
     out, errors = waiting.communicate(timeout=120)
     assert waiting.returncode == 0, errors

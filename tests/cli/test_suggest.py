@@ -36,7 +36,7 @@ def test_the_other_half_of_the_song_comes_first_and_alone(library, command):
     found = json.loads(out)
     names = [row["file"].rpartition("/")[2] for row in found["references"]]
     assert names[0] == "other half.wav"
-    assert sorted(names[1:]) == ["country.flac", "strings.flac"]
+    assert sorted(names[1:]) == ["country.yaml", "strings.flac"]
     assert found["references"][0]["fit"] == 0.0 > found["references"][1]["fit"]
     assert -30.0 < found["clean_lufs"] < 0.0
     left_out = " ".join(found["left_out"])
