@@ -244,3 +244,10 @@ def test_stems_that_make_up_the_reference_are_left_alone():
     found, _ = derived(original, original.sum(axis=0))
     assert all(curve.points == () for curve in found.curves)
     assert all(curve.why.startswith("left alone") for curve in found.curves)
+
+
+def test_stems_are_left_alone_where_the_reference_is_other_music(split, fixture_path):
+    source = StemSum(opened(split, "low", "high"))
+    other = measure(fixture_path("album/potassium.flac"))
+    found = derive_stems(source.measured(), measure(source), [(other, 1.0)], MatchSettings(strength="full"))
+    assert all(curve.points == () for curve in found.curves)
