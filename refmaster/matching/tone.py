@@ -298,7 +298,7 @@ def _width_curve(
     octaves = max(settings.resolution_octaves or 0.0, FULL_RESOLUTION_OCTAVES)
     full = bounded(smooth(difference.db, difference.known, octaves), full=True)
     likely = bounded(thirds_at_bands(difference.likely_db, difference.frequencies_hz), full=False)
-    balanced_db = overall.balanced_db(overall.moved_db(mid, likely), difference.near_weight, settings)
+    balanced_db = overall.balanced_db(overall.moved_db(np.zeros(len(mid)), likely), settings)
     curve = _at_strength(difference, full, bounded, settings, about_db=balanced_db)
     return overall.followed(curve, mid, balanced_db, placed, settings)
 

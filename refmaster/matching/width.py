@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from refmaster._types import Array
-from refmaster.matching.dial import BALANCED_LIMIT_DB, balanced_share
+from refmaster.matching.dial import BALANCED_LIMIT_DB, BALANCED_SHARE
 from refmaster.matching.image import image_aim_db
 from refmaster.profile.bands import BandLevels, smooth_power_db
 from refmaster.profile.model import Profile
@@ -75,19 +75,17 @@ class OverallWidth:
         most = np.where(above < 1.0, np.maximum(room, 0.0), np.inf)
         return np.where(curve > 0.0, np.minimum(curve * allowed, most), curve)
 
-    def balanced_db(self, evidence_db: float, near_weight: float, settings: MatchSettings) -> float:
-        """Return how far `balanced` moves the ratio, in dB: most of the way to other music, within its bound.
+    def balanced_db(self, evidence_db: float, settings: MatchSettings) -> float:
+        """Return how far `balanced` moves the ratio, in dB: most of the way, within its bound.
 
         Parameters
         ----------
         evidence_db : float
-            How far the curve of the mid and `evidence` in the bands move it.
-        near_weight : float
-            Probability that the recordings share their material: then the rest is known to be content.
+            How far `evidence` moves it.
         settings : MatchSettings
             With the bound.
         """
-        asked = evidence_db + balanced_share(near_weight) * (self.wanted_db - self.own_db - evidence_db)
+        asked = evidence_db + BALANCED_SHARE * (self.wanted_db - self.own_db - evidence_db)
         bound = min(BALANCED_LIMIT_DB, settings.width_bound_db(full=True))
         return float(np.clip(asked, -bound, bound))
 
