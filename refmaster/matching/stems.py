@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import block_diag
 
 from refmaster._types import Array, Mask
 from refmaster.matching.content_prior import gain_covariance, load_prior, mid_model
@@ -252,7 +251,10 @@ def _solved(
         return gains, left, likelihood
     active = np.concatenate([part * bands + np.arange(bands) for part in priors])
     matrix, right = normal.matrix[np.ix_(active, active)], normal.right[active]
-    prior = block_diag(*(covariance[np.ix_(at, at)] for covariance in priors.values()))
+    prior = np.zeros((len(active), len(active)))
+    for place, covariance in enumerate(priors.values()):
+        here = slice(place * bands, (place + 1) * bands)
+        prior[here, here] = covariance[np.ix_(at, at)]
     system = np.eye(len(prior)) + matrix @ prior
     solved = np.linalg.solve(system, np.column_stack([right, matrix[:, :bands]]))
     likelihood += 0.5 * float(right @ prior @ solved[:, 0]) - 0.5 * float(np.linalg.slogdet(system)[1])

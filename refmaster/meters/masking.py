@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from refmaster._types import Array, Array32, Block
 from refmaster.units import db_to_power, power_to_db
@@ -45,7 +44,7 @@ class NoiseToMask:
     def __init__(self, sample_rate_hz: int, recording: Block) -> None:
         self._size = int(2 ** max(4, round(np.log2(_FRAME_S * sample_rate_hz))))
         self._window = np.hanning(self._size).astype(np.float32)
-        hz = fft.rfftfreq(self._size, 1.0 / sample_rate_hz)
+        hz: Array = np.fft.rfftfreq(self._size, 1.0 / sample_rate_hz).astype(np.float64)
         hz = hz[hz < _HIGHEST_HZ]
         self._bins = len(hz)
         bands = np.floor(_bark(hz) * _BANDS_PER_BARK).astype(int)
@@ -99,7 +98,7 @@ class NoiseToMask:
         if missing > 0:
             channels = np.pad(channels, ((0, 0), (0, missing)))
         frames = np.lib.stride_tricks.sliding_window_view(channels, self._size, axis=1)
-        found = fft.rfft(frames[:, :: self._size // 2] * self._window, axis=-1)
+        found = np.fft.rfft(frames[:, :: self._size // 2] * self._window, axis=-1)
         return np.asarray(found[..., : self._bins])
 
     def _band_powers(self, spectra: NDArray[np.complex64]) -> Array32:
