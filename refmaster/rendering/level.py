@@ -71,8 +71,7 @@ def level_solved(plan: MasteringPlan, analyzer: DriveAnalyzer) -> tuple[Masterin
         target, limiter_settings(plan), **bounds_of(plan.requested, plan.serving("loudness"))
     )
     why = _why(solution, target, plan.requested.max_reduction_db)
-    keeps_own = plan.requested.target_lufs is None and plan.requested.loudness is not False
-    if keeps_own and plan.references and not plan.serving("loudness"):
+    if follows_reference(plan.requested, plan.references) and not plan.serving("loudness"):
         why = f"no reference serves loudness: the mix keeps its own; {why}"
     level = Level(
         why=why,

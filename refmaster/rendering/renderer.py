@@ -179,10 +179,11 @@ class Renderer:
         def bank(added: SectionKind) -> tuple[Array, Array | None]:
             mid = combined_points(tone.mid, added.mid)
             side = combined_points(tone.side, combined_points(added.mid, added.width))
-            curves = []
-            for points, part in ((mid, "mid"), (side, "side")):
-                moves = [move for move in (*tone.moves, *added.moves) if move.on in ("both", part)]
-                curves.append(with_moves(points, moves, rate / 2))
+            moves = (*tone.moves, *added.moves)
+            curves = [
+                with_moves(mid, [move for move in moves if move.acts_on("mid")], rate / 2),
+                with_moves(side, [move for move in moves if move.acts_on("side")], rate / 2),
+            ]
             same = channels == 1 or curves[0] == curves[1]
             return designed(curves[0]), None if same else designed(curves[1])
 

@@ -32,6 +32,10 @@ class ToneMove(Model):
     kind: Literal["bell", "low_shelf", "high_shelf"] = "bell"
     on: Literal["both", "mid", "side"] = Field(default="both", description="both, mid alone or side alone")
 
+    def acts_on(self, part: Literal["mid", "side"]) -> bool:
+        """Return whether it is part of the equalizer of the mid, or of the side."""
+        return self.on in ("both", part)
+
     def __str__(self) -> str:
         where = "" if self.on == "both" else f" of the {self.on}"
         return f"{self.db:+g} dB at {self.hz:g} Hz{where} ({self.kind.replace('_', ' ')}, Q {self.q:g})"

@@ -16,7 +16,7 @@ _FLAT: Points = ((1000.0, 0.0),)
 def total_points(tone: Tone, part: CurvePart, sample_rate_hz: int) -> Points:
     """Return the gain of mid or side as a render at `sample_rate_hz` has it, in one point or more."""
     own = tone.mid if part == "mid" else tone.side
-    moves = [move for move in tone.moves if move.on in ("both", part)]
+    moves = [move for move in tone.moves if move.acts_on(part)]
     return with_moves(own, moves, sample_rate_hz / 2) or _FLAT
 
 
