@@ -11,8 +11,9 @@ second gate is known at the end only, so power is collected per class of 1 LU: e
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ LOWEST_LUFS, HIGHEST_LUFS = -70, 10
 SEGMENT_S = 0.75  # to the nearest hop: 0.74 s at 44.1 kHz, 0.68 s at 48 kHz
 MAX_SEGMENTS = 512  # 6 minutes; of a longer recording every second (fourth, ...) segment is kept
 _HOPS_AT_ONCE = 8
+
+Watcher: TypeAlias = Callable[[NDArray[np.float32]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +71,14 @@ class SpectrumMeter:
     channels : int
     segment_edges_hz : ndarray, shape (bands + 1,)
         Edges of the bands that segments are summed in.
+    watcher : callable, optional
+        Called with the power of every frame in order, shape (signals, frames, bins) in float32, of mid and
+        side, or of one signal; times `scale` it is the mean square per bin. It must not keep the array.
     """
 
-    def __init__(self, sample_rate_hz: int, channels: int, segment_edges_hz: Array) -> None:
+    def __init__(
+        self, sample_rate_hz: int, channels: int, segment_edges_hz: Array, *, watcher: Watcher | None = None
+    ) -> None:
         self.frame = frame_length(sample_rate_hz)
         self._hop = self.frame // 2
         self._channels = channels
@@ -81,13 +89,13 @@ class SpectrumMeter:
         scale = np.full(len(self.frequencies_hz), 2.0)
         scale[0] = scale[-1] = 1.0
         # Spectra come divided by the frame length: NumPy then transforms float32 as such, four times as fast.
-        self._scale = scale * (self.frame / np.sum(window**2))
+        self.scale: Array = scale * (self.frame / np.sum(window**2))
         weighting = k_weighting_power_gain(self.frequencies_hz, sample_rate_hz)
         # A mean over both channels' squares is twice the mean of mid's and side's.
-        loudness_weight = weighting * self._scale * (2.0 if self._stereo else channels)
+        loudness_weight = weighting * self.scale * (2.0 if self._stereo else channels)
         self._loudness_weight = loudness_weight.astype(np.float32)
         self._segment_bands = len(segment_edges_hz) - 1
-        self._bands = _BandSums(self.frequencies_hz, segment_edges_hz, self._scale[1])
+        self._bands = _BandSums(self.frequencies_hz, segment_edges_hz, self.scale[1])
         classes = HIGHEST_LUFS - LOWEST_LUFS
         self._power = np.zeros((classes, 2 if self._stereo else 1, len(self.frequencies_hz)))
         self._count = np.zeros(classes, dtype=np.int64)
@@ -101,6 +109,7 @@ class SpectrumMeter:
         self._spectra: NDArray[Any] = np.empty(shape, np.complex64)
         self._frame_power = np.empty(shape, np.float32)
         self._segments = Segments(self._hop / sample_rate_hz)
+        self._watcher = watcher
 
     def update(self, block: Block) -> None:
         """Take a block of shape (frames, channels)."""
@@ -123,7 +132,7 @@ class SpectrumMeter:
         passed = levels >= gate
         count = int(self._count[passed].sum())
         total = int(self._count.sum()) + self._below
-        power = self._power[passed].sum(axis=0) * (self._scale / max(count, 1))
+        power = self._power[passed].sum(axis=0) * (self.scale / max(count, 1))
         segments = self._segments.power(gate)
         if not len(segments):
             segments = np.zeros((0, len(self._power[0]), self._segment_bands))
@@ -157,7 +166,10 @@ class SpectrumMeter:
             parts = spectra.view(np.float32)  # real and imaginary in turn
             np.square(parts, out=parts)
             power = np.add(parts[:, :, 0::2], parts[:, :, 1::2], out=self._frame_power[:, :count])
-            self._add(power if self._stereo else power.mean(axis=0, keepdims=True))
+            power = power if self._stereo else power.mean(axis=0, keepdims=True)
+            self._add(power)
+            if self._watcher is not None:
+                self._watcher(power)
         self._begun = True
         self._signals[:, :hop] = signals[:, -hop:]
 

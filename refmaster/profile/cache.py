@@ -162,7 +162,7 @@ def _measured(path: Path, progress: Progress | None, stage: str) -> Profile:
 
     if is_yaml(path):
         return load_profile(path)
-    profile = measure(open_audio(path), progress=progress, stage=stage, identify=False)
+    profile = measure(open_audio(path), progress=progress, stage=stage, identify=False, faults=True)
     facts = profile.source.model_copy(update={"sha256": content_sha256(path)})
     return profile.model_copy(update={"source": facts})
 

@@ -19,6 +19,7 @@ from refmaster.meters.spectrum import SpectrumMeter, SpectrumResult, band_power
 from refmaster.meters.stereo import StereoMeter, StereoResult
 from refmaster.meters.true_peak import TruePeakMeter, TruePeakResult, plr_db, psr_db
 from refmaster.profile.bands import BANDS_PER_OCTAVE, band_centers_hz, band_edges_hz, third_centers_hz
+from refmaster.profile.faults import FaultMeter
 from refmaster.profile.model import (
     FLOOR_DB,
     BandSpectrum,
@@ -45,6 +46,7 @@ def measure(
     progress: Progress | None = None,
     stage: str | None = None,
     identify: bool = True,
+    faults: bool = False,
 ) -> Profile:
     """Measure a recording.
 
@@ -59,6 +61,8 @@ def measure(
         What the progress calls this; ``measuring`` and the recording's name by default.
     identify : bool
         Also take the file's SHA-256 (arrays have none).
+    faults : bool
+        Also look for what a mix should not have: clicks, clipping, silences and the like.
 
     Returns
     -------
@@ -77,6 +81,7 @@ def measure(
     thirds = third_centers_hz(rate)
     spectrum = SpectrumMeter(rate, channels, band_edges_hz(thirds, 3))
     stereo = StereoMeter(channels)
+    faulty = FaultMeter() if faults else None
     digest = _digest(source) if identify else None
 
     def half_measured() -> Iterator[Block]:
@@ -91,6 +96,8 @@ def measure(
     frames = 0
     for block in counted(prefetched(half_measured()), stage, source.format.frames, progress):
         spectrum.update(block)
+        if faulty is not None:
+            faulty.update(block)
         if digest is not None:
             digest.advance()
         frames += len(block)
@@ -116,6 +123,7 @@ def measure(
             momentary_lufs=_series(heard.momentary_lufs, 2),
             short_term_lufs=_series(heard.short_term_lufs, 2),
         ),
+        faults=None if faulty is None else faulty.result(),
     )
 
 

@@ -14,10 +14,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import FailFast, Field, model_validator
 
+from refmaster.profile.faults import Faults
 from refmaster.settings.document import PROFILE_MAX_BYTES, PROFILE_MAX_VALUES, read_document
 from refmaster.settings.emit import emit_model
 from refmaster.settings.model import Model, validate_document
@@ -147,6 +148,8 @@ class TimeSeries(Model):
 class Profile(Summarized, Model):
     """The measurements of one recording."""
 
+    omitted_when_empty: ClassVar[tuple[str, ...]] = ("faults",)
+
     version: int = Field(ge=1, le=1)
     made_by: str
     source: SourceFacts
@@ -155,6 +158,7 @@ class Profile(Summarized, Model):
     spectrum: BandSpectrum
     evidence: SegmentLevels
     series: TimeSeries
+    faults: Faults | None = Field(default=None, description="null: not looked for")
 
     @model_validator(mode="after")
     def _of_one_recording(self) -> Profile:

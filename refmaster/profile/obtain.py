@@ -99,7 +99,7 @@ def profile_of(
         if is_yaml(recording):
             return load_profile(recording)
         recording = open_audio(recording)
-    return measure(recording, progress=progress, stage=stage)
+    return measure(recording, progress=progress, stage=stage, faults=True)
 
 
 def profiles_side_by_side(
