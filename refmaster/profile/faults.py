@@ -32,11 +32,18 @@ class Faults(Model):
 
 
 class FaultMeter:
-    """Look for faults in a stream, beside the meters of a profile."""
+    """Look for faults in a stream, beside the meters of a profile.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    sample_rate_hz : int
+    channels : int
+    """
+
+    def __init__(self, sample_rate_hz: int, channels: int) -> None:
+        self.sample_rate_hz = sample_rate_hz
         self._first: NDArray[np.floating] | None = None
-        self._last: NDArray[np.floating] = np.zeros(1)
+        self._last: NDArray[np.floating] = np.zeros(channels)
 
     def update(self, planar: Block) -> None:
         """Take a block of shape (frames, channels), each channel's frames side by side in memory."""

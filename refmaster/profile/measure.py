@@ -81,7 +81,7 @@ def measure(
     thirds = third_centers_hz(rate)
     spectrum = SpectrumMeter(rate, channels, band_edges_hz(thirds, 3))
     stereo = StereoMeter(channels)
-    faulty = FaultMeter() if faults else None
+    faulty = FaultMeter(rate, channels) if faults else None
     digest = _digest(source) if identify else None
 
     def half_measured() -> Iterator[Block]:

@@ -1,0 +1,1 @@
+"""Deliver masters: a file for each target, with a manifest that proves what it is."""
