@@ -31,7 +31,7 @@ from refmaster.settings.limiter import HoldMs, LimiterCeilingDbtp, LookaheadMs, 
 from refmaster.settings.match import MatchSettings, Phase, Weight
 from refmaster.settings.model import Model, validate_document
 from refmaster.settings.moves import MAX_MOVES, MAX_MOVES_DB, ToneMove
-from refmaster.settings.output import BitDepth, DitherSeed, LoudnessTags, SampleRateHz
+from refmaster.settings.output import BitDepth, Codecs, DitherSeed, LoudnessTags, SampleRateHz
 from refmaster.settings.repair import Repair
 from refmaster.settings.sections import Sections
 from refmaster.settings.stems import StemStage
@@ -254,6 +254,9 @@ class Output(Model):
     dither: bool = Field(description="TPDF where a word length is reduced")
     dither_seed: DitherSeed
     loudness_tags: LoudnessTags | None = Field(default=None, description="gains for players; null: none")
+    codecs: Codecs = Field(
+        default=(), description="decoded from these (mp3:128, opus:96) it keeps the promised true peak too"
+    )
 
 
 class Promise(Model):
