@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from refmaster.errors import SettingsError
+from refmaster.settings.curves import MonoBelowHz
 from refmaster.settings.limiter import DEFAULT_CEILING_DBTP, CeilingDbtp
 from refmaster.settings.model import Model
 from refmaster.settings.targets import TargetLufs, delivery_target
@@ -35,7 +36,9 @@ STRENGTH_NAMES = tuple(STRENGTH_PERCENT)
 EngineName = Literal["refmaster", "matchering"]
 # The settings that an engine honours, where that is not all of them: matchering makes its own curves.
 _HONOURED: dict[str, frozenset[str]] = {
-    "matchering": frozenset({"engine", "loudness", "target_lufs", "ceiling_dbtp", "max_reduction_db"})
+    "matchering": frozenset(
+        {"engine", "loudness", "target_lufs", "ceiling_dbtp", "max_reduction_db", "mono_below_hz"}
+    )
 }
 
 MIN_WEIGHT, MAX_WEIGHT = 1e-6, 1e6
@@ -111,6 +114,9 @@ class MatchSettings(Model):
         description="dB; the deepest limiting that loudness may cost; null: bounded by what is heard",
     )
     phase: Phase = Field(default="linear", description="of the equalizer")
+    mono_below_hz: MonoBelowHz | None = Field(
+        default=None, description="Hz; the side is removed below, as for vinyl; null: kept"
+    )
 
     @model_validator(mode="before")
     @classmethod
