@@ -23,7 +23,7 @@ from pydantic import Field, model_validator
 from refmaster.dsp.curves import Points, combined_points, with_width
 from refmaster.io.suffixes import is_url
 from refmaster.settings.aspects import ServedAspect, ServedAspects, serves
-from refmaster.settings.curves import Curve, Hertz, WholeSide, WidthCurve
+from refmaster.settings.curves import Curve, Hertz, MonoBelowHz, WholeSide, WidthCurve
 from refmaster.settings.document import read_document
 from refmaster.settings.dynamics import MAX_DYNAMICS_BANDS, CrossoverHz, DynamicsBand
 from refmaster.settings.emit import emit_model
@@ -112,6 +112,10 @@ class Tone(Model):
         default=(), max_length=MAX_MOVES, description="bells and shelves besides: hz, db, q, kind, on"
     )
     whole_side: WholeSide = None
+    mono_below_hz: MonoBelowHz | None = Field(
+        default=None,
+        description="Hz, the side is removed below (3 dB there, 48 dB an octave lower); null: off",
+    )
     regions: tuple[Region, ...] = Field(
         default=(), description="for reading; rendering uses the curves above"
     )
@@ -149,7 +153,7 @@ class Tone(Model):
     def is_flat(self) -> bool:
         """Whether the stage leaves every signal as it is."""
         gains = [gain for _, gain in (*self.mid, *self.width)]
-        return not any(gains) and not any(move.db for move in self.moves)
+        return not any(gains) and not any(move.db for move in self.moves) and self.mono_below_hz is None
 
     def in_words(self) -> str:
         """Return what the values say, without a reason."""
@@ -159,7 +163,8 @@ class Tone(Model):
             if points
         ]
         phase = ["minimum phase"] if self.phase == "minimum" and not self.is_flat else []
-        return ", ".join([*ranges, *(str(move) for move in self.moves), *phase]) or "no change"
+        mono = [] if self.mono_below_hz is None else [f"mono below {self.mono_below_hz:g} Hz"]
+        return ", ".join([*ranges, *(str(move) for move in self.moves), *mono, *phase]) or "no change"
 
 
 class Balance(Model):

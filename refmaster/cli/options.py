@@ -179,6 +179,9 @@ MATCH_OPTIONS: dict[str, Any] = {
         float, "--resolution", EQUALIZER, "Smoothing of the curve, octaves.  [1; full: 1/3]"
     ),
     "phase": _value(str, "--phase", EQUALIZER, "linear or minimum.  [linear]", choices=PHASES),
+    "mono_below_hz": _value(
+        float, "--mono-below", EQUALIZER, "Remove the side below, Hz (vinyl: 250).  [kept]", metavar="HZ"
+    ),
     "target_lufs": _value(float, "--lufs", LEVELS, "Integrated loudness to reach, LUFS.  [the reference's]"),
     "target": Target,
     "ceiling_dbtp": Ceiling,
