@@ -15,7 +15,8 @@ from refmaster.settings.curves import MonoBelowHz
 from refmaster.settings.limiter import DEFAULT_CEILING_DBTP, CeilingDbtp
 from refmaster.settings.model import Model
 from refmaster.settings.repair import RepairSettings
-from refmaster.settings.targets import TargetLufs, delivery_target
+from refmaster.settings.target_files import delivery_target
+from refmaster.settings.targets import TargetLufs
 
 # `full` promises the reference's balance itself, so its bounds only stop what no recording needs: of 25 pairs
 # of raw mixes and other songs one needs more. With the width on top it is what a plan can hold.
