@@ -26,6 +26,7 @@ from refmaster.check.preflight import (
 from refmaster.check.promises import judge_master, judge_moves, judge_references
 from refmaster.engines.registry import engine_named
 from refmaster.errors import SettingsError
+from refmaster.io.codecs import require_codecs
 from refmaster.io.formats import output_format_for
 from refmaster.io.metadata.loudness import require_loudness_tags
 from refmaster.io.open import open_audio
@@ -44,7 +45,8 @@ from refmaster.profile.obtain import (
     recording_key,
     weighted_references,
 )
-from refmaster.rendering.loop import expected_frames, rendered_until_met
+from refmaster.rendering.codec_safety import made_safe
+from refmaster.rendering.loop import RenderLoop, expected_frames
 from refmaster.rendering.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOutlet
 from refmaster.rendering.result import MasterResult
 from refmaster.rendering.stem_sum import StemSum, open_stems, stem_stages
@@ -124,6 +126,7 @@ def master_file(
     if asked.loudness_tags is not None:
         require_loudness_tags(output, asked.loudness_tags)
     measured = mix if use_cache and not isinstance(mix, Stems) else source
+    require_codecs(asked.codecs)
     prepared = _prepare(source, measured, asked_for, settings, asked, progress, use_cache=use_cache)
     with outlet:
         return close_loop(*prepared, outlet, progress)
@@ -147,6 +150,7 @@ def plan_file(
     asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags, codecs)
     measured = mix if use_cache and not isinstance(mix, Stems) else source
     asked_for = weighted_references(references)
+    require_codecs(asked.codecs)
     prepared = _prepare(source, measured, asked_for, settings, asked, progress, use_cache=use_cache)
     with SpoolOutlet() as outlet:
         return close_loop(*prepared, outlet, progress)
@@ -289,15 +293,10 @@ def close_loop(
     """
     require_planned_mix(plan, mix)
     engine = engine_named(plan.requested.engine)
-    rendered = rendered_until_met(
-        source,
-        mix,
-        plan,
-        outlet,
-        progress,
-        slope_lu_per_db=slope_lu_per_db,
-        corrects_tone=engine.tone_is_corrected,
-    )
+    loop = RenderLoop(source, mix, outlet, progress)
+    first = loop.until_met(plan, slope_lu_per_db, corrects_tone=engine.tone_is_corrected)
+    safe = made_safe(first, loop, progress)
+    rendered = safe.done
     plan, master = rendered.plan.as_derived(), rendered.master
     findings = [
         *inspect_mix(mix),
@@ -305,6 +304,7 @@ def close_loop(
         *judge_moves(plan),
         *judge_references(plan),
         *judge_master(plan, master, expected_frames=expected_frames(plan, mix)),
+        *safe.findings,
     ]
     outlet.keep(source, master)
     return MasterResult(
@@ -317,6 +317,7 @@ def close_loop(
         dynamics=rendered.renderer.dynamics_activity,
         output=outlet.path,
         renders=rendered.renders,
+        decoded=safe.decoded,
     )
 
 

@@ -27,7 +27,7 @@ from refmaster.settings.document import Document, KeyPath, Problem, problems_err
 from refmaster.settings.match import MatchSettings, Percent, Weight
 from refmaster.settings.model import Model, PathText, settings_from, validate_document
 from refmaster.settings.output import FileSettings
-from refmaster.settings.targets import delivery_target
+from refmaster.settings.target_files import delivery_target
 
 EngineerName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Aspect = Literal["tone", "level", "width"]
@@ -251,8 +251,7 @@ def _with_overrides(album: Album, overrides: dict[str, Any]) -> Album:
     values = {k: getattr(settings.match, k) for k in settings.match.model_fields_set}
     name = overrides.get("target") or settings.target
     if name is not None:
-        target = delivery_target(name)
-        from_target = {"ceiling_dbtp": target.true_peak_dbtp, "target_lufs": target.integrated_lufs}
+        from_target = {"target_lufs": None, **delivery_target(name).match_values}
         values = {**values, **from_target} if overrides.get("target") else {**from_target, **values}
     changed: dict[str, Any] = {"match": settings_from(MatchSettings, {**values, **given}, names=MATCH_NAMES)}
     references = overrides.get("references")

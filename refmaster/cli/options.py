@@ -21,7 +21,7 @@ from refmaster.cli.choices import (
     completing,
     target_names,
 )
-from refmaster.cli.help import EQUALIZER, FILE, LEVELS, MATCHING, SCREEN
+from refmaster.cli.help import DELIVERY, EQUALIZER, FILE, LEVELS, MATCHING, SCREEN
 from refmaster.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -71,6 +71,26 @@ Target = Annotated[
         help=f"A delivery preset (loudness and ceiling): {TARGET_NAMES}. More: refmaster targets.",
         rich_help_panel=LEVELS,
         autocompletion=completing(target_names),
+    ),
+]
+For = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--for",
+        metavar="TARGET",
+        help="Write a file for this delivery target into the folder of --output: a name, or a YAML file of "
+        f"your own; repeat for several: {TARGET_NAMES}. More: refmaster targets.",
+        rich_help_panel=DELIVERY,
+        autocompletion=completing(target_names),
+    ),
+]
+TargetFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--targets",
+        metavar="FOLDER",
+        help="A folder with delivery targets of your own (YAML).  [your configuration's targets]",
+        rich_help_panel=DELIVERY,
     ),
 ]
 Ceiling = Annotated[
@@ -179,6 +199,9 @@ MATCH_OPTIONS: dict[str, Any] = {
         float, "--resolution", EQUALIZER, "Smoothing of the curve, octaves.  [1; full: 1/3]"
     ),
     "phase": _value(str, "--phase", EQUALIZER, "linear or minimum.  [linear]", choices=PHASES),
+    "mono_below_hz": _value(
+        float, "--mono-below", EQUALIZER, "Remove the side below, Hz (vinyl: 250).  [kept]", metavar="HZ"
+    ),
     "target_lufs": _value(float, "--lufs", LEVELS, "Integrated loudness to reach, LUFS.  [the reference's]"),
     "target": Target,
     "ceiling_dbtp": Ceiling,

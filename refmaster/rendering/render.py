@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from refmaster._types import Progress
 from refmaster.check.preflight import require_planned_mix
 from refmaster.check.promises import judge_edits, judge_master, judge_moves
+from refmaster.io.codecs import require_codecs
 from refmaster.io.open import open_audio
 from refmaster.plan import Level, MasteringPlan, load_plan
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
 from refmaster.profile.obtain import PathLike
-from refmaster.rendering.loop import Rendered, expected_frames, rendered_once, rendered_until_met
+from refmaster.rendering.codec_safety import Safe, checked, made_safe
+from refmaster.rendering.loop import RenderLoop, expected_frames
 from refmaster.rendering.outlets import FileOutlet
 from refmaster.rendering.result import MasterResult
 from refmaster.rendering.stem_sum import planned_stems
+from refmaster.settings.codecs import Codec
+from refmaster.settings.model import settings_from
+from refmaster.settings.output import OutputSettings
 
 
 def render_file(
@@ -24,6 +29,7 @@ def render_file(
     output: PathLike,
     *,
     mix: PathLike | None = None,
+    codecs: Sequence[Codec | str] = (),
     overwrite: bool = False,
     progress: Progress | None = None,
     before_commit: Callable[[Path], None] | None = None,
@@ -41,6 +47,9 @@ def render_file(
         The file to write.
     mix : str or Path, optional
         Render this file instead of the plan's mix (a stem, an instrumental); its hash is not compared.
+    codecs : sequence of Codec or str, optional
+        In place of the plan's lossy codecs. The limiter's ceiling is lowered until the file decoded from each
+        is safe, and the level solved again; with the codecs of the plan itself they are only checked.
     overwrite : bool
         Replace an existing file.
     progress : callable, optional
@@ -59,6 +68,10 @@ def render_file(
     if not isinstance(plan, MasteringPlan):
         folder, inputs = Path(plan).parent, [Path(plan)]
         plan = load_plan(plan)
+    asked = settings_from(OutputSettings, {"codecs": tuple(codecs)}).codecs
+    if asked:
+        plan = plan.model_copy(update={"output": plan.output.model_copy(update={"codecs": asked})})
+    require_codecs(plan.output.codecs)
     stems = plan.stems if mix is None else ()
     paths = [folder / stem.file for stem in stems] or [Path(mix or folder / plan.mix.file)]
     outlet = FileOutlet(output, overwrite=overwrite, inputs=[*paths, *inputs], before_commit=before_commit)
@@ -68,15 +81,10 @@ def render_file(
         require_planned_mix(plan, mix_profile)
     stated = plan.restated()
     with outlet:
-        if stated.level.lufs is None:
-            master, renderer = rendered_once(source, stated, outlet, progress)
-            done = Rendered(stated, master, renderer, 1)
-        else:
-            start, slope = _first_level(stated, mix_profile)
-            done = rendered_until_met(
-                source, mix_profile, start, outlet, progress, slope_lu_per_db=slope, corrects_tone=False
-            )
-            done = done._replace(plan=_recorded(done.plan, stated))
+        safe = _rendered(
+            stated, RenderLoop(source, mix_profile, outlet, progress), mix_profile, asked, progress
+        )
+        done = safe.done
         findings = [
             *judge_moves(done.plan),
             *judge_edits(plan, done.master),
@@ -84,8 +92,9 @@ def render_file(
                 done.plan,
                 done.master,
                 expected_frames=expected_frames(done.plan, mix_profile),
-                gain_stands=stated.level.lufs is None,
+                gain_stands=stated.level.lufs is None and not asked,
             ),
+            *safe.findings,
         ]
         outlet.keep(source, done.master)
     return MasterResult(
@@ -98,7 +107,23 @@ def render_file(
         dynamics=done.renderer.dynamics_activity,
         output=Path(output),
         renders=done.renders,
+        decoded=safe.decoded,
     )
+
+
+def _rendered(
+    plan: MasteringPlan, loop: RenderLoop, mix: Profile, asked: Sequence[Codec], progress: Progress | None
+) -> Safe:
+    """Return the plan's master: its level solved where it asks for that, made safe for codecs that are new."""
+    if plan.level.lufs is None:
+        first = loop.once(plan)
+        if not asked and not first.master.source.lossy:
+            return checked(first, progress)
+        safe = made_safe(first, loop, progress)
+    else:
+        start, slope = _first_level(plan, mix)
+        safe = made_safe(loop.until_met(start, slope, corrects_tone=False), loop, progress)
+    return safe._replace(done=safe.done._replace(plan=_recorded(safe.done.plan, plan)))
 
 
 def _first_level(plan: MasteringPlan, mix: Profile) -> tuple[MasteringPlan, float | None]:
@@ -119,5 +144,5 @@ def _first_level(plan: MasteringPlan, mix: Profile) -> tuple[MasteringPlan, floa
 
 def _recorded(solved: MasteringPlan, asked: MasteringPlan) -> MasteringPlan:
     """Return a plan whose level was solved, recorded as derived with what the loop changed besides."""
-    changed = [] if solved.limiter == asked.limiter else ["limiter"]
-    return solved.as_derived("level", *changed)
+    changed = [stage for stage in ("level", "limiter") if getattr(solved, stage) != getattr(asked, stage)]
+    return solved.as_derived(*changed) if changed else solved
