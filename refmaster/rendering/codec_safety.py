@@ -11,11 +11,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
-from refmaster._types import Progress
+from refmaster._types import Block, Progress
 from refmaster.check.codecs import DecodedLevels, LoweredCeiling, judge_decoded
 from refmaster.check.findings import Finding
 from refmaster.io.codecs import decoded
@@ -120,7 +120,7 @@ def _measured(source: AudioSource, codec: Codec, folder: Path, progress: Progres
     loudness, peak = LoudnessMeter(rate, channels), TruePeakMeter(rate, channels)
     total = None if source.format.frames is None else source.format.frames
     for block in counted(prefetched(heard.blocks()), f"decoding {codec}", total, progress):
-        planar = np.asfortranarray(block)
+        planar = cast("Block", np.asfortranarray(block))
         loudness.update(planar)
         peak.update(planar)
     (folder / f"decoded.{codec.label}").unlink()
