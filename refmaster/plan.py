@@ -15,6 +15,7 @@ import hashlib
 import itertools
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -35,6 +36,7 @@ from refmaster.settings.output import BitDepth, DitherSeed, LoudnessTags, Sample
 from refmaster.settings.sections import Sections
 from refmaster.settings.stems import StemStage
 from refmaster.settings.summary import Summarized, measured
+from refmaster.settings.tags import ArtRecord, Tags
 from refmaster.settings.targets import TargetLufs
 
 # From the loudest mix that is read (+60 dBFS), through an equalizer at its bounds, to the lowest target.
@@ -253,6 +255,7 @@ class Output(Model):
     dither: bool = Field(description="TPDF where a word length is reduced")
     dither_seed: DitherSeed
     loudness_tags: LoudnessTags | None = Field(default=None, description="gains for players; null: none")
+    bext: bool = Field(default=False, description="a broadcast chunk in WAV files, also if the mix has none")
 
 
 class Promise(Model):
@@ -269,7 +272,7 @@ class Promise(Model):
 class MasteringPlan(Summarized, Model):
     """Everything a render does."""
 
-    omitted_when_empty: ClassVar[tuple[str, ...]] = ("stems",)
+    omitted_when_empty: ClassVar[tuple[str, ...]] = ("stems", "art")
 
     version: int = Field(ge=1, le=1)
     made_by: str
@@ -287,7 +290,8 @@ class MasteringPlan(Summarized, Model):
     limiter: LimiterStage
     output: Output
     promise: Promise
-    tags: dict[str, str] = Field(default={}, description="written in place of the mix's own")
+    tags: Tags = Field(default={}, description="written in place of the mix's own")
+    art: ArtRecord | None = Field(default=None, description="written in place of the mix's own pictures")
     derived: dict[str, str] = Field(
         default={}, description="digests of the stages as they were derived: they tell what was edited"
     )
@@ -410,13 +414,23 @@ def relocated(plan: MasteringPlan, folder: Path, *, relative_to: Path = Path()) 
         except ValueError:  # another drive
             return str((relative_to / file).absolute())
 
+    return _with_files(plan, move)
+
+
+def beside(plan: MasteringPlan, folder: Path) -> MasteringPlan:
+    """Return the plan of a file in `folder` with its paths led through that folder."""
+    return _with_files(plan, lambda file: file if is_url(file) else (folder / file).as_posix())
+
+
+def _with_files(plan: MasteringPlan, move: Callable[[str], str]) -> MasteringPlan:
     mix = plan.mix if plan.stems else plan.mix.model_copy(update={"file": move(plan.mix.file)})
     stems = tuple(stem.model_copy(update={"file": move(stem.file)}) for stem in plan.stems)
     references = tuple(r.model_copy(update={"file": move(r.file)}) for r in plan.references)
     requested = plan.requested
     if requested.prior is not None:
         requested = requested.model_copy(update={"prior": move(requested.prior)})
-    moved = {"mix": mix, "stems": stems, "references": references, "requested": requested}
+    art = plan.art and plan.art.model_copy(update={"file": move(plan.art.file)})
+    moved = {"mix": mix, "stems": stems, "references": references, "requested": requested, "art": art}
     return plan.model_copy(update=moved)
 
 

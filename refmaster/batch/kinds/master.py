@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from refmaster._types import Progress
+from refmaster.batch import storage
 from refmaster.batch.kinds.base import Kind, Produced, Staged
 from refmaster.batch.planner import JobPlanner
 from refmaster.batch.schema import Job, MasterKeys, Paths
@@ -17,6 +18,7 @@ from refmaster.errors import SettingsError
 from refmaster.settings.aspects import AskedReference
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.output import OutputSettings
+from refmaster.settings.tags import OF_ONE_RECORDING
 
 
 class MasterJob(MasterKeys, Job):
@@ -48,18 +50,34 @@ class MasterKind(Kind[MasterJob]):
         options |= {"settings": settings, "weights": references.weights}
         if any(references.aspects):
             options["aspects"] = references.aspects
+        labels, art = self._labels(planner)
+        options |= labels
         save_plan = planner.inherited("save_plan")[0]
-        for mix in planner.files("mix"):
+        mixes = planner.files("mix")
+        alone = [name for name in OF_ONE_RECORDING if name in options.get("tags", {})]
+        if alone and len(mixes) > 1:
+            planner.problem(("tags",), f"{alone[0]}: expected one mix for that tag, found {len(mixes)}")
+        for mix in mixes:
             key = planner.output_name(mix, "{title}{ext}", references.names)
             if key is None:
                 continue
             yield planner.task(
                 key,
-                (mix, *references.locations),
+                (mix, *references.locations, *art),
                 beside=[key.rpartition(".")[0] + ".plan.yaml"] if save_plan else [],
                 options=options,
                 after=references.after,
             )
+
+    def _labels(self, planner: JobPlanner[MasterJob]) -> tuple[dict[str, Any], list[str]]:
+        """Return what is asked of tags and bext chunk, and the cover art, an input of every task."""
+        values = {name: planner.inherited(name)[0] for name in ("tags", "bext")}
+        art, place = planner.inherited("art")
+        located = [planner.location(art, ("art",), place)] if art is not None else []
+        if any(located) and not storage.exists(located[0]):
+            planner.problem(("art",), f"no such file: {art}", place)
+        options = {name: value for name, value in values.items() if value}  # else as before there were any
+        return options | ({"art": True} if located else {}), located
 
     def run(self, task: Task, staged: Staged, progress: Progress) -> Produced:
         """Master one mix."""
@@ -70,13 +88,16 @@ class MasterKind(Kind[MasterJob]):
         settings = MatchSettings.model_validate(options.pop("settings"))
         weights = options.pop("weights")
         aspects = options.pop("aspects", [()] * len(weights))
-        references = list(map(AskedReference, staged.inputs[1:], weights, aspects))
+        inputs = list(staged.inputs)
+        art = inputs.pop() if options.pop("art", False) else None
+        references = list(map(AskedReference, inputs[1:], weights, aspects))
         result = master_file(
             staged.inputs[0],
             references,
             staged.outputs[0],
             settings,
             **options,
+            art=art,
             overwrite=True,
             use_cache=True,
             progress=progress,
