@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from refmaster.album.passes import master_album as master_album
     from refmaster.album.passes import render_album_plan as render_album_plan
     from refmaster.album.result import AlbumResult as AlbumResult
+    from refmaster.check.recording import CheckResult as CheckResult
+    from refmaster.check.recording import check_file as check_file
     from refmaster.comparison.compare import Comparison as Comparison
     from refmaster.comparison.compare import compare as compare
     from refmaster.comparison.suggest import Suggestions as Suggestions
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "album.result": ("AlbumResult",),
     "album.passes": ("master_album", "render_album_plan"),
+    "check.recording": ("CheckResult", "check_file"),
     "comparison.compare": ("Comparison", "compare"),
     "comparison.suggest": ("Suggestions", "suggest_references"),
     "errors": ("AudioError", "InputError", "OutputError", "RefmasterError", "SettingsError"),

@@ -50,6 +50,7 @@ from refmaster.rendering.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOu
 from refmaster.rendering.result import MasterResult
 from refmaster.rendering.stem_sum import StemSum, open_stems, stem_stages
 from refmaster.settings.aspects import AskedReference, serves
+from refmaster.settings.codecs import Codec
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import settings_from
 from refmaster.settings.output import OutputSettings
@@ -66,6 +67,7 @@ def master_file(
     sample_rate_hz: int | None = None,
     dither_seed: int = 0,
     loudness_tags: str | None = None,
+    codecs: Sequence[Codec | str] = (),
     tags: Mapping[str, str] | None = None,
     art: PathLike | None = None,
     bext: bool = False,
@@ -96,6 +98,8 @@ def master_file(
         The same seed gives the same bytes.
     loudness_tags : {"replaygain", "r128"}, optional
         Gains for players, written as tags.
+    codecs : sequence of Codec or str, optional
+        Lossy codecs, such as ``"mp3:128"``: decoded from each, the master keeps the promised true peak too.
     tags : mapping of str to str, optional
         Title, artist, isrc, barcode and others (`refmaster.settings.tags.TAGS`), in place of the mix's.
     art : str or Path, optional
@@ -126,8 +130,8 @@ def master_file(
     inputs += [Path(settings.prior)] if settings is not None and settings.prior is not None else []
     outlet = FileOutlet(output, overwrite=overwrite, inputs=inputs)
     source = _open_mix(mix)
-    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags)
-    output_format_for(output, source.format, **asked.model_dump(exclude={"loudness_tags"}))
+    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags, codecs)
+    output_format_for(output, source.format, **asked.model_dump(exclude={"loudness_tags", "codecs"}))
     if asked.loudness_tags is not None:
         require_loudness_tags(output, asked.loudness_tags)
     labels = checked_labels(tags, art, bext, output=output)
@@ -147,6 +151,7 @@ def plan_file(
     sample_rate_hz: int | None = None,
     dither_seed: int = 0,
     loudness_tags: str | None = None,
+    codecs: Sequence[Codec | str] = (),
     tags: Mapping[str, str] | None = None,
     art: PathLike | None = None,
     bext: bool = False,
@@ -155,7 +160,7 @@ def plan_file(
 ) -> MasterResult:
     """Derive the plan that `master_file` would render; the trial render is measured and thrown away."""
     source = _open_mix(mix)
-    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags)
+    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags, codecs)
     labels = checked_labels(tags, art, bext)
     measured = mix if use_cache and not isinstance(mix, Stems) else source
     asked_for = weighted_references(references)
@@ -211,19 +216,25 @@ def master_array(
 
 
 def _output_settings(
-    bit_depth: str | None, sample_rate_hz: int | None, dither_seed: int, loudness_tags: str | None
+    bit_depth: str | None,
+    sample_rate_hz: int | None,
+    dither_seed: int,
+    loudness_tags: str | None,
+    codecs: Sequence[Codec | str],
 ) -> OutputSettings:
     values = {
         "bit_depth": bit_depth,
         "sample_rate_hz": sample_rate_hz,
         "dither_seed": dither_seed,
         "loudness_tags": loudness_tags,
+        "codecs": tuple(codecs),
     }
     names = {
         "bit_depth": "bit depth",
         "sample_rate_hz": "sample rate",
         "dither_seed": "seed",
         "loudness_tags": "loudness tags",
+        "codecs": "codecs",
     }
     return settings_from(OutputSettings, values, names=names)
 

@@ -11,9 +11,9 @@ from refmaster._types import Progress
 from refmaster.batch import storage
 from refmaster.errors import OutputError
 from refmaster.io.suffixes import is_url
-from refmaster.plan import MasteringPlan, MixRecord, beside, load_plan
+from refmaster.plan import MasteringPlan, beside, load_plan
+from refmaster.settings.records import ArtRecord, MixRecord
 from refmaster.settings.stems import StemStage
-from refmaster.settings.tags import ArtRecord
 
 Held = TypeVar("Held", MixRecord, StemStage, ArtRecord)
 

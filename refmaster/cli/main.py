@@ -15,6 +15,7 @@ from refmaster import __version__
 from refmaster.cli import (
     album,
     batch,
+    check,
     compare,
     curve,
     learn,
@@ -40,6 +41,7 @@ Examples:
   refmaster render plan.yaml -o master.wav
   refmaster curve plan.yaml --bands 8 -o eq.txt              (or: -o eq.wav)
   refmaster measure *.wav
+  refmaster check mix.wav
   refmaster suggest mix.wav References/
   refmaster compare mix.wav --reference ref.wav
   refmaster album album.yaml -o Masters/
@@ -62,7 +64,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help is as clear and starts in half the time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-VERBS = (master, plan, render, curve, measure, suggest, compare, album, batch, watch, learn, targets)
+VERBS = (master, plan, render, curve, measure, check, suggest, compare, album, batch, watch, learn, targets)
 for module in VERBS:
     module.register(app)
 for command in app.registered_commands:

@@ -10,7 +10,8 @@ from typing import Any
 
 from refmaster.plan import MasteringPlan
 from refmaster.settings.model import settings_from
-from refmaster.settings.tags import ArtRecord, TagSettings
+from refmaster.settings.records import ArtRecord
+from refmaster.settings.tags import TagSettings
 
 
 @dataclass(frozen=True, kw_only=True)

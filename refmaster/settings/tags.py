@@ -213,13 +213,6 @@ Tags = Annotated[dict[str, str], BeforeValidator(checked_tags, json_schema_input
 """Tags of a master; their texts are checked and brought into their usual form."""
 
 
-class ArtRecord(Model):
-    """The cover picture that stands for the mix's own."""
-
-    file: str = Field(description="JPEG or PNG; relative paths are relative to this plan")
-    sha256: str | None = Field(description="render refuses another file; null: any")
-
-
 class TagSettings(Model):
     """Tags and cover art that stand for the mix's own."""
 
