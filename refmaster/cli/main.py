@@ -21,6 +21,7 @@ from refmaster.cli import (
     master,
     measure,
     plan,
+    playback,
     render,
     suggest,
     targets,
@@ -41,6 +42,7 @@ Examples:
   refmaster curve plan.yaml --bands 8 -o eq.txt              (or: -o eq.wav)
   refmaster measure *.wav
   refmaster suggest mix.wav References/
+  refmaster playback master.wav --reference ref.wav  (mono, phone, laptop, car, club)
   refmaster compare mix.wav --reference ref.wav
   refmaster album album.yaml -o Masters/
   refmaster batch --init jobs.yaml                           (edit it, then:)
@@ -62,7 +64,21 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help is as clear and starts in half the time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-VERBS = (master, plan, render, curve, measure, suggest, compare, album, batch, watch, learn, targets)
+VERBS = (
+    master,
+    plan,
+    render,
+    curve,
+    measure,
+    playback,
+    suggest,
+    compare,
+    album,
+    batch,
+    watch,
+    learn,
+    targets,
+)
 for module in VERBS:
     module.register(app)
 for command in app.registered_commands:
