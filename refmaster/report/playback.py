@@ -34,10 +34,11 @@ def balance_table(found: PlaybackResult) -> list[list[str]]:
             region.difference_db if found.references else region.level_db for region in translation.regions
         ]
         form = "{:+.1f}" if found.references else "{:.1f}"
+        levels = [None if level is None else round(level, 1) for level in levels]
         rows.append(
             [
                 translation.system.name,
-                *(shown(level if level is None else round(level, 1), form) for level in levels),
+                *(shown(level, form) for level in levels),
             ]
         )
     return rows
