@@ -51,6 +51,7 @@ from refmaster.rendering.codec_safety import made_safe
 from refmaster.rendering.labels import checked_labels
 from refmaster.rendering.loop import RenderLoop, expected_frames
 from refmaster.rendering.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOutlet
+from refmaster.rendering.previews import checked_previews, with_previews
 from refmaster.rendering.result import MasterResult
 from refmaster.rendering.stem_sum import StemSum, open_stems, stem_stages
 from refmaster.settings.aspects import AskedReference, serves
@@ -72,6 +73,7 @@ def master_file(
     dither_seed: int = 0,
     loudness_tags: str | None = None,
     codecs: Sequence[Codec | str] = (),
+    previews: Sequence[Codec | str] = (),
     tags: Mapping[str, str] | None = None,
     art: PathLike | None = None,
     bext: bool = False,
@@ -104,6 +106,9 @@ def master_file(
         Gains for players, written as tags.
     codecs : sequence of Codec or str, optional
         Lossy codecs, such as ``"mp3:128"``: decoded from each, the master keeps the promised true peak too.
+    previews : sequence of Codec or str, optional
+        Lossy codecs of which an audition is kept beside the master (``master.mp3-128.wav``): decoded, at the
+        master's loudness and in time with it.
     tags : mapping of str to str, optional
         Title, artist, isrc, barcode and others (`refmaster.settings.tags.TAGS`), in place of the mix's.
     art : str or Path, optional
@@ -141,10 +146,12 @@ def master_file(
     labels = checked_labels(tags, art, bext, output=output)
     measured = mix if use_cache and not isinstance(mix, Stems) else source
     require_codecs(asked.codecs)
+    heard = checked_previews(output, previews, overwrite=overwrite, inputs=inputs)
     prepared = _prepare(source, measured, asked_for, settings, asked, progress, use_cache=use_cache)
     prepared = prepared._replace(plan=labels.on(prepared.plan))
     with outlet:
-        return close_loop(*prepared, outlet, progress)
+        result = close_loop(*prepared, outlet, progress)
+    return with_previews(result, heard, overwrite=overwrite, progress=progress)
 
 
 def plan_file(

@@ -21,12 +21,17 @@ class DecodedLevels:
     Attributes
     ----------
     codec : Codec
-    true_peak_dbtp, integrated_lufs : float or None
-        None for silence, the loudness also for less than 0.4 s.
+    true_peak_dbtp : float or None
+        None for silence, as all levels.
+    usual_peak_dbtp : float or None
+        True peak without the highest few pieces of 100 ms, in which encoders may leave single peaks.
+    integrated_lufs : float or None
+        None also for less than 0.4 s.
     """
 
     codec: Codec
     true_peak_dbtp: float | None
+    usual_peak_dbtp: float | None
     integrated_lufs: float | None
 
 
@@ -99,16 +104,16 @@ def _peak(plan: MasteringPlan, levels: DecodedLevels) -> list[Finding]:
     if reached is None or reached <= ceiling:
         return []
     advice = (
-        f"render the plan with --codec {levels.codec}, which lowers its limiter.ceiling_dbtp, or ask for less "
-        "loudness or a higher bit rate"
+        f"render the plan with --codec {levels.codec}, which lowers its limiter.ceiling_dbtp; where that was "
+        "done, ask for less loudness or a higher bit rate"
     )
     if not plan.limiter.enabled:
         advice = "the plan's limiter is off; enable it"
     return [
         broken(
             "codec_over",
-            f"decoded from {levels.codec} the true peak is {reached:.2f} dBTP, {reached - ceiling:.2f} dB over "
-            f"the ceiling of {ceiling:g}",
+            f"decoded from {levels.codec} the true peak is {reached:.2f} dBTP, {reached - ceiling:.2f} dB "
+            f"over the ceiling of {ceiling:g}",
             advice,
             value=reached,
             limit=ceiling,

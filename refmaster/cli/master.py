@@ -49,22 +49,25 @@ def run(
         Path | None,
         typer.Option("--save-plan", help="Write the plan of this master as well.", rich_help_panel=FILE),
     ] = None,
+    preview: options.Previews = None,
     stem: options.StemFiles = None,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Master one mix, or many."""
     mixes, stems = mix or [], stem or []
     require_one_kind(mixes, stems)
-    references = parse_references(reference)
+    references, previews = parse_references(reference), options.parse_codecs(preview, "--preview")
     if mixes and _are_many(mixes, output):
         from refmaster.cli.batch import master_songs
 
         refuse_folders(references)
-        _refuse_for_many(save_plan, use_cache=render_options.pop("use_cache"))
+        _refuse_for_many(save_plan, preview, use_cache=render_options.pop("use_cache"))
         code = master_songs(
             mixes, references, output, settings, render_options, printing=printing, overwrite=overwrite
         )
         raise typer.Exit(code)
+    if previews and is_url(output):
+        raise SettingsError(f"--preview: expected a master in a folder of this machine, found {output}")
     from dataclasses import replace
 
     from refmaster import mastering
@@ -95,6 +98,7 @@ def run(
                 fetched,
                 destination,
                 settings,
+                previews=previews,
                 overwrite=overwrite,
                 progress=progress,
                 **render_options,
@@ -117,8 +121,9 @@ def _are_many(mixes: list[str], output: str) -> bool:
     )
 
 
-def _refuse_for_many(save_plan: Path | None, *, use_cache: bool) -> None:
-    given = [*(["--save-plan"] if save_plan is not None else []), *([] if use_cache else ["--no-cache"])]
+def _refuse_for_many(save_plan: Path | None, preview: list[str] | None, *, use_cache: bool) -> None:
+    asked = {"--save-plan": save_plan is not None, "--preview": bool(preview), "--no-cache": not use_cache}
+    given = [option for option, wanted in asked.items() if wanted]
     if given:
         raise SettingsError(
             f"{', '.join(given)}: expected one MIX for that, found several; a jobs file can say more: "

@@ -117,6 +117,26 @@ NoCache = Annotated[
         "--no-cache", help="Measure mix and references anew, keep no profiles.", rich_help_panel=MATCHING
     ),
 ]
+CodecNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--codec",
+        metavar="NAME:RATE",
+        help="A lossy codec, such as mp3:128, vorbis:q5, opus:96 or aac:256: decoded from it, the master "
+        "stays below the ceiling too. Repeat for several.  [none]",
+        rich_help_panel=FILE,
+    ),
+]
+Previews = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--preview",
+        metavar="NAME:RATE",
+        help="Keep what a lossy codec makes of the master beside it (master.mp3-128.wav), decoded and as "
+        "loud as the master. Repeat for several.",
+        rich_help_panel=FILE,
+    ),
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace an existing file.", rich_help_panel=FILE)
 ]
@@ -237,14 +257,7 @@ RENDER_OPTIONS: dict[str, Any] = {
     "tags": TagOptions,
     "art": Art,
     "bext": Bext,
-    "codecs": _value(
-        list[str],
-        "--codec",
-        FILE,
-        "A lossy codec, such as mp3:128, vorbis:q5, opus:96 or aac:256: decoded from it, the master stays "
-        "below the ceiling too. Repeat for several.  [none]",
-        metavar="NAME:RATE",
-    ),
+    "codecs": CodecNames,
     "no_cache": NoCache,
 }
 PRINT_OPTIONS: dict[str, Any] = {"as_json": Json, "quiet": Quiet, "verbose": Verbose}
@@ -330,7 +343,7 @@ def _made(groups: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
             given["tags"] = parse_tags(given["tags"])
         if "codecs" in given:
-            given["codecs"] = parse_codecs(given["codecs"], "--codec")
+            given["codecs"] = parse_codecs(given["codecs"])
         from_files = {name: value for layer in layers for name, value in layer.output.items()}
         made["render_options"] = {**from_files, **given, "use_cache": use_cache}
     if printing is not None:
@@ -406,12 +419,12 @@ def _refuse_ignored(given: dict[str, Any]) -> None:
         )
 
 
-def parse_codecs(texts: list[str], option: str) -> tuple[Codec, ...]:
+def parse_codecs(texts: list[str] | None, option: str = "--codec") -> tuple[Codec, ...]:
     """Return the codecs that an option names; SettingsError names the option and the known ones."""
     from refmaster.settings.codecs import Codec
 
     try:
-        return tuple(map(Codec.parse, texts))
+        return tuple(map(Codec.parse, texts or ()))
     except SettingsError as error:
         raise SettingsError(f"{option}: {error}") from error
 

@@ -33,6 +33,8 @@ def run(
             rich_help_panel=FILE,
         ),
     ] = None,
+    codec: options.CodecNames = None,
+    preview: options.Previews = None,
     tag: options.TagOptions = None,
     art: options.Art = None,
     bext: options.Bext = None,
@@ -45,6 +47,7 @@ def run(
     from refmaster.rendering.render import render_file
     from refmaster.settings.tags import parse_tags
 
+    codecs, previews = options.parse_codecs(codec), options.parse_codecs(preview, "--preview")
     with (
         folders_made(output.parent),
         screen.progress_bar(printing.progress) as progress,
@@ -54,6 +57,8 @@ def run(
             staging.local_plan(plan),
             output,
             mix=None if mix is None else staging.fetched(mix),
+            codecs=codecs,
+            previews=previews,
             tags=parse_tags(tag or []),
             art=None if art is None else staging.fetched(art),
             bext=bext,

@@ -58,8 +58,8 @@ class PyavAacWriter:
         Of the audio, mono or stereo.
     kbps : int
         Bit rate of all channels together, in kbit/s.
-    muxer_options : dict of str to str
-        Of the container.
+    encoder_options, muxer_options : dict of str to str
+        ffmpeg's, of encoder and container.
 
     Raises
     ------
@@ -68,7 +68,13 @@ class PyavAacWriter:
     """
 
     def __init__(
-        self, path: Path, sample_rate_hz: int, channels: int, kbps: int, muxer_options: dict[str, str]
+        self,
+        path: Path,
+        sample_rate_hz: int,
+        channels: int,
+        kbps: int,
+        encoder_options: dict[str, str],
+        muxer_options: dict[str, str],
     ) -> None:
         import av
 
@@ -76,7 +82,7 @@ class PyavAacWriter:
         with _os_errors():
             self._container: Any = av.open(f"file:{path}", "w", format="ipod", options=muxer_options)
             self._stream: Any = self._container.add_stream(
-                "aac", rate=sample_rate_hz, layout=_LAYOUTS[channels], options={"flags": "+bitexact"}
+                "aac", rate=sample_rate_hz, layout=_LAYOUTS[channels], options=encoder_options
             )
         self._stream.bit_rate = 1000 * kbps
 

@@ -18,6 +18,7 @@ from refmaster.rendering.codec_safety import Safe, checked, made_safe
 from refmaster.rendering.labels import checked_labels
 from refmaster.rendering.loop import RenderLoop, expected_frames
 from refmaster.rendering.outlets import FileOutlet
+from refmaster.rendering.previews import checked_previews, with_previews
 from refmaster.rendering.result import MasterResult
 from refmaster.rendering.stem_sum import planned_stems
 from refmaster.settings.codecs import Codec
@@ -31,6 +32,7 @@ def render_file(
     *,
     mix: PathLike | None = None,
     codecs: Sequence[Codec | str] = (),
+    previews: Sequence[Codec | str] = (),
     tags: Mapping[str, str] | None = None,
     art: PathLike | None = None,
     bext: bool | None = None,
@@ -53,7 +55,9 @@ def render_file(
         Render this file instead of the plan's mix (a stem, an instrumental); its hash is not compared.
     codecs : sequence of Codec or str, optional
         In place of the plan's lossy codecs. The limiter's ceiling is lowered until the file decoded from each
-        is safe, and the level solved again; with the codecs of the plan itself they are only checked.
+        is safe, and the level solved again; the plan's own codecs are only checked.
+    previews : sequence of Codec or str, optional
+        As for `master_file`.
     tags : mapping of str to str, optional
         Tags besides, or in place of, those of the plan; as for `master_file`.
     art : str or Path, optional
@@ -87,6 +91,7 @@ def render_file(
     paths = [Path(stem.file) for stem in stems] or [Path(mix or plan.mix.file)]
     inputs += [Path(plan.art.file)] if plan.art is not None else []
     outlet = FileOutlet(output, overwrite=overwrite, inputs=[*paths, *inputs], before_commit=before_commit)
+    heard = checked_previews(output, previews, overwrite=overwrite, inputs=[*paths, *inputs])
     source = planned_stems(stems, Path(), plan.tone.phase) if stems else open_audio(paths[0])
     mix_profile = measure(source, progress=progress, stage="measuring the mix")
     if mix is None:
@@ -109,7 +114,7 @@ def render_file(
             *safe.findings,
         ]
         outlet.keep(source, done.master)
-    return MasterResult(
+    result = MasterResult(
         plan=done.plan,
         mix=mix_profile,
         master=done.master,
@@ -121,12 +126,13 @@ def render_file(
         renders=done.renders,
         decoded=safe.decoded,
     )
+    return with_previews(result, heard, overwrite=overwrite, progress=progress)
 
 
 def _rendered(
     plan: MasteringPlan, loop: RenderLoop, mix: Profile, asked: Sequence[Codec], progress: Progress | None
 ) -> Safe:
-    """Return the plan's master: its level solved where it asks for that, made safe for codecs that are new."""
+    """Return the plan's master: its level solved where it asks for that, safe in codecs that are new."""
     if plan.level.lufs is None:
         first = loop.once(plan)
         if not asked and not first.master.source.lossy:
