@@ -8,7 +8,10 @@ recording, and the lengths agree. Nothing is held in memory.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from refmaster._types import Block
 from refmaster.dsp.blocks import interleaved, through
@@ -17,11 +20,13 @@ from refmaster.io import aac
 from refmaster.io.formats import codec_format
 from refmaster.io.open import open_audio
 from refmaster.io.sink import AudioSink
-from refmaster.io.source import AudioSource
+from refmaster.io.source import BLOCK_FRAMES, AudioSource
 from refmaster.settings.codecs import Codec
 
 _RATES_HZ = (32000, 44100, 48000)
 """Sample rates at which lossy files are delivered; Opus knows only the last one."""
+_OPUS_PADDING = 65536
+"""libsndfile 1.2 may decode the last packet of an Opus file wrongly, so that one holds silence."""
 
 
 def require_codecs(codecs: Iterable[Codec]) -> None:
@@ -71,10 +76,32 @@ def decoded(source: AudioSource, codec: Codec, folder: Path) -> AudioSource:
     require_codecs([codec])
     path = folder / f"decoded.{codec.label}"
     held = codec_format(codec, codec_rate_hz(codec, source.format.sample_rate_hz), source.format.channels)
+    frames = 0
     with AudioSink(path, held, name=f"{source.name} as {codec}") as sink:
         for block in at_rate(source, held.sample_rate_hz):
             sink.write(interleaved(block))
-    return open_audio(path, name=f"{source.name} as {codec}")
+            frames += len(block)
+        if codec.name == "opus":
+            sink.write(np.zeros((_OPUS_PADDING, held.channels), np.float32))
+    return _Beginning(open_audio(path, name=f"{source.name} as {codec}"), frames)
+
+
+class _Beginning:
+    """The first frames of a recording, an `AudioSource`."""
+
+    def __init__(self, source: AudioSource, frames: int) -> None:
+        self._source = source
+        self.name, self.path = source.name, source.path
+        self.check_unchanged = source.check_unchanged
+        self.format = replace(source.format, frames=frames)
+
+    def blocks(self, block_frames: int = BLOCK_FRAMES) -> Iterator[Block]:
+        """Yield them; see `refmaster.io.source.AudioSource.blocks`."""
+        left = self.format.frames or 0
+        for block in self._source.blocks(block_frames):
+            if left > 0:
+                yield block[:left]
+            left -= len(block)
 
 
 def at_rate(source: AudioSource, sample_rate_hz: int) -> Iterator[Block]:
