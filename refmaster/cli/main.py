@@ -25,6 +25,7 @@ from refmaster.cli import (
     render,
     suggest,
     targets,
+    verify,
     watch,
 )
 from refmaster.cli.help import GroupedCommand
@@ -50,6 +51,7 @@ Examples:
   refmaster watch jobs.yaml
   refmaster learn Catalogue/ -o prior.yaml       (then: --prior prior.yaml)
   refmaster targets                              (then: --target spotify)
+  refmaster verify manifest.json
 
 Exit codes: 0 done, 1 finished but a promise was not met, 2 bad use or bad input, 3 a fault of refmaster.
 """
@@ -64,7 +66,22 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help is as clear and starts in half the time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-VERBS = (master, plan, render, curve, measure, check, suggest, compare, album, batch, watch, learn, targets)
+VERBS = (
+    master,
+    plan,
+    render,
+    curve,
+    measure,
+    check,
+    suggest,
+    compare,
+    album,
+    batch,
+    watch,
+    learn,
+    targets,
+    verify,
+)
 for module in VERBS:
     module.register(app)
 for command in app.registered_commands:
