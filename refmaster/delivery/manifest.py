@@ -25,7 +25,7 @@ from refmaster.io.suffixes import is_url
 from refmaster.plan import MasteringPlan, relocated
 from refmaster.profile.model import Profile
 from refmaster.rendering.result import MasterResult
-from refmaster.settings.document import PROFILE_MAX_BYTES, PROFILE_MAX_VALUES, read_document
+from refmaster.settings.document import PROFILE_MAX_BYTES, PROFILE_MAX_VALUES, parse_document, read_text
 from refmaster.settings.model import Model, PathText, validate_document
 from refmaster.settings.records import MixRecord
 from refmaster.version import __version__, made_by
@@ -36,6 +36,8 @@ MAX_DELIVERIES = 1000
 _PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "mutagen", "av")
 # What YAML takes for a line end or does not take at all; JSON takes its escape for the same.
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+# A character beyond 16 bits as JSON escapes it, in two parts, which YAML does not take.
+_PAIRS = re.compile(r"(?<!\\)((?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})")
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
@@ -163,7 +165,9 @@ def write_manifest(
 
 def load_manifest(path: str | Path) -> Manifest:
     """Read a manifest; SettingsError names every problem as ``file:line:column: key.path: message``."""
-    document = read_document(path, max_bytes=PROFILE_MAX_BYTES, max_values=PROFILE_MAX_VALUES)
+    text = read_text(path, max_bytes=PROFILE_MAX_BYTES, expected="a manifest")
+    text = _PAIRS.sub(lambda match: match[1] + json.loads(f'"{match[2]}"'), text)
+    document = parse_document(text, name=str(path), max_values=PROFILE_MAX_VALUES)
     found = document.data.get("version") if isinstance(document.data, dict) else None
     if isinstance(found, int) and found > VERSION and "deliveries" in document.data:
         raise SettingsError(

@@ -95,17 +95,19 @@ def _by_ffmpeg(path: Path) -> IndependentReading:
     # "file:" keeps ffmpeg from reading a protocol or an option into the name.
     command = [
         "ffmpeg", "-nostdin", "-nostats", "-hide_banner", "-protocol_whitelist", "file,pipe",
-        "-i", f"file:{path.absolute()}", "-map", "0:a:0", "-af", "ebur128=peak=true:framelog=quiet",
+        "-i", f"file:{path.absolute()}", "-map", "0:a:0", "-af", "ebur128=peak=true:framelog=verbose",
         "-f", "null", "-",
     ]  # fmt: skip
     try:
-        done = subprocess.run(command, capture_output=True, timeout=_TIMEOUT_S, check=True)
+        done = subprocess.run(command, capture_output=True, timeout=_TIMEOUT_S, check=False)
     except (OSError, subprocess.SubprocessError) as error:
         raise AudioError(f"{path}: could not be measured by ffmpeg: {error}") from error
-    said = done.stderr.decode("utf-8", "replace").rpartition("Summary:")[2]
-    lufs, peak = (re.search(rf"\b{name}:\s+(\S+)", said) for name in ("I", "Peak"))
-    if lufs is None or peak is None:
-        raise AudioError(f"{path}: could not be measured by ffmpeg: its filter ebur128 printed no summary")
+    said = done.stderr.decode("utf-8", "replace")
+    summary = said.rpartition("Summary:")[2]
+    lufs, peak = (re.search(rf"\b{name}:\s+(\S+)", summary) for name in ("I", "Peak"))
+    if done.returncode or lufs is None or peak is None:
+        last = (said.strip().splitlines() or ["it said nothing"])[-1]
+        raise AudioError(f"{path}: could not be measured by ffmpeg: {last[:200]}")
     dbtp = float(peak[1])
     return IndependentReading(
         meter="ffmpeg",

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal
 
 from refmaster._types import Progress
-from refmaster.check.findings import Finding, broken, info, kept_promises, warning
+from refmaster.check.findings import Finding, Where, broken, info, kept_promises, warning
 from refmaster.delivery.manifest import Delivery, InputFile, load_manifest, present_versions
 from refmaster.delivery.meters import IndependentReading, independent_readings
 from refmaster.delivery.same import samples_apart
@@ -218,18 +218,16 @@ class _Check:
             if asked.integrated_lufs is None or found is None:
                 continue
             if _apart(found, asked.integrated_lufs) > asked.tolerance_lu + reading.resolution / 2 + METERS_LU:
-                limited = asked.limited_by is not None and found < asked.integrated_lufs
-                self.findings.append(
-                    (warning if limited else broken)(
-                        "loudness_not_as_asked",
-                        f"{self.name}: {asked.integrated_lufs:.1f} LUFS was asked for, {reading.meter} "
-                        f"measures {found:.2f} LUFS",
-                        "what keeps it below stands in the plan" if limited else "",
-                        value=found,
-                        limit=asked.integrated_lufs,
-                        unit="LUFS",
-                    )
+                message = (
+                    f"{self.name}: {asked.integrated_lufs:.1f} LUFS was asked for, {reading.meter} measures "
+                    f"{found:.2f} LUFS"
                 )
+                where = Where(value=found, limit=asked.integrated_lufs, unit="LUFS")
+                if asked.limited_by is not None and found < asked.integrated_lufs:
+                    advice = "what keeps it below stands in the plan"
+                    self.findings.append(warning("loudness_not_as_asked", message, advice, **where))
+                else:
+                    self.findings.append(broken("loudness_not_as_asked", message, **where))
                 return
 
     def _check_true_peak(self) -> None:
