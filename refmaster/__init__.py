@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from refmaster.album.result import AlbumResult as AlbumResult
     from refmaster.check.playback import PlaybackResult as PlaybackResult
     from refmaster.check.playback import check_playback as check_playback
+    from refmaster.check.recording import CheckResult as CheckResult
+    from refmaster.check.recording import check_file as check_file
     from refmaster.comparison.compare import Comparison as Comparison
     from refmaster.comparison.compare import compare as compare
     from refmaster.comparison.suggest import Suggestions as Suggestions
@@ -59,6 +61,7 @@ _NAMES = {
     "album.result": ("AlbumResult",),
     "album.passes": ("master_album", "render_album_plan"),
     "check.playback": ("PlaybackResult", "check_playback"),
+    "check.recording": ("CheckResult", "check_file"),
     "comparison.compare": ("Comparison", "compare"),
     "comparison.suggest": ("Suggestions", "suggest_references"),
     "errors": ("AudioError", "InputError", "OutputError", "RefmasterError", "SettingsError"),

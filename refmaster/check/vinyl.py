@@ -191,8 +191,8 @@ def _spectrum(song: Profile, subject: str) -> list[Finding]:
         findings.append(
             warning(
                 "vinyl_rumble",
-                f"below {RUMBLE_BELOW_HZ:.0f} Hz {subject} has {rumble_db:.1f} dB of the whole: it takes room "
-                "on the side, and many plants filter it",
+                f"below {RUMBLE_BELOW_HZ:.0f} Hz {subject} has {rumble_db:.1f} dB of the whole: it takes "
+                "room on the side, and many plants filter it",
                 "ask the plant where it filters (20 to 40 Hz is usual), and lower it",
                 band_hz=(20.0, RUMBLE_BELOW_HZ),
                 value=rumble_db,

@@ -15,6 +15,7 @@ from refmaster import __version__
 from refmaster.cli import (
     album,
     batch,
+    check,
     compare,
     curve,
     learn,
@@ -41,6 +42,7 @@ Examples:
   refmaster render plan.yaml -o master.wav
   refmaster curve plan.yaml --bands 8 -o eq.txt              (or: -o eq.wav)
   refmaster measure *.wav
+  refmaster check mix.wav
   refmaster suggest mix.wav References/
   refmaster playback master.wav --reference ref.wav  (mono, phone, laptop, car, club)
   refmaster compare mix.wav --reference ref.wav
@@ -70,6 +72,7 @@ VERBS = (
     render,
     curve,
     measure,
+    check,
     playback,
     suggest,
     compare,

@@ -21,16 +21,16 @@ from refmaster.plan import (
     Level,
     LimiterStage,
     MasteringPlan,
-    MixRecord,
     Output,
     Promise,
-    ReferenceRecord,
     Tone,
 )
 from refmaster.profile.model import Profile
 from refmaster.settings.aspects import ServedAspect, ServedAspects, serves, unserved
+from refmaster.settings.codecs import Codec
 from refmaster.settings.limiter import LimiterSettings
 from refmaster.settings.match import MatchSettings
+from refmaster.settings.records import MixRecord, ReferenceRecord
 from refmaster.settings.sections import Sections
 from refmaster.units import db_to_power, power_to_db
 from refmaster.version import made_by
@@ -68,6 +68,7 @@ def derive_plan(
     bit_depth: str | None = None,
     dither_seed: int = 0,
     loudness_tags: str | None = None,
+    codecs: Sequence[Codec | str] = (),
     known_near: NearGain | None = None,
 ) -> MasteringPlan:
     """Derive a plan whose level stage is still 0 dB.
@@ -90,6 +91,8 @@ def derive_plan(
         Recorded for the render.
     loudness_tags : {"replaygain", "r128"}, optional
         Recorded for the render.
+    codecs : sequence of Codec or str, optional
+        Recorded for the render, which keeps the true peak of the decoded files too.
     known_near : NearGain, optional
         The gain of the mid behind shared material, where stems told it.
 
@@ -148,6 +151,7 @@ def derive_plan(
             dither=True,
             dither_seed=dither_seed,
             loudness_tags=loudness_tags,  # type: ignore[arg-type]
+            codecs=tuple(codecs),  # type: ignore[arg-type]
         ),
         promise=Promise(
             integrated_lufs=target,
