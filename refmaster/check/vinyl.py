@@ -24,11 +24,12 @@ BASS_SIDE_TO_MID_DB = -20.0
 WIDE_CORRELATION, OUT_OF_PHASE_CORRELATION = 0.5, 0.0
 # Against the whole, unweighted. Of 28 recordings the highest have -6.0 dB (99th percentile over time), -26.8
 # dB, and -2.6 dB (a raw mix that is nearly all sub-bass; then -9.3 dB).
-SIBILANCE_HZ, SIBILANCE_DB = (4500.0, 12700.0), -5.0
+SIBILANCE_HZ, SIBILANCE_DB = (4500.0, 12000.0), -5.0
 TREBLE_ABOVE_HZ, TREBLE_DB = 16000.0, -25.0
 RUMBLE_BELOW_HZ, RUMBLE_DB = 40.0, -8.0
 _BRIGHTEST_PERCENT = 99.0
 _NOTABLE_COST_DB = 0.5
+_NO_BASS_DB = -60.0
 
 
 def inspect_vinyl(profile: Profile) -> list[Finding]:
@@ -55,6 +56,8 @@ def judge_vinyl(songs: Sequence[Profile], *, size_inch: int = 12, speed_rpm: int
     """
     findings = _length(sum(song.source.duration_s for song in songs), vinyl_side(size_inch, speed_rpm))
     for song in songs:
+        if song.is_silent:
+            continue
         subject = song.name if len(songs) > 1 else "the master"
         findings += [*_image(song, subject), *_spectrum(song, subject), *_limited(song, subject)]
     return findings
@@ -118,7 +121,7 @@ def _image(song: Profile, subject: str) -> list[Finding]:
 
 def _bass(song: Profile, subject: str) -> list[Finding]:
     mid, side = (_between(song, part, 0.0, BASS_BELOW_HZ) for part in ("mid", "side"))
-    if side <= 0.0 or mid + side <= 0.0:
+    if side <= 0.0 or mid + side < db_to_power(_NO_BASS_DB) * _between(song, "both", 0.0, np.inf):
         return []
     band = (song.spectrum.frequencies_hz[0], BASS_BELOW_HZ)
     # With left and right equally loud, as the profile does not say by band how they differ.
@@ -155,8 +158,6 @@ def _bass(song: Profile, subject: str) -> list[Finding]:
 
 def _spectrum(song: Profile, subject: str) -> list[Finding]:
     whole = _between(song, "both", 0.0, np.inf)
-    if whole <= 0.0:
-        return []
     findings = []
     sibilance_db = round(power_to_db(_brightest(song) / whole), 1)
     if sibilance_db > SIBILANCE_DB:
