@@ -13,7 +13,7 @@ from refmaster.profile.model import Profile
 from refmaster.profile.obtain import Recording, profile_of
 
 # In standard deviations of what finished recordings lose on a system: none of 19 loses more than 2.9 of them,
-# and of those left out one by one only one (an upright bass on a laptop) would lie beyond 3.
+# and left out one by one only one of them, on the laptop, would lie beyond 3 of the others.
 LOSS_SDS = 3.0
 # Two songs differ by this much, or more, in about three pairs of ten.
 QUIETER_SDS = 1.5
