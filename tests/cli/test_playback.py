@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import soundfile as sf
 import yaml
@@ -74,3 +75,16 @@ def test_mono_below_reaches_the_plan(command, music, tmp_path):
     code, _, err = command(*job, "--overwrite", "--mono-below", "5")
     assert code == 2
     assert "--mono-below" in err
+
+
+def test_master_tells_it_in_json_and_when_verbose(command, music, tmp_path, rng):
+    mid, side = 0.05 * rng.standard_normal((2, 5 * 48000)) * [[1.0], [1.4]]
+    sf.write(tmp_path / "wide.wav", np.column_stack([mid + side, mid - side]), 48000)
+    job = ("master", tmp_path / "wide.wav", "-r", music / "reference.wav", "-o", tmp_path / "out.wav")
+    rest = ("--no-side", "--no-tone", "--overwrite")
+    _, out, _ = command(*job, *rest, "--json")
+    (found,) = [f for f in json.loads(out)["findings"] if f["code"] == "playback_quieter"]
+    assert found["value"] < found["limit"] < 0.0
+    assert found["message"].startswith("Mono sum: loudness changes by -4.")
+    assert "Mono sum" not in command(*job, *rest)[1]
+    assert "note: Mono sum" in command(*job, *rest, "-v")[1]
