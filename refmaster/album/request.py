@@ -26,7 +26,7 @@ from refmaster.profile.obtain import References, weighted_references
 from refmaster.settings.document import Document, KeyPath, Problem, problems_error, read_document
 from refmaster.settings.match import MatchSettings, Percent, Weight
 from refmaster.settings.model import Model, PathText, settings_from, validate_document
-from refmaster.settings.output import OutputSettings
+from refmaster.settings.output import FileSettings
 from refmaster.settings.target_files import delivery_target
 
 EngineerName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -87,7 +87,7 @@ class LevelSettings(Model):
     distance: Percent = Field(default=100.0, description="percent of the songs' distance in level to keep")
 
 
-class AlbumOutput(OutputSettings):
+class AlbumOutput(FileSettings):
     """The written files."""
 
     format: Literal["wav", "flac", "aiff", "caf"] = Field(default="wav", description="container")

@@ -9,12 +9,10 @@ import os
 from pathlib import Path
 
 from refmaster.errors import SettingsError
+from refmaster.settings.shipped import shipped_folder
 
 TARGET_SUFFIXES = (".yaml", ".yml")
 OWN_TARGETS = "targets"
-_PACKAGE = Path(__file__).resolve().parent.parent
-# In an installed package, else in the repository that it runs from.
-_SHIPPED = (_PACKAGE / "delivery_targets", _PACKAGE.parent / "configs" / "targets")
 
 
 def own_folder() -> Path:
@@ -25,11 +23,6 @@ def own_folder() -> Path:
     from platformdirs import user_config_path
 
     return user_config_path("refmaster", appauthor=False)
-
-
-def shipped_targets() -> Path:
-    """Return the folder of the targets that come with refmaster."""
-    return next((folder for folder in _SHIPPED if folder.is_dir()), _SHIPPED[0])
 
 
 def target_paths(folder: Path | None = None) -> dict[str, Path]:
@@ -49,7 +42,7 @@ def target_paths(folder: Path | None = None) -> dict[str, Path]:
         if not path.is_dir():
             raise SettingsError(f"{path}: expected a folder with delivery targets (YAML), found none")
     found: dict[str, Path] = {}
-    for path in (*asked, own_folder() / OWN_TARGETS, shipped_targets()):
+    for path in (*asked, own_folder() / OWN_TARGETS, shipped_folder("targets")):
         for file in sorted(path.glob("*")) if path.is_dir() else ():
             if file.suffix.lower() in TARGET_SUFFIXES and not file.name.startswith("."):
                 found.setdefault(file.stem, file)

@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from refmaster.settings.codecs import Codec
+from refmaster.settings.curves import MonoBelowHz
 from refmaster.settings.limiter import DEFAULT_CEILING_DBTP, CeilingDbtp
 from refmaster.settings.model import Model
 from refmaster.settings.output import BitDepth, SampleRateHz
@@ -82,12 +84,12 @@ class DeliveryTarget(Model):
         default=("wav", "flac"), min_length=1, description="the preferred one first"
     )
     channels: tuple[Literal[1, 2], ...] = Field(default=(1, 2), min_length=1)
-    codecs: tuple[str, ...] = Field(
+    codecs: tuple[Codec, ...] = Field(
         default=(), description="what the file is encoded to afterwards, such as mp3:320, vorbis:q5, aac:256"
     )
     limiter: bool = Field(default=True, description="false: no limiter, the gain keeps peaks below the limit")
-    mono_below_hz: float | None = Field(
-        default=None, ge=20.0, le=1000.0, description="Hz, both channels are alike below; null: as they are"
+    mono_below_hz: MonoBelowHz | None = Field(
+        default=None, description="Hz, both channels are alike below; null: as they are"
     )
     max_duration_s: float | None = Field(default=None, gt=0.0, description="s; null: any")
     file_name: str = Field(
