@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from refmaster._types import Progress
 from refmaster.check.preflight import require_planned_mix
 from refmaster.check.promises import judge_edits, judge_master, judge_moves
 from refmaster.io.open import open_audio
+from refmaster.io.source import AudioSource
 from refmaster.plan import Level, MasteringPlan, load_plan
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
@@ -55,14 +57,9 @@ def render_file(
     SettingsError
         Something in the plan is wrong; every problem is named with its place.
     """
-    folder, inputs = Path(), []
-    if not isinstance(plan, MasteringPlan):
-        folder, inputs = Path(plan).parent, [Path(plan)]
-        plan = load_plan(plan)
-    stems = plan.stems if mix is None else ()
-    paths = [folder / stem.file for stem in stems] or [Path(mix or folder / plan.mix.file)]
-    outlet = FileOutlet(output, overwrite=overwrite, inputs=[*paths, *inputs], before_commit=before_commit)
-    source = planned_stems(stems, folder, plan.tone.phase) if stems else open_audio(paths[0])
+    plan, paths, inputs = planned_files(plan, mix)
+    outlet = FileOutlet(output, overwrite=overwrite, inputs=inputs, before_commit=before_commit)
+    source = planned_source(plan, paths, mix)
     mix_profile = measure(source, progress=progress, stage="measuring the mix")
     if mix is None:
         require_planned_mix(plan, mix_profile)
@@ -72,7 +69,7 @@ def render_file(
             master, renderer = rendered_once(source, stated, outlet, progress)
             done = Rendered(stated, master, renderer, 1)
         else:
-            start, slope = _first_level(stated, mix_profile)
+            start, slope = first_level(stated, mix_profile)
             done = rendered_until_met(
                 source, mix_profile, start, outlet, progress, slope_lu_per_db=slope, corrects_tone=False
             )
@@ -101,7 +98,37 @@ def render_file(
     )
 
 
-def _first_level(plan: MasteringPlan, mix: Profile) -> tuple[MasteringPlan, float | None]:
+class PlannedFiles(NamedTuple):
+    """A plan, and the files that its render reads."""
+
+    plan: MasteringPlan
+    paths: list[Path]  # the mix, or its stems
+    inputs: list[Path]  # these, and the plan's own file
+
+
+def planned_files(plan: MasteringPlan | PathLike, mix: PathLike | None) -> PlannedFiles:
+    """Return a plan, read where it is a path, and the files of its mix, or `mix` in their place."""
+    folder, own = Path(), []
+    if not isinstance(plan, MasteringPlan):
+        folder, own = Path(plan).parent, [Path(plan)]
+        plan = load_plan(plan)
+    stems = plan.stems if mix is None else ()
+    paths = [folder / stem.file for stem in stems] or [Path(mix or folder / plan.mix.file)]
+    return PlannedFiles(plan, paths, [*paths, *own])
+
+
+def planned_source(plan: MasteringPlan, paths: Sequence[Path], mix: PathLike | None) -> AudioSource:
+    """Open what a plan's render reads, as `planned_files` found it; AudioError where it cannot be read."""
+    if plan.stems and mix is None:
+        stages = [
+            stage.model_copy(update={"file": str(path)})
+            for stage, path in zip(plan.stems, paths, strict=True)
+        ]
+        return planned_stems(stages, Path(), plan.tone.phase)
+    return open_audio(paths[0])
+
+
+def first_level(plan: MasteringPlan, mix: Profile) -> tuple[MasteringPlan, float | None]:
     """Return the plan with a gain to start from, and the slope of its loudness where that is known.
 
     Through the limiter the gain is solved, so that 0 dB will do. Without one a dB of gain is 1 LU: the mix's
