@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from datetime import date
+from math import inf
 from string import Formatter
 from typing import Annotated, Literal
 
@@ -126,12 +127,15 @@ class DeliveryTarget(Model):
         """The fields of `MatchSettings` that the target sets."""
         return _match_values(self.ceiling_dbtp, self.integrated_lufs)
 
+    @property
+    def louder_than(self) -> float:
+        """The loudness above which the lower true peak is asked for, LUFS; infinite without one."""
+        return inf if self.louder is None else self.louder.above_lufs
+
     def true_peak_limit_dbtp(self, integrated_lufs: float | None) -> float | None:
         """Return the true peak allowed of a file of a loudness, in dBTP; None where there is no limit."""
-        louder = self.louder
-        if louder is None or integrated_lufs is None or integrated_lufs < louder.above_lufs + LOUDER_FROM_LU:
-            return self.true_peak_dbtp
-        return louder.true_peak_dbtp
+        loud = integrated_lufs is not None and integrated_lufs >= self.louder_than + LOUDER_FROM_LU
+        return self.louder.true_peak_dbtp if loud and self.louder is not None else self.true_peak_dbtp
 
 
 def _match_values(ceiling_dbtp: float, integrated_lufs: float | None) -> dict[str, float]:
