@@ -28,7 +28,7 @@ from refmaster.profile.model import Profile
 from refmaster.profile.obtain import PathLike
 from refmaster.rendering.loop import Rendered, expected_frames, rendered_until_met
 from refmaster.rendering.outlets import FileOutlet, format_of
-from refmaster.rendering.render import first_level, planned_files, planned_source
+from refmaster.rendering.render import first_level, planned, planned_inputs, planned_source
 from refmaster.rendering.renderer import KeptBlocks
 from refmaster.rendering.result import MasterResult
 from refmaster.settings.target_files import delivery_target
@@ -93,17 +93,19 @@ def deliver(
         The mix is not the one planned for, or a file cannot be written; nothing is left behind.
     """
     known = plan if isinstance(plan, MasterResult) else None
-    planned, paths, inputs = planned_files(plan.plan if isinstance(plan, MasterResult) else plan, mix)
+    own = [Path(plan)] if isinstance(plan, str | Path) else []
+    begun = planned(plan.plan if isinstance(plan, MasterResult) else plan)
+    inputs = [*planned_inputs(begun, mix), *own]
     asked = _targets(targets)
-    source = planned_source(planned, paths, mix)
+    source = planned_source(begun, mix)
     require_supported(source)
     measured = (
         known.mix if known and mix is None else measure(source, progress=progress, stage="measuring the mix")
     )
     if mix is None:
-        require_planned_mix(planned, measured)
-    stated = planned.restated()
-    song = song or _song(planned, mix)
+        require_planned_mix(begun, measured)
+    stated = begun.restated()
+    song = song or _song(begun, mix)
     jobs = [
         _Job(
             target,

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from refmaster._types import Progress
 from refmaster.check.preflight import require_planned_mix
 from refmaster.check.promises import judge_edits, judge_master, judge_moves
 from refmaster.io.open import open_audio
 from refmaster.io.source import AudioSource
-from refmaster.plan import Level, MasteringPlan, load_plan
+from refmaster.plan import Level, MasteringPlan, beside, load_plan
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
 from refmaster.profile.obtain import PathLike
+from refmaster.rendering.labels import checked_labels
 from refmaster.rendering.loop import Rendered, expected_frames, rendered_once, rendered_until_met
 from refmaster.rendering.outlets import FileOutlet
 from refmaster.rendering.result import MasterResult
@@ -26,6 +26,9 @@ def render_file(
     output: PathLike,
     *,
     mix: PathLike | None = None,
+    tags: Mapping[str, str] | None = None,
+    art: PathLike | None = None,
+    bext: bool | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
     before_commit: Callable[[Path], None] | None = None,
@@ -43,6 +46,12 @@ def render_file(
         The file to write.
     mix : str or Path, optional
         Render this file instead of the plan's mix (a stem, an instrumental); its hash is not compared.
+    tags : mapping of str to str, optional
+        Tags besides, or in place of, those of the plan; as for `master_file`.
+    art : str or Path, optional
+        Cover art in place of the plan's.
+    bext : bool, optional
+        Write a bext chunk, in place of what the plan says.
     overwrite : bool
         Replace an existing file.
     progress : callable, optional
@@ -57,9 +66,11 @@ def render_file(
     SettingsError
         Something in the plan is wrong; every problem is named with its place.
     """
-    plan, paths, inputs = planned_files(plan, mix)
+    own = [] if isinstance(plan, MasteringPlan) else [Path(plan)]
+    plan = checked_labels(tags, art, bext, output=output).on(planned(plan))
+    inputs = [*planned_inputs(plan, mix), *own]
     outlet = FileOutlet(output, overwrite=overwrite, inputs=inputs, before_commit=before_commit)
-    source = planned_source(plan, paths, mix)
+    source = planned_source(plan, mix)
     mix_profile = measure(source, progress=progress, stage="measuring the mix")
     if mix is None:
         require_planned_mix(plan, mix_profile)
@@ -98,34 +109,22 @@ def render_file(
     )
 
 
-class PlannedFiles(NamedTuple):
-    """A plan, and the files that its render reads."""
-
-    plan: MasteringPlan
-    paths: list[Path]  # the mix, or its stems
-    inputs: list[Path]  # these, and the plan's own file
+def planned(plan: MasteringPlan | PathLike) -> MasteringPlan:
+    """Return a plan, read where it is a path, with its own paths led through its folder."""
+    return plan if isinstance(plan, MasteringPlan) else beside(load_plan(plan), Path(plan).parent)
 
 
-def planned_files(plan: MasteringPlan | PathLike, mix: PathLike | None) -> PlannedFiles:
-    """Return a plan, read where it is a path, and the files of its mix, or `mix` in their place."""
-    folder, own = Path(), []
-    if not isinstance(plan, MasteringPlan):
-        folder, own = Path(plan).parent, [Path(plan)]
-        plan = load_plan(plan)
-    stems = plan.stems if mix is None else ()
-    paths = [folder / stem.file for stem in stems] or [Path(mix or folder / plan.mix.file)]
-    return PlannedFiles(plan, paths, [*paths, *own])
+def planned_inputs(plan: MasteringPlan, mix: PathLike | None) -> list[Path]:
+    """Return the files that a plan's render reads, `mix` in place of its mix or stems."""
+    stems = [] if mix is not None else [Path(stem.file) for stem in plan.stems]
+    return [*(stems or [Path(mix or plan.mix.file)]), *([Path(plan.art.file)] if plan.art else [])]
 
 
-def planned_source(plan: MasteringPlan, paths: Sequence[Path], mix: PathLike | None) -> AudioSource:
-    """Open what a plan's render reads, as `planned_files` found it; AudioError where it cannot be read."""
+def planned_source(plan: MasteringPlan, mix: PathLike | None) -> AudioSource:
+    """Open a plan's mix, the sum of its stems, or `mix`; AudioError where it cannot be read."""
     if plan.stems and mix is None:
-        stages = [
-            stage.model_copy(update={"file": str(path)})
-            for stage, path in zip(plan.stems, paths, strict=True)
-        ]
-        return planned_stems(stages, Path(), plan.tone.phase)
-    return open_audio(paths[0])
+        return planned_stems(plan.stems, Path(), plan.tone.phase)
+    return open_audio(mix or plan.mix.file)
 
 
 def first_level(plan: MasteringPlan, mix: Profile) -> tuple[MasteringPlan, float | None]:
