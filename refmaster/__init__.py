@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from refmaster.comparison.compare import compare as compare
     from refmaster.comparison.suggest import Suggestions as Suggestions
     from refmaster.comparison.suggest import suggest_references as suggest_references
+    from refmaster.delivery.deliver import deliver as deliver
     from refmaster.errors import AudioError as AudioError
     from refmaster.errors import InputError as InputError
     from refmaster.errors import OutputError as OutputError
@@ -60,6 +61,7 @@ _NAMES = {
     "check.recording": ("CheckResult", "check_file"),
     "comparison.compare": ("Comparison", "compare"),
     "comparison.suggest": ("Suggestions", "suggest_references"),
+    "delivery.deliver": ("deliver",),
     "errors": ("AudioError", "InputError", "OutputError", "RefmasterError", "SettingsError"),
     "io.open": ("open_audio",),
     "io.source": ("ArraySource",),

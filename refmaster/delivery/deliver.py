@@ -6,7 +6,7 @@ same loop as a master, and held against the target. No file gets its name before
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,16 +22,17 @@ from refmaster.errors import SettingsError
 from refmaster.io.atomic import check_destinations
 from refmaster.io.metadata.loudness import require_loudness_tags
 from refmaster.io.source import AudioSource
-from refmaster.plan import MasteringPlan
+from refmaster.plan import MasteringPlan, save_plan
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
 from refmaster.profile.obtain import PathLike
+from refmaster.rendering.labels import checked_labels
 from refmaster.rendering.loop import Rendered, expected_frames, rendered_until_met
 from refmaster.rendering.outlets import FileOutlet, format_of
 from refmaster.rendering.render import first_level, planned, planned_inputs, planned_source
 from refmaster.rendering.renderer import KeptBlocks
 from refmaster.rendering.result import MasterResult
-from refmaster.settings.target_files import delivery_target
+from refmaster.settings.target_files import asked_targets
 from refmaster.settings.targets import DeliveryTarget
 
 
@@ -46,11 +47,15 @@ class _Job:
 
 def deliver(
     plan: MasteringPlan | MasterResult | PathLike,
-    targets: Sequence[str | DeliveryTarget],
+    targets: str | DeliveryTarget | Sequence[str | DeliveryTarget],
     folder: PathLike,
     *,
     mix: PathLike | None = None,
     song: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    art: PathLike | None = None,
+    bext: bool | None = None,
+    save_plans: PathLike | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> tuple[MasterResult, ...]:
@@ -66,7 +71,7 @@ def deliver(
     plan : MasteringPlan, MasterResult or path
         A plan, or the result of `plan_file`, whose measurements and findings are then taken over. Paths in a
         plan file are relative to it.
-    targets : sequence of str or DeliveryTarget
+    targets : str, DeliveryTarget, or a sequence of those
         Names, as `refmaster targets` lists them, or paths of YAML files.
     folder : str or Path
         An existing folder. A file is named as its target says, by default ``<song>.<target>.wav``.
@@ -74,6 +79,14 @@ def deliver(
         Render this file instead of the plan's mix; its hash is not compared.
     song : str, optional
         In place of the mix's name in the names of the files.
+    tags : mapping of str to str, optional
+        Tags besides, or in place of, those of the plan; as for `master_file`.
+    art : str or Path, optional
+        Cover art in place of the plan's.
+    bext : bool, optional
+        Write bext chunks, in place of what the plan says.
+    save_plans : str or Path, optional
+        An existing folder for the plan of each file, under its name with ``.plan.yaml``.
     overwrite : bool
         Replace existing files.
     progress : callable, optional
@@ -95,8 +108,11 @@ def deliver(
     known = plan if isinstance(plan, MasterResult) else None
     own = [Path(plan)] if isinstance(plan, str | Path) else []
     begun = planned(plan.plan if isinstance(plan, MasterResult) else plan)
+    begun = checked_labels(tags, art, bext).on(begun)
     inputs = [*planned_inputs(begun, mix), *own]
-    asked = _targets(targets)
+    asked = asked_targets(targets)
+    if not asked:
+        raise SettingsError("targets: expected one or more delivery targets, found none")
     source = planned_source(begun, mix)
     require_supported(source)
     measured = (
@@ -105,7 +121,8 @@ def deliver(
     if mix is None:
         require_planned_mix(begun, measured)
     stated = begun.restated()
-    song = song or _song(begun, mix)
+    stems = bool(begun.stems) and mix is None
+    song = song or song_of(mix or (begun.stems[0].file if stems else begun.mix.file), stems=stems)
     jobs = [
         _Job(
             target,
@@ -114,7 +131,8 @@ def deliver(
         )
         for target in asked
     ]
-    check_destinations([job.path for job in jobs], overwrite=overwrite, inputs=inputs)
+    plans = [] if save_plans is None else [Path(save_plans) / f"{job.path.stem}.plan.yaml" for job in jobs]
+    check_destinations([*(job.path for job in jobs), *plans], overwrite=overwrite, inputs=inputs)
     for job in jobs:
         format_of(job.path, source, job.plan)  # says before the work what a container cannot hold
         if job.plan.output.loudness_tags is not None:
@@ -126,28 +144,18 @@ def deliver(
             stack.enter_context(outlet)
         done = _all_rendered(jobs, outlets, source, measured, progress)
         _keep_all(outlets, source, done)
-    return tuple(
+    results = tuple(
         _result(job, rendered, outlet, measured, known, told)
         for job, rendered, outlet in zip(jobs, done, outlets, strict=True)
     )
+    for result, path in zip(results, plans, strict=False):
+        save_plan(result.plan, path, overwrite=overwrite)
+    return results
 
 
-def _song(plan: MasteringPlan, mix: PathLike | None) -> str:
-    """Return the name of the song: the mix's, or that of the folder of its stems."""
-    if plan.stems and mix is None:
-        return Path(plan.stems[0].file).absolute().parent.name or "master"
-    return Path(mix or plan.mix.file).stem
-
-
-def _targets(targets: Sequence[str | DeliveryTarget]) -> list[DeliveryTarget]:
-    """Return the targets that are asked for, each once."""
-    asked = [targets] if isinstance(targets, str) else targets
-    found = [target if isinstance(target, DeliveryTarget) else delivery_target(target) for target in asked]
-    if not found:
-        raise SettingsError(
-            "targets: expected one or more delivery targets, found none; see refmaster targets"
-        )
-    return list({target.name: target for target in found}.values())
+def song_of(mix: PathLike, *, stems: bool) -> str:
+    """Return the name of a song: that of its mix, or of the folder of its stems, of which `mix` is one."""
+    return (Path(mix).absolute().parent.name or "master") if stems else Path(mix).stem
 
 
 def _all_rendered(
