@@ -81,10 +81,8 @@ class DeliveryTarget(Model):
     )
     sample_rates_hz: tuple[SampleRateHz, ...] = Field(default=(), description="Hz, the preferred one first")
     bit_depths: tuple[BitDepth, ...] = Field(default=(), description="the preferred one first")
-    containers: tuple[Container, ...] = Field(
-        default=("wav", "flac"), min_length=1, description="the preferred one first"
-    )
-    channels: tuple[Literal[1, 2], ...] = Field(default=(1, 2), min_length=1)
+    containers: tuple[Container, ...] = Field(default=("wav", "flac"), description="the preferred one first")
+    channels: tuple[Literal[1, 2], ...] = (1, 2)
     codecs: tuple[Codec, ...] = Field(
         default=(), description="what the file is encoded to afterwards, such as mp3:320, vorbis:q5, aac:256"
     )
@@ -99,6 +97,8 @@ class DeliveryTarget(Model):
 
     @model_validator(mode="after")
     def _agreeing(self) -> DeliveryTarget:
+        if not self.containers or not self.channels:
+            raise ValueError("containers and channels: expected one or more of each")
         if (self.meant == "none") != (self.integrated_lufs is None):
             raise ValueError(
                 "integrated_lufs and meant: expected a loudness with playback or required, or null with none"
