@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from refmaster.errors import SettingsError
+from refmaster.io.names import shown_line
 from refmaster.io.suffixes import CONTAINERS, is_url
 
 if TYPE_CHECKING:
@@ -73,7 +74,6 @@ def conclude_deliveries(
     """Print deliveries as JSON, or as a table with their findings, and end the verb."""
     from refmaster.check.findings import kept_promises
     from refmaster.cli import screen
-    from refmaster.cli.table import Name
     from refmaster.report import deliveries as report
 
     delivered = list(zip(targets, results, strict=True))
@@ -83,10 +83,11 @@ def conclude_deliveries(
         if not printing.quiet:
             for line in told:
                 screen.print_text(line, indent=10)
-            rows = [[name, Name(file), *rest] for name, file, *rest in report.delivery_rows(delivered)]
-            screen.print_table(report.DELIVERY_HEADER, rows, text_columns=3)
-            for target, result in delivered if printing.verbose else ():
-                screen.print_text(f"{target.name}: level {result.plan.level.in_words()}", indent=4)
+            screen.print_table(report.DELIVERY_HEADER, report.delivery_rows(delivered), text_columns=2)
+            for target, result in delivered:
+                screen.print_text(f"written {shown_line(str(result.output))}", indent=8)
+                if printing.verbose or result.limiter is None:
+                    screen.print_text(f"{target.name}: level {result.plan.level.in_words()}", indent=4)
         screen.print_findings(report.shared_findings(delivered), quiet=printing.quiet)
         for name, findings in report.own_findings(delivered):
             if findings and not printing.quiet:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from refmaster.check.findings import Finding, kept_promises
@@ -11,7 +10,7 @@ from refmaster.rendering.result import MasterResult
 from refmaster.report.result import result_json, shown
 from refmaster.settings.targets import DeliveryTarget
 
-DELIVERY_HEADER = ("target", "file", "format", "LUFS", "asked", "dBTP", "at most", "limiting dB")
+DELIVERY_HEADER = ("target", "format", "LUFS", "asked", "dBTP", "at most", "limiting dB")
 
 Delivered = Sequence[tuple[DeliveryTarget, MasterResult]]
 
@@ -21,7 +20,6 @@ def delivery_rows(delivered: Delivered) -> list[list[str]]:
     return [
         [
             target.name,
-            Path(result.output or "").name,
             _format(result),
             shown(result.master.levels.integrated_lufs),
             shown(result.plan.promise.integrated_lufs, "{:.1f}"),
@@ -57,4 +55,4 @@ def deliveries_json(delivered: Delivered) -> dict[str, Any]:
 
 def _format(result: MasterResult) -> str:
     source = result.master.source
-    return f"{source.container} {source.subtype}, {source.sample_rate_hz / 1000:g} kHz"
+    return f"{source.container} {source.subtype.removeprefix('PCM_')}, {source.sample_rate_hz / 1000:g} kHz"

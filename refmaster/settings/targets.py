@@ -1,4 +1,4 @@
-"""What a delivery target asks for: levels, and the format of the file.
+"""The demands of a delivery target: levels, and the format of the file.
 
 `LevelTarget` is the short form of a jobs file. A `DeliveryTarget` is a YAML file of its own.
 """
@@ -52,7 +52,7 @@ class LouderPeak(Model):
 
 
 class DeliveryTarget(Model):
-    """What a platform, a medium or a standard asks of a file that is handed over.
+    """The demands of a platform, a medium or a standard on a file that is handed over.
 
     Of rates, word lengths and containers the mix's own is kept where it stands in the list; otherwise the
     first of the list is taken. An empty list allows all.
