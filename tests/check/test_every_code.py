@@ -13,6 +13,7 @@ MAKERS = {"info", "warning", "broken"}
 # The files whose `CASES` cover the codes of a room of the package.
 CASES_OF = {
     "check": (
+        "check/test_delivery.py",
         "check/test_preflight.py",
         "check/test_promises.py",
         "check/test_playback.py",
