@@ -1,8 +1,9 @@
 """The mastering plan: everything a render does, as data that a person reads and edits.
 
 A plan is complete: rendering decides nothing and has no default of its own. Stages act in the order of its
-parts: repair (of the mix, at its own rate), tone (equalizer), sections (what it adds in loud and quiet parts), balance, dynamics, level (gain),
-limiter, output. Gains are dB, frequencies Hz, times ms unless their names say s.
+parts: repair (of the mix, at its own rate), tone (equalizer), sections (what it adds in loud and quiet
+parts), balance, dynamics, level (gain), limiter, output. Gains are dB, frequencies Hz, times ms unless their
+names say s.
 
 A plan records its stages as they were derived (`derived`), so a render knows which of them were edited. For
 these the reasons and promises of the derivation no longer hold: `MasteringPlan.restated` is the plan without
@@ -293,6 +294,15 @@ class MasteringPlan(Summarized, Model):
     derived: dict[str, str] = Field(
         default={}, description="digests of the stages as they were derived: they tell what was edited"
     )
+
+    @model_validator(mode="after")
+    def _repairable(self) -> MasteringPlan:
+        problem = self.repair.problem_of(self.mix.channels, self.mix.frames, self.mix.sample_rate_hz)
+        if self.stems and not self.repair.is_at_rest:
+            problem = "expected none where stems are summed, found one; repair the stems' own files"
+        if problem:
+            raise ValueError(f"repair: {problem}")
+        return self
 
     @property
     def edited(self) -> tuple[str, ...]:

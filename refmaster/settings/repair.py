@@ -14,6 +14,8 @@ from refmaster.settings.model import Model
 
 MAX_FADE_S = 600.0
 MAX_REPAIRED_CLICKS = 10_000
+# Longer runs of clipped samples are not restored: of 3 dB of clipping they win 2 dB and less.
+LONGEST_OVER_FRAMES = 32
 
 Frame = Annotated[int, Field(ge=0, le=2**40)]
 FrameCount = Annotated[int, Field(ge=1, le=2**40)]
@@ -76,7 +78,9 @@ class Repair(Model):
         default=(),
         description="[channel, level]: runs of samples at the level or beyond are restored beyond it",
     )
-    longest_over_frames: int = Field(default=32, ge=1, le=128, description="frames; longer runs stay clipped")
+    longest_over_frames: int = Field(
+        default=LONGEST_OVER_FRAMES, ge=1, le=128, description="frames; longer runs stay clipped"
+    )
     dc: tuple[Offset, ...] = Field(
         default=(), max_length=2, description="subtracted from each channel, full scale 1; []: nothing"
     )
@@ -110,3 +114,31 @@ class Repair(Model):
         """Return how many frames are left of a mix of so many."""
         end = mix_frames if self.end_frame is None else min(self.end_frame, mix_frames)
         return max(0, end - self.start_frame)
+
+    def problem_of(self, channels: int, mix_frames: int, sample_rate_hz: int) -> str:
+        """Return what cannot be done to a mix of so many channels and frames; nothing where all can."""
+        for number, (start, frames, channel) in enumerate(self.clicks, 1):
+            if channel >= channels:
+                return f"clicks: expected a channel below {channels}, found {channel} in row {number}"
+            if start + frames > mix_frames:
+                return (
+                    f"clicks: expected rows within the mix's {mix_frames} frames, row {number} ends at "
+                    f"{start + frames}"
+                )
+        for number, (channel, _) in enumerate(self.overs, 1):
+            if channel >= channels:
+                return f"overs: expected a channel below {channels}, found {channel} in row {number}"
+        if self.dc and len(self.dc) != channels:
+            return f"dc: expected an offset for each channel, {channels}, found {len(self.dc)}"
+        if self.start_frame >= mix_frames or (self.end_frame or 0) > mix_frames:
+            return (
+                f"expected start_frame and end_frame within the mix's {mix_frames} frames, found "
+                f"{self.start_frame} and {self.end_frame}"
+            )
+        fades_s, left_s = self.fade_in_s + self.fade_out_s, self.frames_of(mix_frames) / sample_rate_hz
+        if fades_s > left_s:
+            return (
+                f"expected fades of at most {left_s:.3f} s together, which is all that is left of the mix, found "
+                f"{fades_s:g} s"
+            )
+        return ""

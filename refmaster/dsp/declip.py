@@ -1,0 +1,146 @@
+"""Short clipped tops in a stream, restored beyond the level that they were clipped at.
+
+The clipped samples are those that make the smallest error of an autoregressive model of their surroundings
+(Janssen, Veldhuis, Vries, "Adaptive interpolation of discrete-time signals that can be modeled as
+autoregressive processes", IEEE Trans. ASSP 34, 1986), here under the condition that none falls below the level
+again, since that is what clipping tells. Model and samples are found in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refmaster._types import Array, Block
+from refmaster.dsp.blocks import BlockKernel
+
+ORDER = 32
+CONTEXT_FRAMES = 512
+ROUNDS = 3
+# Tops that begin within so many frames are found together.
+TOGETHER_FRAMES = 256
+# No top is raised to more than twice its level, 6 dB.
+MAX_RAISE = 2.0
+_BLOCK_FRAMES = 8192
+# Keeps the model of a pure tone stable: noise 80 dB below the sound.
+_NOISE = 1e-8
+
+
+class Declipper(BlockKernel):
+    """Restore runs of clipped samples; every other sample passes unchanged, and the length stays.
+
+    Parameters
+    ----------
+    channels : int
+        Channels of the stream.
+    levels : sequence of (channel, level)
+        Samples at a level above 0 or higher, or at one below 0 or lower, count as clipped.
+    longest_frames : int
+        Longer runs stay as they are.
+    """
+
+    def __init__(self, channels: int, levels: Sequence[tuple[int, float]], longest_frames: int) -> None:
+        self._margin = CONTEXT_FRAMES + longest_frames
+        super().__init__(channels, _BLOCK_FRAMES, self._margin)
+        self._levels = tuple(levels)
+        self._longest = longest_frames
+        self._taken: NDArray[Any] | None = None  # the stream as it came
+        self._given: NDArray[Any] = np.zeros((0, channels))  # the same, restored as far as it is
+
+    def _process(self, block: Block) -> Block:
+        margin, frames = self._margin, len(block)
+        if self._taken is None:
+            self._taken = np.zeros((2 * margin + frames, self.channels), block.dtype)
+            self._given = self._taken.copy()
+        for held in (self._taken, self._given):
+            held[:-frames] = held[frames:]
+            held[-frames:] = block
+        for channel in {channel for channel, _ in self._levels}:
+            self._restore(channel, margin, margin + frames)
+        ready: Block = self._given[margin : margin + frames].copy()
+        return ready
+
+    def _restore(self, channel: int, first: int, last: int) -> None:
+        """Restore the runs of a channel that begin from frame `first` of what is held to before `last`."""
+        taken = self._taken[:, channel]
+        clipped = np.zeros(len(taken), bool)
+        for its, level in self._levels:
+            if its == channel:
+                clipped |= taken >= level if level > 0.0 else taken <= level
+        if not clipped[first:last].any():
+            return
+        edges = np.flatnonzero(np.diff(clipped, prepend=False, append=False))
+        runs = edges.reshape(-1, 2)
+        runs = runs[runs[:, 1] - runs[:, 0] <= self._longest]
+        unknown = np.zeros(len(taken), bool)
+        for start, end in runs:
+            unknown[start:end] = True
+        begun = runs[(runs[:, 0] >= first) & (runs[:, 0] < last)]
+        while len(begun):
+            together = begun[begun[:, 0] < begun[0, 0] + TOGETHER_FRAMES]
+            begun = begun[len(together) :]
+            low, high = together[0, 0], together[-1, 1]
+            window = slice(max(0, low - CONTEXT_FRAMES), high + CONTEXT_FRAMES)
+            found = restored(taken[window].astype(np.float64), unknown[window])
+            for start, end in together:
+                self._given[start:end, channel] = found[start - window.start : end - window.start]
+
+
+def restored(samples: Array, clipped: NDArray[np.bool_]) -> Array:
+    """Return samples, shape (frames,), with the clipped ones where a model of all of them expects them.
+
+    They keep their signs, and none becomes smaller, or larger than `MAX_RAISE` times what it was.
+    """
+    places = np.flatnonzero(clipped)
+    signs = np.sign(samples[places])
+    least = np.abs(samples[places])
+    current = samples.copy()
+    for _ in range(ROUNDS):
+        current[places] = samples[places]
+        error_filter = _prediction_error_filter(current if _ == 0 else found)
+        found = _most_likely(current, places, signs, least, error_filter)
+    return found
+
+
+def _prediction_error_filter(samples: Array) -> Array:
+    """Return the filter whose output is the error of the samples' linear prediction, shape (ORDER + 1,)."""
+    windowed = samples * np.hanning(len(samples) + 2)[1:-1]
+    size = 1 << (len(windowed) + ORDER).bit_length()
+    power = np.abs(np.fft.rfft(windowed, size)) ** 2
+    correlation = np.fft.irfft(power, size)[: ORDER + 1]
+    correlation[0] = correlation[0] * (1.0 + _NOISE) + 1e-30
+    lags = np.arange(ORDER)
+    matrix = correlation[np.abs(lags[:, None] - lags)]
+    return np.concatenate([[1.0], -np.linalg.solve(matrix, correlation[1:])])
+
+
+def _most_likely(
+    samples: Array, places: NDArray[np.intp], signs: Array, least: Array, error_filter: Array
+) -> Array:
+    """Return the samples with those at `places` that make the error smallest, within their bounds."""
+    found = samples.copy()
+    found[places] = 0.0
+    products = np.correlate(error_filter, error_filter, "full")
+    # The gradient of the summed squared error is the signal filtered by the products of the filter's taps.
+    pull = -np.convolve(found, products, "same")[places]
+    lags = np.abs(places[:, None] - places)
+    within = np.concatenate([products[ORDER:], [0.0]])
+    matrix = within[np.minimum(lags, ORDER + 1)]
+    values = signs * least
+    free = np.ones(len(places), bool)
+    for _ in range(8):
+        rest = pull[free] - matrix[np.ix_(free, ~free)] @ values[~free]
+        values[free] = np.linalg.solve(matrix[np.ix_(free, free)], rest)
+        low = free & (signs * values < least)
+        high = free & (signs * values > MAX_RAISE * least)
+        values[low] = (signs * least)[low]
+        values[high] = (signs * least)[high] * MAX_RAISE
+        free &= ~(low | high)
+        if not (low | high).any() or not free.any():
+            break
+    values = signs * np.clip(signs * values, least, MAX_RAISE * least)
+    found[places] = values
+    return found

@@ -1,0 +1,182 @@
+"""Facts that repairs need to the frame and to the sample value: where sound begins and ends, where tops are cut.
+
+Tops are cut where a channel stays at its own highest (or lowest) sample for some frames although its wave was
+still rising: there is a corner at either end, and the slope before it was as steep. The round top of a slow wave
+has no corner, and a square wave's edge no slope before it.
+
+Conventions: blocks are ``(frames, channels)``, full scale 1; channel 0 is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refmaster._types import Block
+from refmaster.dsp.blocks import Reblocker
+from refmaster.settings.repair import LONGEST_OVER_FRAMES
+
+# Quieter samples, to the start or the end of a recording, are silence: the dither of 16 bit reaches -84 dBFS.
+HEARD_FROM_DBFS = -80.0
+HEARD_FROM = 1e-4
+# Samples of a top differ by at most so much: dither of 16 bit, and rounding.
+FLAT = 7.5e-5
+_TOP_FRAMES = 3
+# A corner is a step of many times that: the round top of a slow wave ends with four times.
+_CORNER = 8.0 * FLAT
+# The slope beyond a corner, against the step at it.
+_SLOPE = 0.5
+# A single top may be chance.
+_LEAST_TOPS = 3
+MAX_TOP_TIMES = 100
+_TIMES_APART_S = 0.1
+_HELD_FRAMES = 256
+_BLOCK_FRAMES = 65536
+
+
+@dataclass(frozen=True, kw_only=True)
+class CutTops:
+    """The tops of one channel and sign, cut at one level.
+
+    Attributes
+    ----------
+    channel : int
+    level : float
+        Samples at it or beyond are cut; below 0 those of troughs.
+    tops, long_tops : int
+        Runs of 3 frames and more, and those of them that are longer than repair restores.
+    times_s : tuple of float
+        Begins of tops, 0.1 s apart and at most 100.
+    """
+
+    channel: int
+    level: float
+    tops: int
+    long_tops: int
+    times_s: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepairableResult:
+    """The facts that repairs need.
+
+    Attributes
+    ----------
+    heard_from_frame, heard_to_frame : int
+        First frame with a sample of -80 dBFS or more, and the one after the last; both 0 where none has.
+    cut : tuple of CutTops
+    """
+
+    heard_from_frame: int
+    heard_to_frame: int
+    cut: tuple[CutTops, ...]
+
+
+class RepairableMeter:
+    """Measures the facts that repairs need.
+
+    Parameters
+    ----------
+    sample_rate_hz : int
+    channels : int
+    """
+
+    def __init__(self, sample_rate_hz: int, channels: int) -> None:
+        self._blocks: Reblocker[np.floating] = Reblocker(_BLOCK_FRAMES)
+        self._frames = 0
+        self._from: int | None = None
+        self._to = 0
+        self._sides = [_Side(sample_rate_hz, channel, s) for channel in range(channels) for s in (1.0, -1.0)]
+
+    def update(self, planar: Block) -> None:
+        """Take a block of shape (frames, channels), each channel's frames side by side in memory."""
+        for piece in self._blocks.push(planar):
+            self._take(piece)
+
+    def result(self) -> RepairableResult:
+        """Return the facts; the meter is finished."""
+        rest = self._blocks.remainder()
+        if rest is not None:
+            self._take(rest)
+        cut = tuple(side.cut() for side in self._sides if side.is_cut)
+        return RepairableResult(heard_from_frame=self._from or 0, heard_to_frame=self._to, cut=cut)
+
+    def _take(self, piece: NDArray[np.floating]) -> None:
+        highest = 0.0
+        for channel, (tops, troughs) in enumerate(zip(self._sides[::2], self._sides[1::2], strict=True)):
+            line = piece[:, channel]
+            high, low = float(line.max()), float(line.min())
+            highest = max(highest, high, -low)
+            tops.take(line, high, self._frames)
+            troughs.take(line, -low, self._frames)
+        if highest >= HEARD_FROM:
+            heard = np.flatnonzero((np.abs(piece) >= HEARD_FROM).any(axis=1)) if self._from is None else None
+            if heard is not None:
+                self._from = self._frames + int(heard[0])
+            end = piece[-_HELD_FRAMES:]
+            late = np.flatnonzero((np.abs(end) >= HEARD_FROM).any(axis=1))
+            if not len(late):
+                end, late = piece, np.flatnonzero((np.abs(piece) >= HEARD_FROM).any(axis=1))
+            self._to = self._frames + len(piece) - len(end) + int(late[-1]) + 1
+        self._frames += len(piece)
+
+
+@dataclass
+class _Side:
+    """The tops of one channel, or (sign -1) its troughs."""
+
+    sample_rate_hz: int
+    channel: int
+    sign: float
+    highest: float = 0.0
+    tops: int = 0
+    long_tops: int = 0
+    flat: int = 0  # runs at the top, with a corner or without
+    times_s: list[float] = field(default_factory=list)
+    held: NDArray[np.floating] = field(default_factory=lambda: np.zeros(0, np.float32))
+
+    @property
+    def is_cut(self) -> bool:
+        return self.tops >= _LEAST_TOPS and 2 * self.tops >= self.flat
+
+    def cut(self) -> CutTops:
+        return CutTops(
+            channel=self.channel,
+            level=self.sign * round(self.highest - FLAT, 7),
+            tops=self.tops,
+            long_tops=self.long_tops,
+            times_s=tuple(self.times_s),
+        )
+
+    def take(self, line: NDArray[np.floating], highest: float, first_frame: int) -> None:
+        """Take the next samples, of which the highest (of troughs: the lowest, without its sign) is known."""
+        if highest > self.highest + FLAT:
+            self.tops, self.long_tops, self.flat, self.times_s = 0, 0, 0, []
+        self.highest = max(self.highest, highest)
+        kept = len(self.held)
+        held, self.held = self.held, np.concatenate([self.held, line[-_HELD_FRAMES:]])[-_HELD_FRAMES:]
+        if max(highest, float((self.sign * held[-4:]).max(initial=0.0))) < self.highest - FLAT:
+            return
+        joined = self.sign * np.concatenate([held, line]).astype(np.float64)
+        at_top = joined >= self.highest - FLAT
+        edges = np.flatnonzero(np.diff(at_top, prepend=False, append=False)).reshape(-1, 2)
+        for start, end in edges.tolist():
+            # Each run is looked at once two frames after it are there.
+            if end - start >= _TOP_FRAMES and kept <= end + 1 < len(joined) and start >= 2:
+                self._count(joined[start - 2 : end + 2], first_frame - kept + start)
+
+    def _count(self, run: NDArray[np.float64], frame: int) -> None:
+        """Count a run, given with the two samples before and after it."""
+        self.flat += 1
+        for corner, slope in ((run[2] - run[1], run[1] - run[0]), (run[-3] - run[-2], run[-2] - run[-1])):
+            if corner < _CORNER or slope < _SLOPE * corner:
+                return
+        self.tops += 1
+        self.long_tops += len(run) - 4 > LONGEST_OVER_FRAMES
+        time_s = round(frame / self.sample_rate_hz, 3)
+        if len(self.times_s) < MAX_TOP_TIMES and (
+            not self.times_s or time_s >= self.times_s[-1] + _TIMES_APART_S
+        ):
+            self.times_s.append(time_s)
