@@ -49,6 +49,7 @@ from refmaster.rendering.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOu
 from refmaster.rendering.result import MasterResult
 from refmaster.rendering.stem_sum import StemSum, open_stems, stem_stages
 from refmaster.settings.aspects import AskedReference, serves
+from refmaster.settings.codecs import Codec
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import settings_from
 from refmaster.settings.output import OutputSettings
@@ -65,6 +66,7 @@ def master_file(
     sample_rate_hz: int | None = None,
     dither_seed: int = 0,
     loudness_tags: str | None = None,
+    codecs: Sequence[Codec | str] = (),
     overwrite: bool = False,
     use_cache: bool = False,
     progress: Progress | None = None,
@@ -92,6 +94,8 @@ def master_file(
         The same seed gives the same bytes.
     loudness_tags : {"replaygain", "r128"}, optional
         Gains for players, written as tags.
+    codecs : sequence of Codec or str, optional
+        Lossy codecs, such as ``"mp3:128"``: decoded from each, the master keeps the promised true peak too.
     overwrite : bool
         Replace an existing file.
     use_cache : bool
@@ -115,8 +119,8 @@ def master_file(
     inputs += [Path(settings.prior)] if settings is not None and settings.prior is not None else []
     outlet = FileOutlet(output, overwrite=overwrite, inputs=inputs)
     source = _open_mix(mix)
-    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags)
-    output_format_for(output, source.format, **asked.model_dump(exclude={"loudness_tags"}))
+    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags, codecs)
+    output_format_for(output, source.format, **asked.model_dump(exclude={"loudness_tags", "codecs"}))
     if asked.loudness_tags is not None:
         require_loudness_tags(output, asked.loudness_tags)
     measured = mix if use_cache and not isinstance(mix, Stems) else source
@@ -134,12 +138,13 @@ def plan_file(
     sample_rate_hz: int | None = None,
     dither_seed: int = 0,
     loudness_tags: str | None = None,
+    codecs: Sequence[Codec | str] = (),
     use_cache: bool = False,
     progress: Progress | None = None,
 ) -> MasterResult:
     """Derive the plan that `master_file` would render; the trial render is measured and thrown away."""
     source = _open_mix(mix)
-    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags)
+    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags, codecs)
     measured = mix if use_cache and not isinstance(mix, Stems) else source
     asked_for = weighted_references(references)
     prepared = _prepare(source, measured, asked_for, settings, asked, progress, use_cache=use_cache)
@@ -193,19 +198,25 @@ def master_array(
 
 
 def _output_settings(
-    bit_depth: str | None, sample_rate_hz: int | None, dither_seed: int, loudness_tags: str | None
+    bit_depth: str | None,
+    sample_rate_hz: int | None,
+    dither_seed: int,
+    loudness_tags: str | None,
+    codecs: Sequence[Codec | str],
 ) -> OutputSettings:
     values = {
         "bit_depth": bit_depth,
         "sample_rate_hz": sample_rate_hz,
         "dither_seed": dither_seed,
         "loudness_tags": loudness_tags,
+        "codecs": tuple(codecs),
     }
     names = {
         "bit_depth": "bit depth",
         "sample_rate_hz": "sample rate",
         "dither_seed": "seed",
         "loudness_tags": "loudness tags",
+        "codecs": "codecs",
     }
     return settings_from(OutputSettings, values, names=names)
 

@@ -24,7 +24,7 @@ from pydantic import Field, model_validator
 from refmaster.dsp.curves import Points, combined_points, with_width
 from refmaster.io.suffixes import is_url
 from refmaster.settings.aspects import ServedAspect, ServedAspects, serves
-from refmaster.settings.curves import Curve, Hertz, WholeSide, WidthCurve
+from refmaster.settings.curves import Curve, Hertz, MonoBelowHz, WholeSide, WidthCurve
 from refmaster.settings.document import read_document
 from refmaster.settings.dynamics import MAX_DYNAMICS_BANDS, CrossoverHz, DynamicsBand
 from refmaster.settings.emit import emit_model
@@ -32,7 +32,7 @@ from refmaster.settings.limiter import HoldMs, LimiterCeilingDbtp, LookaheadMs, 
 from refmaster.settings.match import MatchSettings, Phase, Weight
 from refmaster.settings.model import Model, validate_document
 from refmaster.settings.moves import MAX_MOVES, MAX_MOVES_DB, ToneMove
-from refmaster.settings.output import BitDepth, DitherSeed, LoudnessTags, SampleRateHz
+from refmaster.settings.output import BitDepth, Codecs, DitherSeed, LoudnessTags, SampleRateHz
 from refmaster.settings.repair import Repair
 from refmaster.settings.sections import Sections
 from refmaster.settings.stems import StemStage
@@ -113,6 +113,10 @@ class Tone(Model):
         default=(), max_length=MAX_MOVES, description="bells and shelves besides: hz, db, q, kind, on"
     )
     whole_side: WholeSide = None
+    mono_below_hz: MonoBelowHz | None = Field(
+        default=None,
+        description="Hz, the side is removed below (3 dB there, 48 dB an octave lower); null: off",
+    )
     regions: tuple[Region, ...] = Field(
         default=(), description="for reading; rendering uses the curves above"
     )
@@ -150,7 +154,7 @@ class Tone(Model):
     def is_flat(self) -> bool:
         """Whether the stage leaves every signal as it is."""
         gains = [gain for _, gain in (*self.mid, *self.width)]
-        return not any(gains) and not any(move.db for move in self.moves)
+        return not any(gains) and not any(move.db for move in self.moves) and self.mono_below_hz is None
 
     def in_words(self) -> str:
         """Return what the values say, without a reason."""
@@ -160,7 +164,8 @@ class Tone(Model):
             if points
         ]
         phase = ["minimum phase"] if self.phase == "minimum" and not self.is_flat else []
-        return ", ".join([*ranges, *(str(move) for move in self.moves), *phase]) or "no change"
+        mono = [] if self.mono_below_hz is None else [f"mono below {self.mono_below_hz:g} Hz"]
+        return ", ".join([*ranges, *(str(move) for move in self.moves), *mono, *phase]) or "no change"
 
 
 class Balance(Model):
@@ -255,6 +260,9 @@ class Output(Model):
     dither: bool = Field(description="TPDF where a word length is reduced")
     dither_seed: DitherSeed
     loudness_tags: LoudnessTags | None = Field(default=None, description="gains for players; null: none")
+    codecs: Codecs = Field(
+        default=(), description="decoded from these (mp3:128, opus:96) it keeps the promised true peak too"
+    )
 
 
 class Promise(Model):

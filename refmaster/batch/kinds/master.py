@@ -62,6 +62,7 @@ class MasterKind(Kind[MasterJob]):
             planner.problem(("reference",), str(error))
             return
         options: dict[str, Any] = {name: planner.inherited(name)[0] for name in OutputSettings.model_fields}
+        options["codecs"] = [str(codec) for codec in options["codecs"]]
         options |= {"settings": settings, "weights": references.weights}
         if any(references.aspects):
             options["aspects"] = references.aspects
