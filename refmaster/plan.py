@@ -13,7 +13,6 @@ them.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
 from pathlib import Path
@@ -25,15 +24,15 @@ from refmaster.dsp.curves import Points, combined_points, with_width
 from refmaster.io.suffixes import is_url
 from refmaster.settings.aspects import ServedAspect, ServedAspects, serves
 from refmaster.settings.curves import Curve, Hertz, MonoBelowHz, WholeSide, WidthCurve
-from refmaster.settings.document import read_document
-from refmaster.settings.dynamics import MAX_DYNAMICS_BANDS, CrossoverHz, DynamicsBand
+from refmaster.settings.document import problems_error, read_document
+from refmaster.settings.dynamics import Dynamics
 from refmaster.settings.emit import emit_model
 from refmaster.settings.limiter import HoldMs, LimiterCeilingDbtp, LookaheadMs, ReleaseMs, SustainMs
 from refmaster.settings.match import MatchSettings, Phase, Weight
 from refmaster.settings.model import Model, validate_document
 from refmaster.settings.moves import MAX_MOVES, MAX_MOVES_DB, ToneMove
 from refmaster.settings.output import BitDepth, Codecs, DitherSeed, LoudnessTags, SampleRateHz
-from refmaster.settings.repair import Repair
+from refmaster.settings.repair import NO_REPAIRED_STEMS, Repair
 from refmaster.settings.sections import Sections
 from refmaster.settings.stems import StemStage
 from refmaster.settings.summary import Summarized, measured
@@ -177,36 +176,6 @@ class Balance(Model):
     )
 
 
-class Dynamics(Model):
-    """Gentle compression or expansion in bands that sum to the signal."""
-
-    why: str = ""
-    crossover_hz: tuple[CrossoverHz, ...] = Field(description="Hz, between the bands, rising")
-    bands: tuple[DynamicsBand, ...] = Field(
-        max_length=MAX_DYNAMICS_BANDS, description="from low to high; empty: off"
-    )
-
-    @model_validator(mode="after")
-    def _fitting(self) -> Dynamics:
-        for low, high in itertools.pairwise(self.crossover_hz):
-            if high <= low:
-                raise ValueError(f"crossover_hz: frequencies must rise, found {low:g} Hz before {high:g} Hz")
-        if len(self.crossover_hz) != max(0, len(self.bands) - 1):
-            raise ValueError(
-                f"expected one crossover frequency between two bands, found {len(self.crossover_hz)} for "
-                f"{len(self.bands)} band(s)"
-            )
-        return self
-
-    @property
-    def is_at_rest(self) -> bool:
-        """Whether the stage leaves every signal as it is."""
-        return all(
-            band.makeup_db == 0.0 and (band.ratio == 1.0 or band.max_change_db == 0.0 or band.parallel == 0.0)
-            for band in self.bands
-        )
-
-
 class Level(Model):
     """The gain into the limiter: stands as it is, or is solved for a loudness when the plan is rendered."""
 
@@ -303,15 +272,6 @@ class MasteringPlan(Summarized, Model):
         default={}, description="digests of the stages as they were derived: they tell what was edited"
     )
 
-    @model_validator(mode="after")
-    def _repairable(self) -> MasteringPlan:
-        problem = self.repair.problem_of(self.mix.channels, self.mix.frames, self.mix.sample_rate_hz)
-        if self.stems and not self.repair.is_at_rest:
-            problem = "expected none where stems are summed, found one; repair the stems' own files"
-        if problem:
-            raise ValueError(f"repair: {problem}")
-        return self
-
     @property
     def edited(self) -> tuple[str, ...]:
         """The stages whose values are not those that were derived; without a record of these, all stages.
@@ -325,6 +285,11 @@ class MasteringPlan(Summarized, Model):
         """Return the plan with the present values of stages (by default all) recorded as derived."""
         digests = {stage: self._digest(stage) for stage in stages or self._stages}
         return self.model_copy(update={"derived": self.derived | digests})
+
+    @property
+    def repaired_frames(self) -> int:
+        """The mix's length behind its repair, in frames at its own sample rate."""
+        return self.repair.frames_of(self.mix.frames)
 
     def serving(self, aspect: ServedAspect) -> tuple[ReferenceRecord, ...]:
         """Return the references that serve an aspect."""
@@ -460,4 +425,11 @@ def load_plan(path: str | Path) -> MasteringPlan:
                 part[key] = []
     if isinstance(tone, dict) and isinstance(mix, dict) and mix.get("channels") == 1:
         tone.pop("side", None)  # mono has none: an empty one is no width
-    return validate_document(MasteringPlan, document)
+    plan = validate_document(MasteringPlan, document)
+    problems = plan.repair.problems_of(plan.mix.channels, plan.mix.frames, plan.mix.sample_rate_hz)
+    if plan.stems and not plan.repair.is_at_rest:
+        problems.append(((), NO_REPAIRED_STEMS))
+    if problems:
+        placed = [document.problem(("repair", *path), message) for path, message in problems]
+        raise problems_error(document.name, placed)
+    return plan

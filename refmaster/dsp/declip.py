@@ -2,8 +2,8 @@
 
 The clipped samples are those that make the smallest error of an autoregressive model of their surroundings
 (Janssen, Veldhuis, Vries, "Adaptive interpolation of discrete-time signals that can be modeled as
-autoregressive processes", IEEE Trans. ASSP 34, 1986), here under the condition that none falls below the level
-again, since that is what clipping tells. Model and samples are found in turn.
+autoregressive processes", IEEE Trans. ASSP 34, 1986), here under the condition that none falls below the
+level again, since that is what clipping tells. Model and samples are found in turn.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refmaster._types import Array, Block
+from refmaster._types import Array
 from refmaster.dsp.blocks import BlockKernel
 
 ORDER = 32
@@ -25,6 +25,8 @@ TOGETHER_FRAMES = 256
 # No top is raised to more than twice its level, 6 dB.
 MAX_RAISE = 2.0
 _BLOCK_FRAMES = 8192
+# Samples that break a bound are held in at most so many steps.
+_BOUND_ROUNDS = 8
 # Keeps the model of a pure tone stable: noise 80 dB below the sound.
 _NOISE = 1e-8
 
@@ -47,21 +49,18 @@ class Declipper(BlockKernel):
         super().__init__(channels, _BLOCK_FRAMES, self._margin)
         self._levels = tuple(levels)
         self._longest = longest_frames
-        self._taken: NDArray[Any] | None = None  # the stream as it came
-        self._given: NDArray[Any] = np.zeros((0, channels))  # the same, restored as far as it is
+        held = 2 * self._margin + _BLOCK_FRAMES
+        self._taken: NDArray[Any] = np.zeros((held, channels))  # the stream as it came
+        self._given = self._taken.copy()  # the same, restored as far as it is
 
-    def _process(self, block: Block) -> Block:
+    def _process(self, block: NDArray[Any]) -> NDArray[Any]:
         margin, frames = self._margin, len(block)
-        if self._taken is None:
-            self._taken = np.zeros((2 * margin + frames, self.channels), block.dtype)
-            self._given = self._taken.copy()
         for held in (self._taken, self._given):
             held[:-frames] = held[frames:]
             held[-frames:] = block
         for channel in {channel for channel, _ in self._levels}:
             self._restore(channel, margin, margin + frames)
-        ready: Block = self._given[margin : margin + frames].copy()
-        return ready
+        return self._given[margin : margin + frames].astype(block.dtype)
 
     def _restore(self, channel: int, first: int, last: int) -> None:
         """Restore the runs of a channel that begin from frame `first` of what is held to before `last`."""
@@ -82,11 +81,11 @@ class Declipper(BlockKernel):
         while len(begun):
             together = begun[begun[:, 0] < begun[0, 0] + TOGETHER_FRAMES]
             begun = begun[len(together) :]
-            low, high = together[0, 0], together[-1, 1]
+            low, high = int(together[0, 0]), int(together[-1, 1])
             window = slice(max(0, low - CONTEXT_FRAMES), high + CONTEXT_FRAMES)
             found = restored(taken[window].astype(np.float64), unknown[window])
-            for start, end in together:
-                self._given[start:end, channel] = found[start - window.start : end - window.start]
+            for start, end in together - window.start:
+                self._given[window][start:end, channel] = found[start:end]
 
 
 def restored(samples: Array, clipped: NDArray[np.bool_]) -> Array:
@@ -95,13 +94,9 @@ def restored(samples: Array, clipped: NDArray[np.bool_]) -> Array:
     They keep their signs, and none becomes smaller, or larger than `MAX_RAISE` times what it was.
     """
     places = np.flatnonzero(clipped)
-    signs = np.sign(samples[places])
-    least = np.abs(samples[places])
-    current = samples.copy()
+    found = samples
     for _ in range(ROUNDS):
-        current[places] = samples[places]
-        error_filter = _prediction_error_filter(current if _ == 0 else found)
-        found = _most_likely(current, places, signs, least, error_filter)
+        found = _most_likely(samples, places, _prediction_error_filter(found))
     return found
 
 
@@ -117,30 +112,28 @@ def _prediction_error_filter(samples: Array) -> Array:
     return np.concatenate([[1.0], -np.linalg.solve(matrix, correlation[1:])])
 
 
-def _most_likely(
-    samples: Array, places: NDArray[np.intp], signs: Array, least: Array, error_filter: Array
-) -> Array:
-    """Return the samples with those at `places` that make the error smallest, within their bounds."""
+def _most_likely(samples: Array, places: NDArray[np.intp], error_filter: Array) -> Array:
+    """Return the samples with those at `places` that make the error smallest, within their bounds.
+
+    The normal equations are those of least squares; samples that break a bound are held at it, and the others
+    found again.
+    """
+    signs, least = np.sign(samples[places]), np.abs(samples[places])
     found = samples.copy()
     found[places] = 0.0
+    # The squared error's gradient is the signal filtered by the products of the filter's taps.
     products = np.correlate(error_filter, error_filter, "full")
-    # The gradient of the summed squared error is the signal filtered by the products of the filter's taps.
     pull = -np.convolve(found, products, "same")[places]
-    lags = np.abs(places[:, None] - places)
-    within = np.concatenate([products[ORDER:], [0.0]])
-    matrix = within[np.minimum(lags, ORDER + 1)]
-    values = signs * least
-    free = np.ones(len(places), bool)
-    for _ in range(8):
-        rest = pull[free] - matrix[np.ix_(free, ~free)] @ values[~free]
-        values[free] = np.linalg.solve(matrix[np.ix_(free, free)], rest)
-        low = free & (signs * values < least)
-        high = free & (signs * values > MAX_RAISE * least)
-        values[low] = (signs * least)[low]
-        values[high] = (signs * least)[high] * MAX_RAISE
-        free &= ~(low | high)
-        if not (low | high).any() or not free.any():
+    by_lag = np.concatenate([products[ORDER:], [0.0]])
+    matrix = by_lag[np.minimum(np.abs(places[:, None] - places), ORDER + 1)]
+    values, free = signs * least, np.ones(len(places), bool)
+    for _ in range(_BOUND_ROUNDS):
+        held = pull[free] - matrix[np.ix_(free, ~free)] @ values[~free]
+        values[free] = np.linalg.solve(matrix[np.ix_(free, free)], held)
+        bounded = signs * np.clip(signs * values, least, MAX_RAISE * least)
+        outside = bounded != values
+        values, free = bounded, free & ~outside
+        if not outside.any() or not free.any():
             break
-    values = signs * np.clip(signs * values, least, MAX_RAISE * least)
     found[places] = values
     return found

@@ -1,8 +1,8 @@
-"""Facts that repairs need to the frame and to the sample value: where sound begins and ends, where tops are cut.
+"""Facts that repairs need to the frame and the sample value: where sound begins and ends, where tops are cut.
 
 Tops are cut where a channel stays at its own highest (or lowest) sample for some frames although its wave was
-still rising: there is a corner at either end, and the slope before it was as steep. The round top of a slow wave
-has no corner, and a square wave's edge no slope before it.
+still rising: there is a corner at either end, and the slope beyond it is as steep. The round top of a slow
+wave has no corner, and beyond the corner of a square wave there is no slope.
 
 Conventions: blocks are ``(frames, channels)``, full scale 1; channel 0 is left.
 """

@@ -8,13 +8,16 @@ from pathlib import Path
 from refmaster._types import Progress
 from refmaster.check.preflight import require_planned_mix
 from refmaster.check.promises import judge_edits, judge_master, judge_moves
+from refmaster.check.repair import judge_repair
 from refmaster.io.open import open_audio
+from refmaster.io.source import AudioSource
 from refmaster.plan import Level, MasteringPlan, load_plan
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
 from refmaster.profile.obtain import PathLike
 from refmaster.rendering.loop import Rendered, expected_frames, rendered_once, rendered_until_met
 from refmaster.rendering.outlets import FileOutlet
+from refmaster.rendering.repaired import RepairedSource
 from refmaster.rendering.result import MasterResult
 from refmaster.rendering.stem_sum import planned_stems
 
@@ -62,10 +65,12 @@ def render_file(
     stems = plan.stems if mix is None else ()
     paths = [folder / stem.file for stem in stems] or [Path(mix or folder / plan.mix.file)]
     outlet = FileOutlet(output, overwrite=overwrite, inputs=[*paths, *inputs], before_commit=before_commit)
-    source = planned_stems(stems, folder, plan.tone.phase) if stems else open_audio(paths[0])
+    source: AudioSource = planned_stems(stems, folder, plan.tone.phase) if stems else open_audio(paths[0])
     mix_profile = measure(source, progress=progress, stage="measuring the mix")
     if mix is None:
         require_planned_mix(plan, mix_profile)
+    if not plan.repair.is_at_rest:
+        source = RepairedSource(source, plan.repair, mix_profile.source.frames)
     stated = plan.restated()
     with outlet:
         if stated.level.lufs is None:
@@ -78,6 +83,7 @@ def render_file(
             )
             done = done._replace(plan=_recorded(done.plan, stated))
         findings = [
+            *judge_repair(done.plan),
             *judge_moves(done.plan),
             *judge_edits(plan, done.master),
             *judge_master(

@@ -10,10 +10,14 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
+from refmaster.settings.document import MAX_PROBLEMS, KeyPath
 from refmaster.settings.model import Model
 
+NO_REPAIRED_STEMS = "expected none for stems, whose sum is no file; repair each of them before, or their mix"
 MAX_FADE_S = 600.0
 MAX_REPAIRED_CLICKS = 10_000
+# Beyond this a fill is made up: clicks and pops that are longer are left alone.
+MAX_CLICK_FRAMES = 128
 # Longer runs of clipped samples are not restored: of 3 dB of clipping they win 2 dB and less.
 LONGEST_OVER_FRAMES = 32
 
@@ -23,22 +27,22 @@ RepairedChannel = Annotated[int, Field(ge=0, le=1)]
 FadeS = Annotated[float, Field(ge=0.0, le=MAX_FADE_S)]
 Offset = Annotated[float, Field(ge=-1.0, le=1.0)]
 ClipLevel = Annotated[float, Field(ge=-1000.0, le=1000.0)]
-ClickRow = tuple[Frame, FrameCount, RepairedChannel]
+ClickRow = tuple[Frame, Annotated[int, Field(ge=1, le=MAX_CLICK_FRAMES)], RepairedChannel]
 """First frame, frames, channel."""
 ClipRow = tuple[RepairedChannel, ClipLevel]
 """Channel, and the level that its tops (or, below 0, its troughs) are clipped at."""
 
 
 def _apart(rows: tuple[ClickRow, ...]) -> tuple[ClickRow, ...]:
-    ends: dict[int, tuple[int, int]] = {}  # by channel: the end of its last row, and the row's number
-    for number, (start, frames, channel) in enumerate(rows):
-        end, before = ends.get(channel, (0, 0))
-        if start < end:
+    ends: dict[int, int] = {}  # by channel
+    for number, (start, frames, channel) in enumerate(rows, 1):
+        end = ends.get(channel, -1)
+        if start <= end:
             raise ValueError(
-                f"expected rows in order of time that do not overlap in a channel, found row {number + 1} to "
-                f"start at frame {start} of channel {channel}, before row {before + 1} ends there ({end})"
+                f"expected rows in order of time, each beyond the one before it in its channel, found row "
+                f"{number} to start at {start} and the one before it in channel {channel} to reach to {end}"
             )
-        ends[channel] = start + frames, number
+        ends[channel] = start + frames
     return rows
 
 
@@ -115,30 +119,32 @@ class Repair(Model):
         end = mix_frames if self.end_frame is None else min(self.end_frame, mix_frames)
         return max(0, end - self.start_frame)
 
-    def problem_of(self, channels: int, mix_frames: int, sample_rate_hz: int) -> str:
-        """Return what cannot be done to a mix of so many channels and frames; nothing where all can."""
-        for number, (start, frames, channel) in enumerate(self.clicks, 1):
+    def problems_of(self, channels: int, mix_frames: int, sample_rate_hz: int) -> list[tuple[KeyPath, str]]:
+        """Return what cannot be done to a mix of so many channels and frames, each with its key path."""
+        problems: list[tuple[KeyPath, str]] = []
+
+        def no_channel(channel: int) -> str:
+            return f"expected a channel below {channels}, the mix's number of them, found {channel}"
+
+        for number, (start, frames, channel) in enumerate(self.clicks):
             if channel >= channels:
-                return f"clicks: expected a channel below {channels}, found {channel} in row {number}"
-            if start + frames > mix_frames:
-                return (
-                    f"clicks: expected rows within the mix's {mix_frames} frames, row {number} ends at "
-                    f"{start + frames}"
-                )
-        for number, (channel, _) in enumerate(self.overs, 1):
+                problems.append((("clicks", number), no_channel(channel)))
+            elif start + frames > mix_frames:
+                message = f"expected an end within the mix's {mix_frames} frames, found {start + frames}"
+                problems.append((("clicks", number), message))
+        for number, (channel, _) in enumerate(self.overs):
             if channel >= channels:
-                return f"overs: expected a channel below {channels}, found {channel} in row {number}"
+                problems.append((("overs", number), no_channel(channel)))
         if self.dc and len(self.dc) != channels:
-            return f"dc: expected an offset for each channel, {channels}, found {len(self.dc)}"
-        if self.start_frame >= mix_frames or (self.end_frame or 0) > mix_frames:
-            return (
-                f"expected start_frame and end_frame within the mix's {mix_frames} frames, found "
-                f"{self.start_frame} and {self.end_frame}"
-            )
+            message = f"expected an offset for each of {channels} channel(s), found {len(self.dc)}"
+            problems.append((("dc",), message))
+        for name in ("start_frame", "end_frame"):
+            found = getattr(self, name) or 0
+            if found > mix_frames - (name == "start_frame"):
+                message = f"expected a frame within the mix's {mix_frames}, found {found}"
+                problems.append(((name,), message))
         fades_s, left_s = self.fade_in_s + self.fade_out_s, self.frames_of(mix_frames) / sample_rate_hz
         if fades_s > left_s:
-            return (
-                f"expected fades of at most {left_s:.3f} s together, which is all that is left of the mix, found "
-                f"{fades_s:g} s"
-            )
-        return ""
+            message = f"expected fades of at most {left_s:.3f} s together, the length, found {fades_s:g} s"
+            problems.append((("fade_out_s" if self.fade_out_s else "fade_in_s",), message))
+        return problems[:MAX_PROBLEMS]
