@@ -69,12 +69,15 @@ def _overs(repair: Repair, faults: Faults | None) -> list[Finding]:
         return []
     cut = () if faults is None else faults.repairable.cut
     times = sorted({time for level in cut for time in level.times_s})
+    tops = sum(level.tops - level.long_tops for level in cut)
     return [
         info(
             "repaired_overs",
             f"clipped tops of up to {repair.longest_over_frames} samples are restored beyond the level that "
             "they were clipped at",
             times_s=tuple(times[:MAX_TIMES]),
+            value=tops or None,
+            unit="tops" if tops else "",
         )
     ]
 
@@ -87,7 +90,7 @@ def _left(plan: MasteringPlan, faults: Faults) -> list[Finding]:
         findings.append(
             warning(
                 "clicks_not_repaired",
-                f"{left} clicks are not repaired: they are too long, or more than a plan lists",
+                f"clicks that are not repaired, since they are too long or beyond the list: {left}",
                 "repair them in an audio editor, or ask for a clean mix",
                 value=left,
                 limit=0,
@@ -99,7 +102,7 @@ def _left(plan: MasteringPlan, faults: Faults) -> list[Finding]:
         findings.append(
             warning(
                 "overs_not_repaired",
-                f"{long_tops} clipped tops are longer than {LONGEST_OVER_FRAMES} samples and stay clipped",
+                f"clipped tops that stay, since they are longer than {LONGEST_OVER_FRAMES} samples: {long_tops}",
                 "ask for a mix that peaks between -10 and -6 dBFS",
                 value=long_tops,
                 limit=0,

@@ -42,7 +42,8 @@ class EdgeShaper:
             (self._end - 1 - frames, self._fade_out),
         ):
             if len(kept) and int(since.min()) < length:
-                kept = kept * _raised_cosine(since, length).astype(kept.dtype)[:, np.newaxis]
+                gain = _raised_cosine(since, length)[:, np.newaxis]
+                kept = np.multiply(kept, gain, dtype=kept.dtype, casting="same_kind")
         return kept
 
 

@@ -100,7 +100,8 @@ class RepairableMeter:
         rest = self._blocks.remainder()
         if rest is not None:
             self._take(rest)
-        cut = tuple(side.cut() for side in self._sides if side.is_cut)
+        levels = [side.highest for side in self._sides if side.is_cut]
+        cut = tuple(side.cut() for side in self._sides if side.is_cut or side.is_one_of(levels))
         return RepairableResult(heard_from_frame=self._from or 0, heard_to_frame=self._to, cut=cut)
 
     def _take(self, piece: NDArray[np.floating]) -> None:
@@ -140,6 +141,10 @@ class _Side:
     @property
     def is_cut(self) -> bool:
         return self.tops >= _LEAST_TOPS and 2 * self.tops >= self.flat
+
+    def is_one_of(self, levels: list[float]) -> bool:
+        """Whether it has a top at one of the levels that other sides are cut at."""
+        return self.tops > 0 and any(abs(self.highest - level) <= FLAT for level in levels)
 
     def cut(self) -> CutTops:
         return CutTops(

@@ -6,7 +6,7 @@ with full scale 1, times s.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -148,3 +148,9 @@ class Repair(Model):
             message = f"expected fades of at most {left_s:.3f} s together, the length, found {fades_s:g} s"
             problems.append((("fade_out_s" if self.fade_out_s else "fade_in_s",), message))
         return problems[:MAX_PROBLEMS]
+
+
+def updated(settings: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    """Return settings of a match with later ones in their place; of a repair each part is one of its own."""
+    repair = {**settings.get("repair", {}), **later.get("repair", {})}
+    return {**settings, **later, **({"repair": repair} if repair else {})}
