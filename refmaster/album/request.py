@@ -27,6 +27,7 @@ from refmaster.settings.document import Document, KeyPath, Problem, problems_err
 from refmaster.settings.match import MatchSettings, Percent, Weight
 from refmaster.settings.model import Model, PathText, settings_from, validate_document
 from refmaster.settings.output import FileSettings
+from refmaster.settings.repair import RepairSettings
 from refmaster.settings.target_files import delivery_target
 
 EngineerName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]

@@ -102,7 +102,7 @@ def _left(plan: MasteringPlan, faults: Faults) -> list[Finding]:
         findings.append(
             warning(
                 "overs_not_repaired",
-                f"clipped tops that stay, since they are longer than {LONGEST_OVER_FRAMES} samples: {long_tops}",
+                f"clipped tops longer than {LONGEST_OVER_FRAMES} samples stay as they are: {long_tops}",
                 "ask for a mix that peaks between -10 and -6 dBFS",
                 value=long_tops,
                 limit=0,
