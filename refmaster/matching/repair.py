@@ -91,12 +91,11 @@ def _clicks(faults: Faults) -> _Part:
 
 
 def _overs(faults: Faults) -> _Part:
-    rows: list[ClipRow] = [
-        (cut.channel, cut.level) for cut in faults.repairable.cut if cut.tops > cut.long_tops
-    ]
-    if not rows:
+    found = faults.repairable.cut
+    rows: list[ClipRow] = [(cut.channel, cut.level) for cut in found]
+    tops = sum(cut.tops - cut.long_tops for cut in found)
+    if not tops:
         return _Part({}, "overs: no short clipped tops found")
-    tops = sum(cut.tops - cut.long_tops for cut in faults.repairable.cut)
     levels = sorted({round(float(amplitude_to_db(abs(level))), 1) + 0.0 for _, level in rows})
     where = " and ".join(
         f"{level:.1f}" for level in (levels if len(levels) < 3 else levels[:: len(levels) - 1])

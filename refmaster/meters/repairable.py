@@ -23,13 +23,16 @@ HEARD_FROM_DBFS = -80.0
 HEARD_FROM = 1e-4
 # Samples of a top differ by at most so much: dither of 16 bit, and rounding.
 FLAT = 7.5e-5
-_TOP_FRAMES = 3
-# A corner is a step of many times that: the round top of a slow wave ends with four times.
-_CORNER = 8.0 * FLAT
+_TOP_FRAMES = 2
+# A wave that never goes beyond this has no tops there: silence between its bursts is flat as well.
+_LOWEST_TOP = 0.01
+# A corner is a larger step: the round top of a slow wave ends with at most four times that.
+_CORNER = 5.0 * FLAT
 # The slope beyond a corner, against the step at it.
-_SLOPE = 0.5
-# A single top may be chance.
+_SLOPE = 0.2
+# Fewer tops at one level may be chance, as may some among many flat runs: waves of few levels have those.
 _LEAST_TOPS = 3
+_LEAST_SHARE = 0.1
 MAX_TOP_TIMES = 100
 _TIMES_APART_S = 0.1
 _HELD_FRAMES = 256
@@ -46,7 +49,7 @@ class CutTops:
     level : float
         Samples at it or beyond are cut; below 0 those of troughs.
     tops, long_tops : int
-        Runs of 3 frames and more, and those of them that are longer than repair restores.
+        Flat ones with corners, and those of them that are longer than repair restores.
     times_s : tuple of float
         Begins of tops, 0.1 s apart and at most 100.
     """
@@ -100,9 +103,14 @@ class RepairableMeter:
         rest = self._blocks.remainder()
         if rest is not None:
             self._take(rest)
-        levels = [side.highest for side in self._sides if side.is_cut]
-        cut = tuple(side.cut() for side in self._sides if side.is_cut or side.is_one_of(levels))
+        cut = tuple(side.cut() for side in self._sides if side.flat and self._is_cut_at(side.highest))
         return RepairableResult(heard_from_frame=self._from or 0, heard_to_frame=self._to, cut=cut)
+
+    def _is_cut_at(self, level: float) -> bool:
+        """Whether the tops at a level, of whichever channel and sign, are more than chance."""
+        here = [side for side in self._sides if abs(side.highest - level) <= FLAT]
+        tops, flat = sum(side.tops for side in here), sum(side.flat for side in here)
+        return level >= _LOWEST_TOP and tops >= _LEAST_TOPS and tops >= _LEAST_SHARE * flat
 
     def _take(self, piece: NDArray[np.floating]) -> None:
         highest = 0.0
@@ -137,14 +145,6 @@ class _Side:
     flat: int = 0  # runs at the top, with a corner or without
     times_s: list[float] = field(default_factory=list)
     held: NDArray[np.floating] = field(default_factory=lambda: np.zeros(0, np.float32))
-
-    @property
-    def is_cut(self) -> bool:
-        return self.tops >= _LEAST_TOPS and 2 * self.tops >= self.flat
-
-    def is_one_of(self, levels: list[float]) -> bool:
-        """Whether it has a top at one of the levels that other sides are cut at."""
-        return self.tops > 0 and any(abs(self.highest - level) <= FLAT for level in levels)
 
     def cut(self) -> CutTops:
         return CutTops(

@@ -45,7 +45,7 @@ class CutLevel(Model):
 
     channel: int = Field(ge=0, description="0: left")
     level: float = Field(ge=-1000.0, le=1000.0, description="samples at it or beyond; below 0: troughs")
-    tops: int = Field(ge=1, description="runs of 3 frames and more")
+    tops: int = Field(ge=0, description="flat ones of 2 frames and more, with corners")
     long_tops: int = Field(ge=0, description="those of them that are too long to be restored")
     times_s: tuple[float, ...] = Field(
         default=(), max_length=MAX_TOP_TIMES, description="s, of the first ones"
