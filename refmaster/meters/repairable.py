@@ -18,9 +18,10 @@ from refmaster._types import Block
 from refmaster.dsp.blocks import Reblocker
 from refmaster.settings.repair import LONGEST_OVER_FRAMES
 
-# Quieter samples, to the start or the end of a recording, are silence: the dither of 16 bit reaches -84 dBFS.
-HEARD_FROM_DBFS = -80.0
+# -80 dBFS; quieter samples to the start or the end of a recording are silence, a constant (DC) left out: the
+# dither of 16 bit reaches -84 dBFS.
 HEARD_FROM = 1e-4
+_CONSTANT_FRAMES = 64
 # Samples of a top differ by at most so much: dither of 16 bit, and rounding.
 FLAT = 7.5e-5
 _TOP_FRAMES = 2
@@ -68,7 +69,8 @@ class RepairableResult:
     Attributes
     ----------
     heard_from_frame, heard_to_frame : int
-        First frame with a sample of -80 dBFS or more, and the one after the last; both 0 where none has.
+        First frame with a sample of -80 dBFS or more beside the constant (DC) that the stream begins with,
+        and the one after the last beside that at its end; both 0 where none has.
     cut : tuple of CutTops
     """
 
@@ -91,6 +93,8 @@ class RepairableMeter:
         self._frames = 0
         self._from: int | None = None
         self._to = 0
+        self._begin: NDArray[np.floating] | None = None
+        self._end: NDArray[np.floating] | None = None
         self._sides = [_Side(sample_rate_hz, channel, s) for channel in range(channels) for s in (1.0, -1.0)]
 
     def update(self, planar: Block) -> None:
@@ -113,23 +117,39 @@ class RepairableMeter:
         return level >= _LOWEST_TOP and tops >= _LEAST_TOPS and tops >= _LEAST_SHARE * flat
 
     def _take(self, piece: NDArray[np.floating]) -> None:
-        highest = 0.0
         for channel, (tops, troughs) in enumerate(zip(self._sides[::2], self._sides[1::2], strict=True)):
             line = piece[:, channel]
             high, low = float(line.max()), float(line.min())
-            highest = max(highest, high, -low)
             tops.take(line, high, self._frames)
             troughs.take(line, -low, self._frames)
-        if highest >= HEARD_FROM:
-            heard = np.flatnonzero((np.abs(piece) >= HEARD_FROM).any(axis=1)) if self._from is None else None
-            if heard is not None:
-                self._from = self._frames + int(heard[0])
-            end = piece[-_HELD_FRAMES:]
-            late = np.flatnonzero((np.abs(end) >= HEARD_FROM).any(axis=1))
-            if not len(late):
-                end, late = piece, np.flatnonzero((np.abs(piece) >= HEARD_FROM).any(axis=1))
-            self._to = self._frames + len(piece) - len(end) + int(late[-1]) + 1
+        self._listen(piece)
         self._frames += len(piece)
+
+    def _listen(self, piece: NDArray[np.floating]) -> None:
+        """Note the first and the last frame that are heard beside the constants at the stream's ends."""
+        if self._begin is None:
+            self._begin = _constant(piece[:_CONSTANT_FRAMES])
+        if self._from is None:
+            heard = _differs(piece, self._begin)
+            self._from = self._frames + int(heard[0]) if len(heard) else None
+        before, self._end = self._end, _constant(piece[-_CONSTANT_FRAMES:])
+        for last in (piece[-_HELD_FRAMES:], piece):  # in most blocks the first will do
+            heard = _differs(last, self._end)
+            if len(heard):
+                self._to = self._frames + len(piece) - len(last) + int(heard[-1]) + 1
+                return
+        if before is not None and (np.abs(self._end - before) >= HEARD_FROM).any():
+            self._to = self._frames
+
+
+def _constant(frames: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the mean of frames in each channel, shape (channels,)."""
+    return np.asarray(frames.mean(axis=0, dtype=np.float64))
+
+
+def _differs(frames: NDArray[np.floating], constant: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Return which of the frames are heard beside a constant."""
+    return np.flatnonzero((np.abs(frames - constant) >= HEARD_FROM).any(axis=1))
 
 
 @dataclass

@@ -120,12 +120,36 @@ def test_a_top_is_counted_once_wherever_it_lies(frames):
     assert cut.tops == len(range(frames - 8, frames + 250000, 65536))
 
 
-@pytest.mark.parametrize(("first", "last"), [(0, 9999), (1, 9998), (5000, 5000), (65536, 70000), (3, 140000)])
-def test_sound_begins_and_ends_at_minus_80_dbfs(first, last):
-    samples = np.full((150000, 2), 0.99e-4)
-    samples[first, 0] = samples[last, 1] = -1.01e-4
+@pytest.mark.parametrize("offset", [0.0, 0.02])
+@pytest.mark.parametrize(
+    ("first", "last"), [(99, 9999), (5000, 5000), (65535, 65536), (65536, 70000), (3000, 140000)]
+)
+def test_sound_begins_and_ends_at_minus_80_dbfs(first, last, offset):
+    samples = offset + np.full((150000, 2), 0.5e-4) * np.array([[1, -1]])
+    samples[50000:52000] += 0.4e-4
+    samples[first, 0] += 1.1e-4
+    samples[last, 1] -= 1.1e-4
     found = found_in(samples)
     assert (found.heard_from_frame, found.heard_to_frame) == (first, last + 1)
+
+
+def test_the_dither_of_16_bit_is_silence():
+    dither = np.random.default_rng(8).random((2, 150000, 2)).sum(axis=0) - 1.0
+    samples = np.round(dither) / 32768
+    samples[60000:90000] += 0.1
+    found = found_in(samples)
+    assert (found.heard_from_frame, found.heard_to_frame) == (60000, 90000)
+
+
+def test_sound_to_either_end_leaves_no_silence(music):
+    found = found_in(music)
+    assert found.heard_from_frame < 10
+    assert found.heard_to_frame > len(music) - 10
+
+
+def test_an_offset_that_jumps_is_heard():
+    found = found_in(np.repeat([0.0, 0.01], 131072))
+    assert (found.heard_from_frame, found.heard_to_frame) == (131072, 131072)
 
 
 def test_silence_has_neither():
