@@ -48,6 +48,7 @@ ISOLATION_DB = 13.0
 HEIGHT_DB = 3.0
 # Errors belong to a click where they exceed the largest of the neighbourhood by this.
 _EDGE_RATIO = 1.5
+_EDGE_FRAMES = 1  # what is added on either side: a click fades in and out below that
 _LOCAL_LEVEL_S = 0.010  # on either side of a click
 _LOWEST_DBFS = -66.0  # below this a click is not heard, and steps of 16 bits in silence come near it
 _SILENCE_DBFS = -100.0
@@ -177,9 +178,9 @@ class _Examiner:
         beside = max(float(both[order : before - 2].max()), float(both[after + 2 : -order].max()))
         if peak <= max(beside * db_to_amplitude(ISOLATION_DB), db_to_amplitude(_LOWEST_DBFS)):
             return None
-        first = before + int(np.argmax(forward[before:after] > beside * _EDGE_RATIO))
-        end = after - int(np.argmax(backward[before:after][::-1] > beside * _EDGE_RATIO))
-        if first >= end:
+        first = before - _EDGE_FRAMES + int(np.argmax(forward[before:after] > beside * _EDGE_RATIO))
+        end = after + _EDGE_FRAMES - int(np.argmax(backward[before:after][::-1] > beside * _EDGE_RATIO))
+        if end - first <= 2 * _EDGE_FRAMES:
             return None  # a single edge
         around = (passage[max(0, first - self._local) : first], passage[end : end + self._local])
         power = [float(np.mean(part**2)) + db_to_power(_SILENCE_DBFS) for part in around]
@@ -198,7 +199,9 @@ class _Examiner:
         filter_ = error_filter((passage[:before], passage[after:]), order)
         errors = np.abs(np.convolve(passage, filter_, "valid"))  # the first belongs to frame `order`
         beside = max(float(errors[: before - order].max()), float(errors[after:].max()))
-        return float(errors[before - order : after - order].max()) > beside * db_to_amplitude(_SHORT_ISOLATION_DB)
+        return float(errors[before - order : after - order].max()) > beside * db_to_amplitude(
+            _SHORT_ISOLATION_DB
+        )
 
 
 def _errors(passage: Array, filter_: Array) -> tuple[Array, Array]:
