@@ -35,8 +35,8 @@ class Clicks(Model):
     rows: tuple[tuple[int, int, int, float], ...] = Field(
         default=(),
         max_length=MAX_ROWS,
-        description="the highest ones, by time: start (frames), length (frames), channel (0: left), dB over the "
-        "local level",
+        description="the highest ones, by time: start (frames), length (frames), channel (0: left), height "
+        "(dB over the local level)",
     )
 
 
@@ -100,7 +100,7 @@ class FaultMeter:
         clicks = self._clicks.result()
         return Faults(
             edges=Edges(first_sample_dbfs=_level_dbfs(first), last_sample_dbfs=_level_dbfs(self._last)),
-            clicks=Clicks(count=len(clicks), rows=tuple(clicks)),
+            clicks=Clicks(count=clicks.count, rows=clicks.rows),
             repairable=_repairable(self._repairable.result()),
         )
 
