@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from refmaster._types import Mask
 from refmaster.dsp.prediction import error_filter, filled
+from refmaster.settings.repair import MAX_CLICK_FRAMES
 
 # A longer fill fades towards silence in its middle: it would be heard as a hole.
-MAX_GAP_FRAMES = 128
+MAX_GAP_FRAMES = MAX_CLICK_FRAMES
 
 # `python benchmarks/clicks.py --choose` tries other values of these two.
 CONTEXT_FRAMES = 2048

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from refmaster._types import Array
 from refmaster.dsp.blocks import BlockKernel
+from refmaster.dsp.prediction import error_filter
 
 ORDER = 32
 CONTEXT_FRAMES = 512
@@ -27,8 +28,6 @@ MAX_RAISE = 2.0
 _BLOCK_FRAMES = 8192
 # Samples that break a bound are held in at most so many steps.
 _BOUND_ROUNDS = 8
-# Keeps the model of a pure tone stable: noise 80 dB below the sound.
-_NOISE = 1e-8
 
 
 class Declipper(BlockKernel):
@@ -96,23 +95,11 @@ def restored(samples: Array, clipped: NDArray[np.bool_]) -> Array:
     places = np.flatnonzero(clipped)
     found = samples
     for _ in range(ROUNDS):
-        found = _most_likely(samples, places, _prediction_error_filter(found))
+        found = _most_likely(samples, places, error_filter([found], ORDER))
     return found
 
 
-def _prediction_error_filter(samples: Array) -> Array:
-    """Return the filter whose output is the error of the samples' linear prediction, shape (ORDER + 1,)."""
-    windowed = samples * np.hanning(len(samples) + 2)[1:-1]
-    size = 1 << (len(windowed) + ORDER).bit_length()
-    power = np.abs(np.fft.rfft(windowed, size)) ** 2
-    correlation = np.fft.irfft(power, size)[: ORDER + 1]
-    correlation[0] = correlation[0] * (1.0 + _NOISE) + 1e-30
-    lags = np.arange(ORDER)
-    matrix = correlation[np.abs(lags[:, None] - lags)]
-    return np.concatenate([[1.0], -np.linalg.solve(matrix, correlation[1:])])
-
-
-def _most_likely(samples: Array, places: NDArray[np.intp], error_filter: Array) -> Array:
+def _most_likely(samples: Array, places: NDArray[np.intp], coefficients: Array) -> Array:
     """Return the samples with those at `places` that make the error smallest, within their bounds.
 
     The normal equations are those of least squares; samples that break a bound are held at it, and the others
@@ -122,7 +109,7 @@ def _most_likely(samples: Array, places: NDArray[np.intp], error_filter: Array) 
     found = samples.copy()
     found[places] = 0.0
     # The squared error's gradient is the signal filtered by the products of the filter's taps.
-    products = np.correlate(error_filter, error_filter, "full")
+    products = np.correlate(coefficients, coefficients, "full")
     pull = -np.convolve(found, products, "same")[places]
     by_lag = np.concatenate([products[ORDER:], [0.0]])
     matrix = by_lag[np.minimum(np.abs(places[:, None] - places), ORDER + 1)]
