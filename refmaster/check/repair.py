@@ -40,6 +40,9 @@ def judge_repair(plan: MasteringPlan, faults: Faults | None = None) -> list[Find
             info(
                 "repaired_trim",
                 f"{head_s:.2f} s are cut at the start and {tail_s:.2f} s at the end",
+                "markers of the mix, if it has any, are copied where they stood: check them"
+                if head_s > 0.0
+                else "",
                 times_s=(0.0,) * (head_s > 0.0) + (round(end / rate, 3),) * (tail_s > 0.0),
             )
         )

@@ -18,8 +18,8 @@ MAX_FADE_S = 600.0
 MAX_REPAIRED_CLICKS = 10_000
 # Beyond this a fill is made up: clicks and pops that are longer are left alone.
 MAX_CLICK_FRAMES = 128
-# Longer runs of clipped samples are not restored: of 3 dB of clipping they win 2 dB and less.
-LONGEST_OVER_FRAMES = 32
+# Of longer runs of clipped samples too little is won (`python benchmarks/declip.py`).
+LONGEST_OVER_FRAMES = 64
 
 Frame = Annotated[int, Field(ge=0, le=2**40)]
 FrameCount = Annotated[int, Field(ge=1, le=2**40)]

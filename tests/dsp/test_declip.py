@@ -8,7 +8,7 @@ from refmaster.dsp.declip import MAX_RAISE, Declipper
 
 LEVEL = 0.5
 BOTH = ((0, LEVEL), (0, -LEVEL), (1, LEVEL), (1, -LEVEL))
-LONGEST = 32
+LONGEST = 64
 
 
 def declipped(samples, levels=BOTH, longest=LONGEST, cuts=()):

@@ -97,11 +97,11 @@ def test_a_few_tops_are_chance(tops):
 
 
 def test_long_tops_are_counted_as_such():
-    samples = np.clip(np.sin(2 * np.pi * 150 * time_s()), -0.8, 0.8)
+    samples = np.clip(np.sin(2 * np.pi * 100 * time_s()), -0.8, 0.8)
     (tops, troughs) = found_in(samples).cut
-    assert tops.tops == tops.long_tops == troughs.tops == pytest.approx(4 * 150, abs=2)
+    assert tops.tops == tops.long_tops == troughs.tops == pytest.approx(4 * 100, abs=2)
     assert len(tops.times_s) == pytest.approx(40, abs=2)
-    assert RATE / 150 * 0.2 > LONGEST_OVER_FRAMES
+    assert RATE / 100 * 0.2 > LONGEST_OVER_FRAMES
 
 
 @pytest.mark.parametrize("cuts", [(1,), (65535, 65537), tuple(range(0, 12 * RATE, 1009))])

@@ -105,7 +105,7 @@ def test_the_plan_is_derived_from_the_repaired_mix(spoilt, tmp_path, short_examp
 
 
 def test_another_file_than_the_plan_was_made_for_is_still_refused(spoilt, tmp_path):
-    plan = plan_file(spoilt / "mix.wav", [], settings(repair=ALL, **NOTHING_ELSE)).plan
+    plan = plan_file(spoilt / "mix.wav", [], settings(repair={"trim": True}, **NOTHING_ELSE)).plan
     samples, _ = sf.read(spoilt / "mix.wav")
     sf.write(tmp_path / "other.wav", samples[::-1], RATE, "PCM_24")
     other = plan.model_copy(update={"mix": plan.mix.model_copy(update={"file": str(tmp_path / "other.wav")})})
@@ -131,7 +131,23 @@ def test_an_offset_is_gone(rng):
         np.testing.assert_allclose(found, samples, atol=2e-7)
 
 
+def test_clicks_are_filled_and_no_other_sample_changes(fixture_path, tmp_path):
+    samples, rate = sf.read(fixture_path("album/lithium.flac"), frames=6 * RATE)
+    rows = tuple((20000 * n, 3 * n, n % 2) for n in range(1, 13))
+    clicked = samples.copy()
+    for start, frames, channel in rows:
+        clicked[start : start + frames, channel] += 0.3 * (-1.0) ** np.arange(frames)
+    found = whole(RepairedSource(ArraySource(clicked, rate), Repair(clicks=rows), len(samples)))
+    inside = np.zeros(samples.shape, bool)
+    for start, frames, channel in rows:
+        inside[start : start + frames, channel] = True
+    assert np.array_equal(found[~inside], samples[~inside])
+    before, after = (np.sum((other - samples)[inside] ** 2) for other in (clicked, found))
+    assert 10 * np.log10(before / after) > 15.0
+
+
 EVERYTHING = Repair(
+    clicks=((2000, 20, 0), (50000, 9, 1)),
     overs=((0, 0.3), (1, -0.3)),
     dc=(0.01, 0.0),
     start_frame=1000,
