@@ -109,6 +109,11 @@ class JobPlanner(Generic[JobT]):
                 return getattr(keys, name), place
         return type(self.job).model_fields[name].default, self._place
 
+    def merged(self, name: str) -> dict[str, Any]:
+        """Return a field of keys and values with what is inherited, the job's own values first."""
+        levels = [getattr(keys, name) for keys, _ in reversed(self._levels) if name in keys.model_fields_set]
+        return {key: value for values in levels for key, value in values.items()}
+
     def location(self, text: str, key: KeyPath, place: Place | None = None) -> str:
         """Return a path of the job, or of another place, made absolute, with variables replaced."""
         return absolute(text, place or self._place, key, self._planner.problems)

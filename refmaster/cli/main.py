@@ -26,6 +26,7 @@ from refmaster.cli import (
     render,
     suggest,
     targets,
+    verify,
     watch,
 )
 from refmaster.cli.help import GroupedCommand
@@ -52,6 +53,7 @@ Examples:
   refmaster watch jobs.yaml
   refmaster learn Catalogue/ -o prior.yaml       (then: --prior prior.yaml)
   refmaster targets                              (then: --target spotify)
+  refmaster verify manifest.json
 
 Exit codes: 0 done, 1 finished but a promise was not met, 2 bad use or bad input, 3 a fault of refmaster.
 """
@@ -81,6 +83,7 @@ VERBS = (
     watch,
     learn,
     targets,
+    verify,
 )
 for module in VERBS:
     module.register(app)

@@ -49,6 +49,7 @@ def run(
         Path | None,
         typer.Option("--save-plan", help="Write the plan of this master as well.", rich_help_panel=FILE),
     ] = None,
+    manifest: options.Manifest = None,
     stem: options.StemFiles = None,
     overwrite: options.Overwrite = False,
 ) -> None:
@@ -60,7 +61,7 @@ def run(
         from refmaster.cli.batch import master_songs
 
         refuse_folders(references)
-        _refuse_for_many(save_plan, use_cache=render_options.pop("use_cache"))
+        _refuse_for_many(save_plan, manifest, use_cache=render_options.pop("use_cache"))
         code = master_songs(
             mixes, references, output, settings, render_options, printing=printing, overwrite=overwrite
         )
@@ -71,6 +72,7 @@ def run(
     from refmaster.batch.staging import Staging
     from refmaster.cli import screen
     from refmaster.cli.folders import folders_made
+    from refmaster.delivery.manifest import require_beside, write_manifest
     from refmaster.io.atomic import check_destinations
     from refmaster.io.names import check_text
     from refmaster.plan import save_plan as write_plan
@@ -78,11 +80,14 @@ def run(
     inputs = inputs_of([*mixes, *stems], references, settings)
     with screen.progress_bar(printing.progress) as progress, Staging(progress) as staging:
         destination = staging.destination(output, overwrite=overwrite)
-        outputs = [destination] if save_plan is None else [destination, save_plan]
-        with folders_made(destination.parent, save_plan and save_plan.parent):
+        if manifest is not None:
+            require_beside(output, manifest)
+        beside = [path for path in (save_plan, manifest) if path is not None]
+        outputs = [destination, *beside]
+        with folders_made(*(path.parent for path in outputs)):
             check_destinations(outputs, overwrite=overwrite, inputs=inputs)
-            if save_plan is not None:
-                check_text(inputs, save_plan.parent)
+            for path in beside:
+                check_text(inputs, path.parent)
             source = fetched_mix(mixes, stems, staging)
             if "art" in render_options:
                 render_options["art"] = staging.fetched(render_options["art"])
@@ -103,6 +108,8 @@ def run(
             result = replace(result, plan=staging.with_origins(result.plan), output=output)
             if save_plan is not None:
                 write_plan(result.plan, save_plan, overwrite=overwrite)
+            if manifest is not None:
+                write_manifest(manifest, [result], overwrite=overwrite)
     screen.conclude_master(result, printing, told)
 
 
@@ -117,8 +124,13 @@ def _are_many(mixes: list[str], output: str) -> bool:
     )
 
 
-def _refuse_for_many(save_plan: Path | None, *, use_cache: bool) -> None:
-    given = [*(["--save-plan"] if save_plan is not None else []), *([] if use_cache else ["--no-cache"])]
+def _refuse_for_many(save_plan: Path | None, manifest: Path | None, *, use_cache: bool) -> None:
+    asked = {
+        "--save-plan": save_plan is not None,
+        "--manifest": manifest is not None,
+        "--no-cache": not use_cache,
+    }
+    given = [name for name, is_asked in asked.items() if is_asked]
     if given:
         raise SettingsError(
             f"{', '.join(given)}: expected one MIX for that, found several; a jobs file can say more: "

@@ -170,6 +170,17 @@ Bext = _value(
     bool, "--bext", FILE, "Give a WAV a broadcast chunk with its loudness.  [where the mix has one]"
 )
 
+Manifest = Annotated[
+    Path | None,
+    typer.Option(
+        "--manifest",
+        help="Write a manifest (JSON) of the master as well, in its folder or above: refmaster verify proves "
+        "it.",
+        metavar="FILE",
+        rich_help_panel=FILE,
+    ),
+]
+
 # Under the names of the fields of `MatchSettings`, and `target`; the fades are part of `repair`.
 MATCH_OPTIONS: dict[str, Any] = {
     "engine": _value(

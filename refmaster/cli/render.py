@@ -36,20 +36,32 @@ def run(
     tag: options.TagOptions = None,
     art: options.Art = None,
     bext: options.Bext = None,
+    manifest: options.Manifest = None,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Render one plan."""
+    from dataclasses import replace
+
     from refmaster.batch.staging import Staging
     from refmaster.cli import screen
     from refmaster.cli.folders import folders_made
+    from refmaster.delivery.manifest import require_beside, write_manifest
+    from refmaster.errors import SettingsError
+    from refmaster.io.atomic import check_destinations
+    from refmaster.io.suffixes import is_url
     from refmaster.rendering.render import render_file
     from refmaster.settings.tags import parse_tags
 
     with (
-        folders_made(output.parent),
+        folders_made(output.parent, manifest and manifest.parent),
         screen.progress_bar(printing.progress) as progress,
         Staging(progress) as staging,
     ):
+        if manifest is not None:
+            require_beside(output, manifest)
+            if mix is not None and is_url(mix):
+                raise SettingsError(f"--manifest: expected a local file as --mix, found the URL {mix}")
+            check_destinations([output, manifest], overwrite=overwrite, inputs=[plan])
         result = render_file(
             staging.local_plan(plan),
             output,
@@ -60,4 +72,8 @@ def run(
             overwrite=overwrite,
             progress=progress,
         )
+        if manifest is not None:
+            write_manifest(
+                manifest, [replace(result, plan=staging.with_origins(result.plan))], overwrite=overwrite
+            )
     screen.conclude_master(result, printing)
