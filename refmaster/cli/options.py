@@ -22,6 +22,7 @@ from refmaster.cli.choices import (
     target_names,
 )
 from refmaster.cli.help import DELIVERY, EQUALIZER, FILE, LEVELS, MATCHING, SCREEN
+from refmaster.cli.repair import REPAIR_OPTIONS, asked_repair
 from refmaster.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ Manifest = Annotated[
     ),
 ]
 
-# Under the names of the fields of `MatchSettings`, and `target`.
+# Under the names of the fields of `MatchSettings`, and `target`; the fades are part of `repair`.
 MATCH_OPTIONS: dict[str, Any] = {
     "engine": _value(
         str,
@@ -241,6 +242,7 @@ MATCH_OPTIONS: dict[str, Any] = {
     "target": Target,
     "ceiling_dbtp": Ceiling,
     "max_reduction_db": MaxReduction,
+    **REPAIR_OPTIONS,
 }
 RENDER_OPTIONS: dict[str, Any] = {
     "settings_file": _value(
@@ -377,6 +379,9 @@ def _match_settings(file: Path | None, **values: Any) -> tuple[MatchSettings, li
     from refmaster.settings.model import settings_from
 
     given = {name: value for name, value in values.items() if value is not None}
+    repairs, fades_s = given.pop("repair", []), {n: given.pop(n) for n in REPAIR_OPTIONS if n in given}
+    if repairs or fades_s:
+        given["repair"] = asked_repair(repairs, fades_s)
     if "strength" in given:
         given["strength"] = parse_strength(given["strength"])
     if given.pop("no_loudness", False):

@@ -17,6 +17,7 @@ CASES_OF = {
         "check/test_preflight.py",
         "check/test_promises.py",
         "check/test_playback.py",
+        "check/test_repair.py",
         "check/test_vinyl.py",
     ),
     "rendering": ("check/test_other_rooms.py",),
