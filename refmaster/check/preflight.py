@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from refmaster.check.clicks import inspect_clicks
 from refmaster.check.findings import Finding, info, warning
 from refmaster.errors import AudioError
 from refmaster.io.source import AudioSource
@@ -144,6 +145,7 @@ def inspect_mix(mix: Profile) -> list[Finding]:
         findings.append(
             info("mix_wide", f"side is {mix.stereo.side_to_mid_db:+.1f} dB over mid", "check it in mono")
         )
+    findings += inspect_clicks(mix)
     return findings + _mix_channels(mix)
 
 
