@@ -78,7 +78,7 @@ def check_file(
     mix = _measured(recording, "mix", progress, use_cache=use_cache)
     several = [references] if isinstance(references, str | Path | Profile) else references
     held_against = [_measured(r, "reference", progress, use_cache=use_cache) for r in several]
-    findings = inspect_mix(mix)
+    findings = inspect_mix(mix, held_against)
     for reference in held_against:
         findings += inspect_reference(reference, mix)
     return CheckResult(mix=mix, findings=tuple(findings))

@@ -15,6 +15,8 @@ from refmaster.errors import ExitCode, InputError
 if TYPE_CHECKING:
     from refmaster.check.recording import CheckResult
 
+LISTED_TIMES = 5
+
 Failure = tuple[str | Path, InputError]
 
 
@@ -80,12 +82,22 @@ def run(
 
 
 def _print(path: str, result: CheckResult, *, quiet: bool) -> None:
-    """Print a file's name and its findings, worst first."""
+    """Print a file's name and its findings with their times, worst first."""
     from refmaster.cli import screen
 
     if not quiet:
         screen.print_text(f"{path}: {'passed' if result.passed else 'a limit failed'}")
-    screen.print_findings(result.findings, quiet=quiet)
+    told = [f.model_copy(update={"message": f.message + _times(f.times_s)}) for f in result.findings]
+    screen.print_findings(told, quiet=quiet)
+
+
+def _times(times_s: Sequence[float]) -> str:
+    """Return times as minutes and seconds, the first few of them."""
+    if not times_s:
+        return ""
+    said = ", ".join(f"{int(time // 60)}:{time % 60:04.1f}" for time in times_s[:LISTED_TIMES])
+    more = len(times_s) - LISTED_TIMES
+    return f" (at {said}{f' and {more} more' if more > 0 else ''})"
 
 
 def _json(checked: Sequence[tuple[str, CheckResult]], failures: Sequence[Failure]) -> dict[str, Any]:
