@@ -26,8 +26,8 @@ from refmaster.profile.obtain import References, weighted_references
 from refmaster.settings.document import Document, KeyPath, Problem, problems_error, read_document
 from refmaster.settings.match import MatchSettings, Percent, Weight
 from refmaster.settings.model import Model, PathText, settings_from, validate_document
-from refmaster.settings.output import OutputSettings
-from refmaster.settings.targets import delivery_target
+from refmaster.settings.output import FileSettings
+from refmaster.settings.target_files import delivery_target
 
 EngineerName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Aspect = Literal["tone", "level", "width"]
@@ -87,7 +87,7 @@ class LevelSettings(Model):
     distance: Percent = Field(default=100.0, description="percent of the songs' distance in level to keep")
 
 
-class AlbumOutput(OutputSettings):
+class AlbumOutput(FileSettings):
     """The written files."""
 
     format: Literal["wav", "flac", "aiff", "caf"] = Field(default="wav", description="container")
@@ -251,8 +251,7 @@ def _with_overrides(album: Album, overrides: dict[str, Any]) -> Album:
     values = {k: getattr(settings.match, k) for k in settings.match.model_fields_set}
     name = overrides.get("target") or settings.target
     if name is not None:
-        target = delivery_target(name)
-        from_target = {"ceiling_dbtp": target.true_peak_dbtp, "target_lufs": target.integrated_lufs}
+        from_target = {"target_lufs": None, **delivery_target(name).match_values}
         values = {**values, **from_target} if overrides.get("target") else {**from_target, **values}
     changed: dict[str, Any] = {"match": settings_from(MatchSettings, {**values, **given}, names=MATCH_NAMES)}
     references = overrides.get("references")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -24,8 +24,10 @@ from refmaster.io.names import check_text, is_text
 from refmaster.io.suffixes import CONTAINERS, is_recording, is_url, is_yaml
 from refmaster.settings.aspects import ServedAspects, checked_aspects
 from refmaster.settings.document import KeyPath
+from refmaster.settings.folders import target_paths
 from refmaster.settings.match import MatchSettings
-from refmaster.settings.targets import LevelTarget, delivery_targets
+from refmaster.settings.target_files import load_target
+from refmaster.settings.targets import LevelTarget
 
 JobT = TypeVar("JobT", bound=Job)
 
@@ -106,9 +108,9 @@ class JobPlanner(Generic[JobT]):
                 return getattr(keys, name), place
         return type(self.job).model_fields[name].default, self._place
 
-    def location(self, text: str, key: KeyPath) -> str:
-        """Return a path of the job made absolute, with variables replaced."""
-        return absolute(text, self._place, key, self._planner.problems)
+    def location(self, text: str, key: KeyPath, place: Place | None = None) -> str:
+        """Return a path of the job, or of another place, made absolute, with variables replaced."""
+        return absolute(text, place or self._place, key, self._planner.problems)
 
     def files(self, name: str) -> list[str]:
         """Return the recordings that a field names, each once, in order."""
@@ -201,13 +203,14 @@ class JobPlanner(Generic[JobT]):
 
     def target_values(self, name: str, place: Place | None = None) -> dict[str, Any]:
         """Return the settings that a target stands for."""
-        targets: Mapping[str, LevelTarget] = {**delivery_targets(), **self._loaded.targets}
-        target = targets.get(name)
-        if target is None:
-            known = [*self._loaded.targets, *delivery_targets()]
-            self.problem(("target",), f"unknown target {name!r}; {advice(name, known)}", place)
-            return {}
-        return target.match_values
+        if name in self._loaded.targets:
+            return self._loaded.targets[name].match_values
+        shipped = target_paths()
+        if name in shipped:
+            return load_target(shipped[name]).match_values
+        message = f"unknown target {name!r}; {advice(name, [*self._loaded.targets, *shipped])}"
+        self.problem(("target",), message, place)
+        return {}
 
     def output_name(
         self,

@@ -7,7 +7,6 @@ settings.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 ENGINES = ("refmaster", "matchering")
 STRENGTHS = ("evidence", "balanced", "full")
@@ -22,11 +21,9 @@ TARGET_NAMES = "{targets}"
 
 def target_names() -> list[str]:
     """Return the names of the delivery targets."""
-    import refmaster.settings
-    from refmaster.settings.document import read_document
+    from refmaster.settings.folders import target_paths
 
-    table = read_document(Path(refmaster.settings.__path__[0]) / "targets.yaml").data
-    return list(table["targets"])
+    return list(target_paths())
 
 
 def completing(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:

@@ -13,9 +13,10 @@ MATCHING = "What to match"
 EQUALIZER = "Equalizer"
 LEVELS = "Loudness and limiting"
 FILE = "The file"
+DELIVERY = "Delivery"
 OPTIONS = "Options"
 SCREEN = "Output on screen"
-_ORDER = (ARGUMENTS, MATCHING, EQUALIZER, LEVELS, FILE, OPTIONS, SCREEN)
+_ORDER = (ARGUMENTS, MATCHING, EQUALIZER, LEVELS, FILE, DELIVERY, OPTIONS, SCREEN)
 
 
 class GroupedCommand(TyperCommand):

@@ -17,7 +17,7 @@ _KEYS = {
     "a prior": {"frequencies_hz", "tracks", "mid", "side"},
     "a jobs file": {"jobs"},
     "an album": {"tracks"},
-    "a table of delivery targets": {"targets", "as_of"},
+    "a delivery target": {"grade", "checked_on"},
     "a settings file": {"strength"},
 }
 
