@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,6 @@ class Where:
     times_s: tuple[float, ...] = ()
     band_hz: tuple[float, float] | None = None
     channel: str | None = None
-    rows: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +70,6 @@ def muted(samples: Samples, rate: int, start_s: float, length_s: float) -> Sampl
     out = samples.copy()
     out[round(start_s * rate) : round((start_s + length_s) * rate)] = 0.0
     return out
-
-
-def hiss(samples: Samples, rate: int, dbfs: float) -> Samples:
-    """Return samples with pink-less noise, unrelated in each channel."""
-    return samples + 10 ** (dbfs / 20) * np.random.default_rng(3).standard_normal(samples.shape)
 
 
 def mains(samples: Samples, rate: int, hz: float, dbfs: float) -> Samples:
@@ -145,7 +139,7 @@ def kinds() -> Iterator[Kind]:
     yield Kind(name="over between samples", code="mix_over", make=over)
     yield kind("limited by 8 dB", "mix_limited", lambda x, r: limited(x, r, 14.0))
     yield kind("limited by 20 dB", "over_compressed", lambda x, r: limited(x, r, 26.0))
-    yield kind("DC of 0.01 on the left", "mix_dc", lambda x, r: x + [0.01, 0.0], channel="left")
+    yield kind("DC of 0.01 on the left", "mix_dc", lambda x, r: x + np.array([0.01, 0.0]), channel="left")
     yield kind(
         "4 s of silence before",
         "mix_silence",
@@ -182,10 +176,10 @@ def kinds() -> Iterator[Kind]:
     yield kind("right dead", "mix_one_sided", lambda x, r: x * [1.0, 0.0])
     yield kind("noise at -58 dBFS", "mix_noisy", low_passed_noise, band_hz=(1000.0, 8000.0))
     yield kind(
-        "hum of 50 Hz, -55 dBFS", "mix_hum", lambda x, r: mains(x, r, 50.0, -55.0), band_hz=(50.0, 150.0)
+        "hum of 50 Hz, -54 dBFS", "mix_hum", lambda x, r: mains(x, r, 50.0, -54.0), band_hz=(50.0, 150.0)
     )
     yield kind(
-        "hum of 60 Hz, -60 dBFS", "mix_hum", lambda x, r: mains(x, r, 60.0, -60.0), band_hz=(60.0, 180.0)
+        "hum of 60 Hz, -54 dBFS", "mix_hum", lambda x, r: mains(x, r, 60.0, -54.0), band_hz=(60.0, 180.0)
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from refmaster.check.findings import Finding, warning
 from refmaster.profile.model import Profile
+from refmaster.units import amplitude_to_db, db_to_amplitude
 
 # Longer than any of 20 finished records has at its head (2.6 s) and tail (4.1 s).
 LONGEST_HEAD_S, LONGEST_TAIL_S = 3.0, 6.0
@@ -48,7 +49,8 @@ def _cuts(mix: Profile) -> Iterable[Finding]:
     peak = mix.levels.sample_peak_dbfs
     if mix.faults is None or peak is None:
         return
-    first, tail = mix.faults.edges.first_sample_dbfs, mix.faults.edges.tail_dbfs
+    edges, dc = mix.faults.edges, max(abs(dc) for dc in mix.stereo.dc)
+    first, tail = (_without_dc(level, dc) for level in (edges.first_sample_dbfs, edges.tail_dbfs))
     if first is not None and first - peak > CUT_HEAD_DB:
         yield warning(
             "mix_cut_head",
@@ -69,3 +71,9 @@ def _cuts(mix: Profile) -> Iterable[Finding]:
             limit=CUT_TAIL_DB,
             unit="dB below the highest peak",
         )
+
+
+def _without_dc(level_dbfs: float | None, dc: float) -> float | None:
+    """Return the level that is left of a sample at most; None for none."""
+    left = 0.0 if level_dbfs is None else db_to_amplitude(level_dbfs) - dc
+    return amplitude_to_db(left) if left > 0.0 else None

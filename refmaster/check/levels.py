@@ -25,7 +25,9 @@ _AGAIN = "ask for a mix that peaks between -10 and -6 dBFS"
 
 def inspect_levels(mix: Profile) -> list[Finding]:
     """Return the findings on a mix's levels."""
-    return [*_peaks(mix), *_limited(mix), *_dc(mix)]
+    peaks = [*_peaks(mix)]
+    clipped = any(finding.code == "mix_clipped" for finding in peaks)  # then peaks pile up for that reason
+    return [*peaks, *_compressed(mix), *([] if clipped else _limited(mix)), *_dc(mix)]
 
 
 def _peaks(mix: Profile) -> Iterable[Finding]:
@@ -86,7 +88,7 @@ def channel_of(channels: set[int], profile: Profile) -> str | None:
     return ("left", "right")[channels.pop()]
 
 
-def _limited(mix: Profile) -> Iterable[Finding]:
+def _compressed(mix: Profile) -> Iterable[Finding]:
     levels = mix.levels
     if is_over_compressed(mix):
         yield warning(
@@ -98,6 +100,9 @@ def _limited(mix: Profile) -> Iterable[Finding]:
             limit=LOW_PLR_DB,
             unit="dB PLR",
         )
+
+
+def _limited(mix: Profile) -> Iterable[Finding]:
     peaks = None if mix.faults is None else mix.faults.tops.peaks
     if peaks is None or peaks.count_at_ceiling < LIMITED_COUNT or peaks.share_at_ceiling < LIMITED_SHARE:
         return

@@ -18,9 +18,11 @@ NOISE_OCTAVES = 3
 NOISE_FRAMES = 8
 # Against the mix's loudness: mastering brings it up with the music.
 LOUDEST_NOISE_DB, LOUDEST_HUM_DB = -45.0, -55.0
+# What is no further down is not beneath the music, but part of it.
+NOT_MUSIC_DB = -25.0
 # A line this near to a multiple of the mains is one; the notes nearest to them are 0.9 Hz away and more.
 LINE_WITHIN_HZ = 0.4
-LINE_ABOVE_DB, LONE_LINE_ABOVE_DB = 8.0, 15.0
+LINE_ABOVE_DB = 6.0
 HUM_LINES = 2
 
 
@@ -37,7 +39,7 @@ def _noise(noise: Noise, loudness: float) -> Iterable[Finding]:
     if noise.frames < NOISE_FRAMES or count < NOISE_OCTAVES:
         return
     level = power_to_db(float(db_to_power(np.array(noise.octaves_dbfs[first : first + count])).sum()))
-    if level - loudness <= LOUDEST_NOISE_DB:
+    if not LOUDEST_NOISE_DB < level - loudness < NOT_MUSIC_DB:
         return
     band = (round(OCTAVES_HZ[first] / 2**0.5), round(OCTAVES_HZ[first + count - 1] * 2**0.5))
     yield warning(
@@ -80,12 +82,10 @@ def _hum(hum: Hum, loudness: float) -> Iterable[Finding]:
 
 
 def mains_lines(mains_hz: float, lines: Sequence[HumLine]) -> list[HumLine]:
-    """Return the lines that are multiples of the mains: two and more, or one that stands far out."""
-    near = [
-        line
+    """Return the lines that are multiples of the mains: two and more, one of them low."""
+    near = {
+        number: line
         for number, line in enumerate(lines, 1)
         if abs(line.frequency_hz - number * mains_hz) <= LINE_WITHIN_HZ and line.above_db >= LINE_ABOVE_DB
-    ]
-    if len(near) >= HUM_LINES:
-        return near
-    return [line for line in near if line.above_db >= LONE_LINE_ABOVE_DB]
+    }
+    return list(near.values()) if len(near) >= HUM_LINES and near.keys() & {1, 2} else []

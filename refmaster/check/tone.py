@@ -43,9 +43,9 @@ class Region(NamedTuple):
         return max(SMALLEST_EXCESS_DB, round(_DEVIATIONS * self.sd_db, 1))
 
 
-BOOMY = Region((50.0, 110.0), (25.0, 45.0), (150.0, 400.0), 7.8, 4.2)
-MUDDY = Region((150.0, 500.0), (70.0, 130.0), (600.0, 1200.0), 0.1, 2.5)
-HARSH = Region((2000.0, 5000.0), (1000.0, 1800.0), (6000.0, 9000.0), 0.1, 3.2)
+BOOMY = Region((45.0, 120.0), (22.0, 36.0), (160.0, 400.0), 9.1, 3.7)
+MUDDY = Region((150.0, 500.0), (70.0, 130.0), (600.0, 1200.0), 0.3, 2.6)
+HARSH = Region((2000.0, 5000.0), (1000.0, 1800.0), (6000.0, 9000.0), 0.7, 3.3)
 
 
 def inspect_tone(mix: Profile, references: Sequence[Profile] = ()) -> list[Finding]:
@@ -57,7 +57,7 @@ def inspect_tone(mix: Profile, references: Sequence[Profile] = ()) -> list[Findi
         findings.append(
             warning(
                 "mix_boomy",
-                f"the mix is boomy: 50-110 Hz stands {over:.1f} dB further out than {against}",
+                f"the mix is boomy: 45-120 Hz stands {over:.1f} dB further out than {against}",
                 "turn down or shorten what rings there, bass or kick",
                 band_hz=BOOMY.hz,
                 value=over,

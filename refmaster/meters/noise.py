@@ -2,9 +2,9 @@
 
 Noise is read in the quietest frames, per octave: its level, and how flat the spectrum is there (noise is flat
 where many frames are averaged, music is not). Hum is read over the whole recording: the level that each bin
-below 1.1 kHz exceeds in nine frames of ten. Notes come and go; what never goes is a line of the mains at 50 or
-60 Hz or one of its multiples, and its frequency is read to a few tenths of a hertz, which tells it from the
-notes beside it (49.0 and 51.9 Hz, 58.3 and 61.7 Hz).
+below 1.1 kHz exceeds in nine frames of ten. Notes come and go; what never goes is a line of the mains at 50
+or 60 Hz or one of its multiples, and its frequency is read to a few tenths of a hertz, which tells it from
+the notes beside it (49.0 and 51.9 Hz, 58.3 and 61.7 Hz).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _QUIETEST = 16
 OCTAVES_HZ = (125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0, 16000.0)
 
 _HUM_BELOW_HZ = 1100.0
-_LOWEST_DB, _CLASSES = -150, 160  # of 1 dB
+_LOWEST_DB, _PER_DB, _CLASSES = -150, 10, 1600
 _EXCEEDED_SHARE = 0.9
 MAINS_HZ = (50.0, 60.0)
 HARMONICS = 8
@@ -75,7 +75,7 @@ class NoiseMeter:
         self._first = int(np.searchsorted(self._hz, 60.0))
         self._quiet = np.zeros((_QUIETEST, bins), np.float32)
         self._quiet_sums = np.full(_QUIETEST, np.inf)
-        self._counts = np.zeros((self._low, _CLASSES), np.int64)
+        self._counts = np.zeros((self._low, _CLASSES), np.int32)
         self._places = np.arange(self._low)
 
     def watch(self, power: NDArray[np.float32]) -> None:
@@ -83,7 +83,7 @@ class NoiseMeter:
         both = power.sum(axis=0) if len(power) > 1 else power[0]
         sums = both[:, self._first :].sum(axis=1, dtype=np.float64) * _SCALE
         levels = 10.0 * np.log10(both[:, : self._low] * np.float32(_SCALE) + np.float32(1e-20))
-        classes = np.clip(levels - _LOWEST_DB, 0, _CLASSES - 1).astype(np.intp)
+        classes = np.clip((levels - _LOWEST_DB) * _PER_DB, 0, _CLASSES - 1).astype(np.intp)
         for number in np.flatnonzero(sums > _HEARD_ABOVE):
             self._counts[self._places, classes[number]] += 1
             loudest = int(np.argmax(self._quiet_sums))
@@ -130,7 +130,8 @@ class NoiseMeter:
         place = np.argmax(below > wanted, axis=1)
         inside = self._counts[self._places, place]
         before = below[self._places, place] - inside
-        return np.asarray(_LOWEST_DB + place + (wanted[:, 0] - before) / np.maximum(inside, 1))
+        inside_class = (wanted[:, 0] - before) / np.maximum(inside, 1)
+        return np.asarray(_LOWEST_DB + (place + inside_class) / _PER_DB)
 
     def _line(self, levels: Array, hz: float) -> HumLine:
         """Return the line nearest to a frequency, where its bin is higher than those beside it."""

@@ -28,7 +28,7 @@ from refmaster.units import amplitude_to_db
 _FLAT, _FLAT_SHARE = 5e-5, 1e-4
 # A corner is a step of so many times what a top may differ by, and of at most half the level.
 _CORNER, _LARGEST_STEP = 8.0, 0.5
-_TOP_FRAMES, _MAX_TOP_FRAMES = 3, 64
+_TOP_FRAMES, _MAX_TOP_FRAMES = 3, 400
 # Tops are looked for near the largest sample of each third of a second.
 _NEAR_PEAK = 0.7
 _LOWEST_TOP = 0.1
@@ -118,7 +118,10 @@ class TopMeter:
             lowest = max(_LOWEST_TOP, _NEAR_PEAK * float(peaks.max()))
             for first, last in _runs_of(peaks >= lowest):  # of hops
                 start = max(0, kept + first * hop - _MAX_TOP_FRAMES - 2)
-                self._look(channel, line[start : kept + last * hop], self._done - kept + start, lowest)
+                end = (
+                    kept + last * hop + 1
+                )  # with the sample that shows the corner, where it is there already
+                self._look(channel, line[start:end], self._done - kept + start, lowest)
         self._done += len(piece)
         self._before = lines[:, -_MAX_TOP_FRAMES - 2 :].copy()
         self._count(highest.max(axis=0))
