@@ -72,7 +72,7 @@ class NoiseMeter:
         self._hz: Array = np.linspace(0.0, sample_rate_hz / 2, bins)
         self._step_hz = float(self._hz[1])
         self._low = min(int(_HUM_BELOW_HZ / self._step_hz), bins - 1)
-        self._first = int(np.searchsorted(self._hz, 60.0))
+        self._first = int(np.searchsorted(self._hz, 30.0))
         self._quiet = np.zeros((_QUIETEST, bins), np.float32)
         self._quiet_sums = np.full(_QUIETEST, np.inf)
         self._counts = np.zeros((self._low, _CLASSES), np.int32)

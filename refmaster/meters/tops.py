@@ -118,9 +118,7 @@ class TopMeter:
             lowest = max(_LOWEST_TOP, _NEAR_PEAK * float(peaks.max()))
             for first, last in _runs_of(peaks >= lowest):  # of hops
                 start = max(0, kept + first * hop - _MAX_TOP_FRAMES - 2)
-                end = (
-                    kept + last * hop + 1
-                )  # with the sample that shows the corner, where it is there already
+                end = kept + last * hop + 1  # a corner is seen on the sample after it
                 self._look(channel, line[start:end], self._done - kept + start, lowest)
         self._done += len(piece)
         self._before = lines[:, -_MAX_TOP_FRAMES - 2 :].copy()
@@ -135,21 +133,21 @@ class TopMeter:
 
     def _look(self, channel: int, line: NDArray[np.floating], frame: int, lowest: float) -> None:
         """Find the flat tops above a level whose end lies in a line; it begins at a frame of the stream."""
-        near = np.flatnonzero(np.abs(line[1:-1]) >= lowest) + 1
-        if len(near) < _TOP_FRAMES:
+        magnitude = np.abs(line)
+        near = magnitude >= lowest
+        near[[0, -1]] = False  # their neighbours are not here
+        width = max(_FLAT, _FLAT_SHARE * float(magnitude.max()))
+        same = near[1:] & near[:-1] & (np.abs(np.diff(line)) <= width)
+        if not (same[1:] & same[:-1]).any():
             return
-        level = np.abs(line[near])
-        width = np.maximum(_FLAT, _FLAT_SHARE * level)
-        same = (np.diff(near) == 1) & (np.abs(np.diff(line[near])) <= width[1:])
         for first, last in _runs_of(same):
-            start, end = int(near[first]), int(near[last])
             if not _TOP_FRAMES <= last - first + 1 <= _MAX_TOP_FRAMES:
                 continue
-            top, sign = float(level[first]), 1.0 if line[start] > 0 else -1.0
-            corner = _CORNER * float(width[first])
-            before, after = top - sign * float(line[start - 1]), top - sign * float(line[end + 1])
+            top, sign = float(magnitude[first]), 1.0 if line[first] > 0 else -1.0
+            corner = _CORNER * max(_FLAT, _FLAT_SHARE * top)
+            before, after = top - sign * float(line[first - 1]), top - sign * float(line[last + 1])
             if corner <= min(before, after) and max(before, after) <= _LARGEST_STEP * top:
-                self._note(channel, sign * top, frame + start)
+                self._note(channel, sign * top, frame + first)
 
     def _note(self, channel: int, top: float, frame: int) -> None:
         """Note a flat top; one that was seen with the piece before is not noted again."""
