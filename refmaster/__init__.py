@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from refmaster.album.passes import master_album as master_album
     from refmaster.album.passes import render_album_plan as render_album_plan
     from refmaster.album.result import AlbumResult as AlbumResult
-    from refmaster.check.recording import CheckResult as CheckResult
-    from refmaster.check.recording import check_file as check_file
     from refmaster.check.playback import PlaybackResult as PlaybackResult
     from refmaster.check.playback import check_playback as check_playback
+    from refmaster.check.recording import CheckResult as CheckResult
+    from refmaster.check.recording import check_file as check_file
     from refmaster.comparison.compare import Comparison as Comparison
     from refmaster.comparison.compare import compare as compare
     from refmaster.comparison.suggest import Suggestions as Suggestions
