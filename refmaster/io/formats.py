@@ -35,7 +35,8 @@ _RATES_HZ = {
     "M4A": (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000),
 }
 _MAX_RATE_HZ = {"FLAC": 655350, "OGG": 200000}
-_DEPTH_SUBTYPES: dict[str, str] = {"16": "PCM_16", "24": "PCM_24", "32f": "FLOAT", "64f": "DOUBLE"}
+_DEPTH_SUBTYPES: dict[BitDepth, str] = {"16": "PCM_16", "24": "PCM_24", "32f": "FLOAT", "64f": "DOUBLE"}
+_DEPTHS: dict[str, BitDepth] = {subtype: depth for depth, subtype in _DEPTH_SUBTYPES.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +150,22 @@ def codec_format(codec: Codec, sample_rate_hz: int, channels: int) -> OutputForm
         dither_seed=0,
         codec=codec,
     )
+
+
+def bit_depth_of(subtype: str) -> BitDepth | None:
+    """Return the word length of a coding as it is asked for; None of one that is not asked for."""
+    return _DEPTHS.get(subtype)
+
+
+def container_name(container: str, subtype: str) -> str:
+    """Return a container as delivery targets name it, from libsndfile's name and that of the coding."""
+    if container in ("WAVEX", "RF64"):
+        return "wav"
+    if subtype == "OPUS":
+        return "opus"
+    if container == "FFMPEG" and subtype in ("aac", "alac"):
+        return "m4a"
+    return container.lower()
 
 
 def _integer_bits(subtype: str) -> int | None:

@@ -37,19 +37,28 @@ class RenderLoop:
     source : AudioSource
         The mix.
     mix : Profile
-        Its measurements.
+        Its measurements, after its repair.
     outlet : Outlet
         Takes every attempt; the last one is its file.
     progress : callable, optional
         Called as ``progress(stage, frames_done, frames_in_all)``.
+    kept : KeptBlocks, optional
+        Shared with other renders of the source, which need not equalise alike.
     """
 
-    def __init__(self, source: AudioSource, mix: Profile, outlet: Outlet, progress: Progress | None) -> None:
+    def __init__(
+        self,
+        source: AudioSource,
+        mix: Profile,
+        outlet: Outlet,
+        progress: Progress | None,
+        kept: KeptBlocks | None = None,
+    ) -> None:
         self._source = source
         self._mix = mix
         self._outlet = outlet
         self._progress = progress
-        self._kept = KeptBlocks()
+        self._kept = kept or KeptBlocks()
         self._renders = 0
         self._analyzed: tuple[object, DriveAnalyzer] | None = None
 
@@ -111,5 +120,6 @@ class RenderLoop:
 
 
 def expected_frames(plan: MasteringPlan, mix: Profile) -> int:
-    """Return the length of a master of `mix`, in frames."""
-    return round(mix.source.frames * plan.output.sample_rate_hz / mix.source.sample_rate_hz)
+    """Return the length of a master of `mix` as it was measured before its repair, in frames."""
+    frames = plan.repair.frames_of(mix.source.frames)
+    return round(frames * plan.output.sample_rate_hz / mix.source.sample_rate_hz)

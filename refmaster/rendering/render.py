@@ -9,7 +9,9 @@ from refmaster._types import Progress
 from refmaster.check.preflight import require_planned_mix
 from refmaster.check.promises import judge_edits, judge_master, judge_moves
 from refmaster.io.codecs import require_codecs
+from refmaster.check.repair import judge_repair
 from refmaster.io.open import open_audio
+from refmaster.io.source import AudioSource
 from refmaster.plan import Level, MasteringPlan, beside, load_plan
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
@@ -19,6 +21,7 @@ from refmaster.rendering.labels import checked_labels
 from refmaster.rendering.loop import RenderLoop, expected_frames
 from refmaster.rendering.outlets import FileOutlet
 from refmaster.rendering.previews import checked_previews, with_previews
+from refmaster.rendering.repaired import RepairedSource
 from refmaster.rendering.result import MasterResult
 from refmaster.rendering.stem_sum import planned_stems
 from refmaster.settings.codecs import Codec
@@ -78,24 +81,21 @@ def render_file(
     SettingsError
         Something in the plan is wrong; every problem is named with its place.
     """
-    inputs = []
-    if not isinstance(plan, MasteringPlan):
-        inputs = [Path(plan)]
-        plan = beside(load_plan(plan), inputs[0].parent)
+    own = [] if isinstance(plan, MasteringPlan) else [Path(plan)]
+    plan = checked_labels(tags, art, bext, output=output).on(planned(plan))
     asked = settings_from(OutputSettings, {"codecs": tuple(codecs)}).codecs
     if asked:
         plan = plan.model_copy(update={"output": plan.output.model_copy(update={"codecs": asked})})
     require_codecs(plan.output.codecs)
-    plan = checked_labels(tags, art, bext, output=output).on(plan)
-    stems = plan.stems if mix is None else ()
-    paths = [Path(stem.file) for stem in stems] or [Path(mix or plan.mix.file)]
-    inputs += [Path(plan.art.file)] if plan.art is not None else []
-    outlet = FileOutlet(output, overwrite=overwrite, inputs=[*paths, *inputs], before_commit=before_commit)
-    heard = checked_previews(output, previews, overwrite=overwrite, inputs=[*paths, *inputs])
-    source = planned_stems(stems, Path(), plan.tone.phase) if stems else open_audio(paths[0])
+    inputs = [*planned_inputs(plan, mix), *own]
+    outlet = FileOutlet(output, overwrite=overwrite, inputs=inputs, before_commit=before_commit)
+    heard = checked_previews(output, previews, overwrite=overwrite, inputs=inputs)
+    source = planned_source(plan, mix)
     mix_profile = measure(source, progress=progress, stage="measuring the mix")
     if mix is None:
         require_planned_mix(plan, mix_profile)
+    if not plan.repair.is_at_rest:
+        source = RepairedSource(source, plan.repair, mix_profile.source.frames)
     stated = plan.restated()
     with outlet:
         safe = _rendered(
@@ -103,6 +103,7 @@ def render_file(
         )
         done = safe.done
         findings = [
+            *judge_repair(done.plan),
             *judge_moves(done.plan),
             *judge_edits(plan, done.master),
             *judge_master(
@@ -139,12 +140,30 @@ def _rendered(
             return checked(first, progress)
         safe = made_safe(first, loop, progress)
     else:
-        start, slope = _first_level(plan, mix)
+        start, slope = first_level(plan, mix)
         safe = made_safe(loop.until_met(start, slope, corrects_tone=False), loop, progress)
     return safe._replace(done=safe.done._replace(plan=_recorded(safe.done.plan, plan)))
 
 
-def _first_level(plan: MasteringPlan, mix: Profile) -> tuple[MasteringPlan, float | None]:
+def planned(plan: MasteringPlan | PathLike) -> MasteringPlan:
+    """Return a plan, read where it is a path, with its own paths led through its folder."""
+    return plan if isinstance(plan, MasteringPlan) else beside(load_plan(plan), Path(plan).parent)
+
+
+def planned_inputs(plan: MasteringPlan, mix: PathLike | None) -> list[Path]:
+    """Return the files that a plan's render reads, `mix` in place of its mix or stems."""
+    stems = [] if mix is not None else [Path(stem.file) for stem in plan.stems]
+    return [*(stems or [Path(mix or plan.mix.file)]), *([Path(plan.art.file)] if plan.art else [])]
+
+
+def planned_source(plan: MasteringPlan, mix: PathLike | None) -> AudioSource:
+    """Open a plan's mix, the sum of its stems, or `mix`; AudioError where it cannot be read."""
+    if plan.stems and mix is None:
+        return planned_stems(plan.stems, Path(), plan.tone.phase)
+    return open_audio(mix or plan.mix.file)
+
+
+def first_level(plan: MasteringPlan, mix: Profile) -> tuple[MasteringPlan, float | None]:
     """Return the plan with a gain to start from, and the slope of its loudness where that is known.
 
     Through the limiter the gain is solved, so that 0 dB will do. Without one a dB of gain is 1 LU: the mix's
