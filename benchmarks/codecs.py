@@ -3,15 +3,16 @@
     python benchmarks/codecs.py --music FOLDER --songs 'rawmix_*.flac'
     python benchmarks/codecs.py --music FOLDER --songs '*.ogg' --coders
 
-Each song (an excerpt of it) is mastered to -9 LUFS and -1 dBTP twice: with a fixed ceiling, and made safe for
-all codecs. Both masters are encoded and decoded; libebur128 and Fourier interpolation read the true peaks, not
-refmaster's meter. With ``--others`` the encoders of an ffmpeg on the PATH encode them too, which refmaster did
-not hear. ``--coders`` compares the searches of ffmpeg's AAC encoder instead.
+Each song (an excerpt of it) is mastered to -9 LUFS and -1 dBTP twice: with a fixed ceiling, and made safe
+for all codecs. Both masters are encoded and decoded; libebur128 and Fourier interpolation read the true peaks,
+not refmaster's meter. With ``--others`` the encoders of an ffmpeg on the PATH encode them too, which refmaster
+did not hear. ``--coders`` compares the searches of ffmpeg's AAC encoder instead.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import subprocess
 import tempfile
 import time
@@ -104,7 +105,7 @@ def compare(music: Path, pattern: str, seconds: float, *, others: bool) -> None:
     """Print the excess of each codec with a fixed ceiling and with a safe one, and its cost."""
     found: dict[str, dict[str, list[float]]] = {c: {} for c in CODECS}
     costs: list[list[str]] = []
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, contextlib.suppress(KeyboardInterrupt):
         folder = Path(name)
         for song, mix in excerpts(music, pattern, seconds, folder):
             runs = CountedRuns()

@@ -28,8 +28,8 @@ from refmaster.plan import MasteringPlan, save_plan
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
 from refmaster.profile.obtain import PathLike
-from refmaster.rendering.labels import checked_labels
 from refmaster.rendering.codec_safety import Safe, checked, made_safe
+from refmaster.rendering.labels import checked_labels
 from refmaster.rendering.loop import RenderLoop, expected_frames
 from refmaster.rendering.outlets import FileOutlet, format_of
 from refmaster.rendering.render import first_level, planned, planned_inputs, planned_source

@@ -8,8 +8,8 @@ from pathlib import Path
 from refmaster._types import Progress
 from refmaster.check.preflight import require_planned_mix
 from refmaster.check.promises import judge_edits, judge_master, judge_moves
-from refmaster.io.codecs import require_codecs
 from refmaster.check.repair import judge_repair
+from refmaster.io.codecs import require_codecs
 from refmaster.io.open import open_audio
 from refmaster.io.source import AudioSource
 from refmaster.plan import Level, MasteringPlan, beside, load_plan
