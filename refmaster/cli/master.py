@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn
 import typer
 
 from refmaster.cli import options
+from refmaster.cli.codecs import Previews, parse_codecs
 from refmaster.cli.deliveries import (
     check_deliveries,
     conclude_deliveries,
@@ -69,7 +70,7 @@ def run(
             rich_help_panel=FILE,
         ),
     ] = None,
-    preview: options.Previews = None,
+    preview: Previews = None,
     manifest: options.Manifest = None,
     stem: options.StemFiles = None,
     for_: options.For = None,
@@ -79,7 +80,7 @@ def run(
     """Master one mix, one for several targets, or many."""
     mixes, stems = mix or [], stem or []
     require_one_kind(mixes, stems)
-    references, previews = parse_references(reference), options.parse_codecs(preview, "--preview")
+    references, previews = parse_references(reference), parse_codecs(preview, "--preview")
     if asked := targets_asked(for_ or [], targets):
         if previews:
             raise SettingsError("--preview: expected one master, found --for; render its plan with --preview")

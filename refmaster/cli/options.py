@@ -21,12 +21,12 @@ from refmaster.cli.choices import (
     completing,
     target_names,
 )
+from refmaster.cli.codecs import CodecNames, parse_codecs
 from refmaster.cli.help import DELIVERY, EQUALIZER, FILE, LEVELS, MATCHING, SCREEN
 from refmaster.cli.repair import REPAIR_OPTIONS, asked_repair
 from refmaster.errors import SettingsError
 
 if TYPE_CHECKING:
-    from refmaster.settings.codecs import Codec
     from refmaster.settings.files import SettingsLayer
     from refmaster.settings.match import MatchSettings
 
@@ -127,26 +127,6 @@ NoCache = Annotated[
     bool | None,
     typer.Option(
         "--no-cache", help="Measure mix and references anew, keep no profiles.", rich_help_panel=MATCHING
-    ),
-]
-CodecNames = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--codec",
-        metavar="NAME:RATE",
-        help="A lossy codec, such as mp3:128, vorbis:q5, opus:96 or aac:256: decoded from it, the master "
-        "stays below the ceiling too. Repeat for several.  [none]",
-        rich_help_panel=FILE,
-    ),
-]
-Previews = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--preview",
-        metavar="NAME:RATE",
-        help="Keep what a lossy codec makes of the master beside it (master.mp3-128.wav), decoded and as "
-        "loud as the master. Repeat for several.",
-        rich_help_panel=FILE,
     ),
 ]
 Overwrite = Annotated[
@@ -444,16 +424,6 @@ def _refuse_ignored(given: dict[str, Any]) -> None:
             f"--engine {given['engine']} makes its own curves and cannot honour {', '.join(ignored)}: "
             "drop that, or use the engine refmaster"
         )
-
-
-def parse_codecs(texts: list[str] | None, option: str = "--codec") -> tuple[Codec, ...]:
-    """Return the codecs that an option names; SettingsError names the option and the known ones."""
-    from refmaster.settings.codecs import Codec
-
-    try:
-        return tuple(map(Codec.parse, texts or ()))
-    except SettingsError as error:
-        raise SettingsError(f"{option}: {error}") from error
 
 
 def parse_strength(text: str) -> float | str:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from refmaster.cli import options
+from refmaster.cli.codecs import CodecNames, Previews, parse_codecs
 from refmaster.cli.deliveries import conclude_deliveries, delivery_folder, targets_asked
 from refmaster.cli.help import DELIVERY, FILE
 from refmaster.errors import SettingsError
@@ -36,8 +37,8 @@ def run(
             rich_help_panel=FILE,
         ),
     ] = None,
-    codec: options.CodecNames = None,
-    preview: options.Previews = None,
+    codec: CodecNames = None,
+    preview: Previews = None,
     tag: options.TagOptions = None,
     art: options.Art = None,
     bext: options.Bext = None,
@@ -69,8 +70,8 @@ def run(
     from refmaster.settings.tags import parse_tags
 
     lossy: dict[str, Any] = {
-        "codecs": options.parse_codecs(codec),
-        "previews": options.parse_codecs(preview, "--preview"),
+        "codecs": parse_codecs(codec),
+        "previews": parse_codecs(preview, "--preview"),
     }
     if asked and any(lossy.values()):
         raise SettingsError(

@@ -1,4 +1,4 @@
-"""What listeners of a lossy codec get: a recording encoded to a temporary file, and decoded from it again.
+"""Recordings as listeners of a lossy codec get them: encoded to a temporary file, and decoded again.
 
 MP3, Vorbis and Opus are encoded by libsndfile, AAC by PyAV or ffmpeg (`refmaster.io.aac`). Every decoder used
 here takes out its codec's delay, so that frame n of the decoded audio stands at the time of frame n of the

@@ -52,12 +52,12 @@ class Safe(NamedTuple):
 
     @property
     def findings(self) -> list[Finding]:
-        """What there is to say of the decoded files."""
+        """The findings on the decoded files."""
         return judge_decoded(self.done.plan, self.done.master, self.decoded, self.lowered)
 
 
 class _Excess(NamedTuple):
-    """How far a decoded file is over the promised ceiling in dB, at its highest and without single peaks."""
+    """Excess of a decoded file over the promised ceiling in dB, at its highest and without single peaks."""
 
     over_db: float
     usual_db: float
