@@ -21,6 +21,7 @@ from refmaster.matching.image import (
     is_imbalanced,
     is_out_of_phase,
 )
+from refmaster.matching.repair import NOTABLE_DC
 from refmaster.plan import MasteringPlan
 from refmaster.profile.bands import cutoff_hz
 from refmaster.profile.model import Profile
@@ -33,7 +34,6 @@ LOW_PASSED_BELOW_HZ = 17500.0
 HOT_MIX_DBFS = -0.5
 # A slow wave may stay at its peak for a few samples now and then; a clipped one does so again and again.
 CLIPPED_FROM_RUNS = 10
-NOTABLE_DC = 0.001
 # Above this the side is louder than the mid: part of the sound is lost in mono.
 WIDE_DB = 0.0
 MIN_DURATION_S = 0.4

@@ -5,6 +5,7 @@ Meters find and measure; whether something is a fault, `refmaster.check` decides
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import numpy as np
@@ -13,6 +14,7 @@ from pydantic import Field
 
 from refmaster._types import Block
 from refmaster.meters.clicks import MAX_ROWS, ClickMeter
+from refmaster.meters.repairable import MAX_TOP_TIMES, RepairableMeter, RepairableResult
 from refmaster.settings.model import Model
 from refmaster.units import amplitude_to_db
 
@@ -33,8 +35,30 @@ class Clicks(Model):
     rows: tuple[tuple[int, int, int, float], ...] = Field(
         default=(),
         max_length=MAX_ROWS,
-        description="the highest ones, by time: start (frames), length (frames), channel (0: left), dB over the "
-        "local level",
+        description="the highest ones, by time: start (frames), length (frames), channel (0: left), height "
+        "(dB over the local level)",
+    )
+
+
+class CutLevel(Model):
+    """A level that one channel's tops, or its troughs, are cut at."""
+
+    channel: int = Field(ge=0, description="0: left")
+    level: float = Field(ge=-1000.0, le=1000.0, description="samples at it or beyond; below 0: troughs")
+    tops: int = Field(ge=0, description="flat ones of 2 frames and more, with corners")
+    long_tops: int = Field(ge=0, description="those of them that are too long to be restored")
+    times_s: tuple[float, ...] = Field(
+        default=(), max_length=MAX_TOP_TIMES, description="s, of the first ones"
+    )
+
+
+class Repairable(Model):
+    """Facts that repairs need to the frame and to the sample value."""
+
+    heard_from_frame: int = Field(ge=0, description="first frame of -80 dBFS and more")
+    heard_to_frame: int = Field(ge=0, description="the frame after the last one; 0: there is none")
+    cut: tuple[CutLevel, ...] = Field(
+        default=(), description="channels' own highest levels, where tops are cut"
     )
 
 
@@ -43,6 +67,7 @@ class Faults(Model):
 
     edges: Edges
     clicks: Clicks
+    repairable: Repairable
 
 
 class FaultMeter:
@@ -59,6 +84,7 @@ class FaultMeter:
         self._first: NDArray[np.floating] | None = None
         self._last: NDArray[np.floating] = np.zeros(channels)
         self._clicks = ClickMeter(sample_rate_hz, channels)
+        self._repairable = RepairableMeter(sample_rate_hz, channels)
 
     def update(self, planar: Block) -> None:
         """Take a block of shape (frames, channels), each channel's frames side by side in memory."""
@@ -66,6 +92,7 @@ class FaultMeter:
             self._first = planar[0].copy() if self._first is None else self._first
             self._last = planar[-1].copy()
             self._clicks.update(planar)
+            self._repairable.update(planar)
 
     def result(self) -> Faults:
         """Return what was found; the meter is finished."""
@@ -73,8 +100,17 @@ class FaultMeter:
         clicks = self._clicks.result()
         return Faults(
             edges=Edges(first_sample_dbfs=_level_dbfs(first), last_sample_dbfs=_level_dbfs(self._last)),
-            clicks=Clicks(count=len(clicks), rows=tuple(clicks)),
+            clicks=Clicks(count=clicks.count, rows=clicks.rows),
+            repairable=_repairable(self._repairable.result()),
         )
+
+
+def _repairable(found: RepairableResult) -> Repairable:
+    return Repairable(
+        heard_from_frame=found.heard_from_frame,
+        heard_to_frame=found.heard_to_frame,
+        cut=tuple(CutLevel(**asdict(tops)) for tops in found.cut),
+    )
 
 
 def _level_dbfs(frame: NDArray[np.floating]) -> float | None:
