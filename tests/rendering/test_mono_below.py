@@ -190,3 +190,16 @@ def test_moves_and_texts_leave_it_in_the_plan(tmp_path):
     back = import_curve(tmp_path / "eq.txt", plan, tmp_path / "back.yaml")
     assert back.tone.mono_below_hz == 250.0
     assert back.tone.width == ()
+
+
+def test_matchering_honours_it(tmp_path, short_example):
+    settings = MatchSettings(engine="matchering", mono_below_hz=250.0)
+    result = master_file(
+        short_example / "mix.wav", short_example / "reference.wav", tmp_path / "master.wav", settings
+    )
+    assert result.plan.tone.width_why == "the side is removed below 250 Hz"
+    bands = np.array(result.master.spectrum.frequencies_hz) < 125.0
+    side, mid = (
+        np.array(levels)[bands] for levels in (result.master.spectrum.side_db, result.master.spectrum.mid_db)
+    )
+    assert np.max(side - mid) < -40.0
