@@ -7,7 +7,7 @@ rendered again before anything is moved into place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from refmaster._types import Progress
 from refmaster.check.findings import Finding
+from refmaster.check.playback import judge_playback
 from refmaster.check.preflight import (
     inspect_mix,
     inspect_reference,
@@ -31,6 +32,7 @@ from refmaster.io.metadata.loudness import require_loudness_tags
 from refmaster.io.open import open_audio
 from refmaster.io.source import ArraySource, AudioSource
 from refmaster.matching.derive import WeightedProfile, derive_plan
+from refmaster.matching.playback import translate
 from refmaster.matching.posterior import NearGain
 from refmaster.matching.stems import derive_stems
 from refmaster.plan import MasteringPlan
@@ -44,6 +46,7 @@ from refmaster.profile.obtain import (
     recording_key,
     weighted_references,
 )
+from refmaster.rendering.labels import checked_labels
 from refmaster.rendering.loop import expected_frames, rendered_until_met
 from refmaster.rendering.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOutlet
 from refmaster.rendering.result import MasterResult
@@ -67,6 +70,9 @@ def master_file(
     dither_seed: int = 0,
     loudness_tags: str | None = None,
     codecs: Sequence[Codec | str] = (),
+    tags: Mapping[str, str] | None = None,
+    art: PathLike | None = None,
+    bext: bool = False,
     overwrite: bool = False,
     use_cache: bool = False,
     progress: Progress | None = None,
@@ -96,6 +102,12 @@ def master_file(
         Gains for players, written as tags.
     codecs : sequence of Codec or str, optional
         Lossy codecs, such as ``"mp3:128"``: decoded from each, the master keeps the promised true peak too.
+    tags : mapping of str to str, optional
+        Title, artist, isrc, barcode and others (`refmaster.settings.tags.TAGS`), in place of the mix's.
+    art : str or Path, optional
+        Cover art, JPEG or PNG, in place of the mix's.
+    bext : bool
+        Give a WAV master a broadcast chunk (EBU Tech 3285) with its loudness if the mix has none.
     overwrite : bool
         Replace an existing file.
     use_cache : bool
@@ -116,6 +128,7 @@ def master_file(
     asked_for = weighted_references(references)
     inputs = [*mix.files] if isinstance(mix, Stems) else [Path(mix)]
     inputs += [Path(r.recording) for r in asked_for if isinstance(r.recording, str | Path)]
+    inputs += [Path(art)] if art is not None else []
     inputs += [Path(settings.prior)] if settings is not None and settings.prior is not None else []
     outlet = FileOutlet(output, overwrite=overwrite, inputs=inputs)
     source = _open_mix(mix)
@@ -123,8 +136,10 @@ def master_file(
     output_format_for(output, source.format, **asked.model_dump(exclude={"loudness_tags", "codecs"}))
     if asked.loudness_tags is not None:
         require_loudness_tags(output, asked.loudness_tags)
+    labels = checked_labels(tags, art, bext, output=output)
     measured = mix if use_cache and not isinstance(mix, Stems) else source
     prepared = _prepare(source, measured, asked_for, settings, asked, progress, use_cache=use_cache)
+    prepared = prepared._replace(plan=labels.on(prepared.plan))
     with outlet:
         return close_loop(*prepared, outlet, progress)
 
@@ -139,15 +154,20 @@ def plan_file(
     dither_seed: int = 0,
     loudness_tags: str | None = None,
     codecs: Sequence[Codec | str] = (),
+    tags: Mapping[str, str] | None = None,
+    art: PathLike | None = None,
+    bext: bool = False,
     use_cache: bool = False,
     progress: Progress | None = None,
 ) -> MasterResult:
     """Derive the plan that `master_file` would render; the trial render is measured and thrown away."""
     source = _open_mix(mix)
     asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags, codecs)
+    labels = checked_labels(tags, art, bext)
     measured = mix if use_cache and not isinstance(mix, Stems) else source
     asked_for = weighted_references(references)
     prepared = _prepare(source, measured, asked_for, settings, asked, progress, use_cache=use_cache)
+    prepared = prepared._replace(plan=labels.on(prepared.plan))
     with SpoolOutlet() as outlet:
         return close_loop(*prepared, outlet, progress)
 
@@ -305,6 +325,7 @@ def close_loop(
         *judge_moves(plan),
         *judge_references(plan),
         *judge_master(plan, master, expected_frames=expected_frames(plan, mix)),
+        *judge_playback(translate(master, _toned(plan, [profile for profile, _ in references]))),
     ]
     outlet.keep(source, master)
     return MasterResult(
@@ -318,6 +339,12 @@ def close_loop(
         output=outlet.path,
         renders=rendered.renders,
     )
+
+
+def _toned(plan: MasteringPlan, references: Sequence[Profile]) -> list[Profile]:
+    """Return the references that serve the tone."""
+    records = plan.references if references else ()
+    return [p for p, record in zip(references, records, strict=True) if serves(record.aspects, "tone")]
 
 
 def _reference_findings(

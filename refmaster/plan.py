@@ -15,6 +15,7 @@ import hashlib
 import itertools
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -22,20 +23,22 @@ from pydantic import Field, model_validator
 
 from refmaster.dsp.curves import Points, combined_points, with_width
 from refmaster.io.suffixes import is_url
-from refmaster.settings.aspects import ServedAspect, ServedAspects, serves
+from refmaster.settings.aspects import ServedAspect, serves
 from refmaster.settings.curves import Curve, Hertz, MonoBelowHz, WholeSide, WidthCurve
 from refmaster.settings.document import read_document
 from refmaster.settings.dynamics import MAX_DYNAMICS_BANDS, CrossoverHz, DynamicsBand
 from refmaster.settings.emit import emit_model
 from refmaster.settings.limiter import HoldMs, LimiterCeilingDbtp, LookaheadMs, ReleaseMs, SustainMs
-from refmaster.settings.match import MatchSettings, Phase, Weight
+from refmaster.settings.match import MatchSettings, Phase
 from refmaster.settings.model import Model, validate_document
 from refmaster.settings.moves import MAX_MOVES, MAX_MOVES_DB, ToneMove
 from refmaster.settings.output import BitDepth, Codecs, DitherSeed, LoudnessTags, SampleRateHz
+from refmaster.settings.records import ArtRecord, MixRecord, ReferenceRecord
 from refmaster.settings.repair import Repair
 from refmaster.settings.sections import Sections
 from refmaster.settings.stems import StemStage
 from refmaster.settings.summary import Summarized, measured
+from refmaster.settings.tags import Tags
 from refmaster.settings.targets import TargetLufs
 
 # From the loudest mix that is read (+60 dBFS), through an equalizer at its bounds, to the lowest target.
@@ -55,36 +58,6 @@ _FOR_READING = {
 # Lists that an edit may leave without a row.
 _ROWS = ("mid", "width", "moves", "kinds", "spans", "clicks", "overs", "dc")
 AS_THE_PLAN_SAYS = "as the plan says"
-
-
-class MixRecord(Model):
-    """The mix that the plan was made for."""
-
-    file: str = Field(description="path; relative paths are relative to this plan")
-    sha256: str | None = Field(description="render refuses another file; null: any")
-    sample_rate_hz: int = Field(gt=0)
-    channels: int = Field(ge=1, le=2)
-    frames: int = Field(ge=1)
-
-
-class ReferenceRecord(Model):
-    """A reference that the plan was derived from; rendering does not need it."""
-
-    file: str
-    sha256: str | None
-    weight: Weight = Field(description="relative")
-    aspects: ServedAspects = Field(default=(), description="what it serves; []: all")
-    fit: float | None = Field(
-        default=None, description="log likelihood that the mix is like it, under the best; null: the only one"
-    )
-    oddness: float | None = Field(
-        default=None, description="distance to the others; 1: as songs differ, above 2: the odd one out"
-    )
-
-    def in_words(self) -> str:
-        """Return the file, its weight, and what it serves where that is not all."""
-        served = f", for {', '.join(self.aspects)}" if self.aspects else ""
-        return f"{self.file} (weight {self.weight:g}{served})"
 
 
 class Region(Model):
@@ -259,6 +232,7 @@ class Output(Model):
     dither: bool = Field(description="TPDF where a word length is reduced")
     dither_seed: DitherSeed
     loudness_tags: LoudnessTags | None = Field(default=None, description="gains for players; null: none")
+    bext: bool = Field(default=False, description="a broadcast chunk in WAV files, also if the mix has none")
     codecs: Codecs = Field(
         default=(), description="decoded from these (mp3:128, opus:96) it keeps the promised true peak too"
     )
@@ -278,7 +252,7 @@ class Promise(Model):
 class MasteringPlan(Summarized, Model):
     """Everything a render does."""
 
-    omitted_when_empty: ClassVar[tuple[str, ...]] = ("stems", "repair")
+    omitted_when_empty: ClassVar[tuple[str, ...]] = ("stems", "repair", "art")
 
     version: int = Field(ge=1, le=1)
     made_by: str
@@ -297,7 +271,8 @@ class MasteringPlan(Summarized, Model):
     limiter: LimiterStage
     output: Output
     promise: Promise
-    tags: dict[str, str] = Field(default={}, description="written in place of the mix's own")
+    tags: Tags = Field(default={}, description="written in place of the mix's own")
+    art: ArtRecord | None = Field(default=None, description="written in place of the mix's own pictures")
     derived: dict[str, str] = Field(
         default={}, description="digests of the stages as they were derived: they tell what was edited"
     )
@@ -428,13 +403,23 @@ def relocated(plan: MasteringPlan, folder: Path, *, relative_to: Path = Path()) 
         except ValueError:  # another drive
             return str((relative_to / file).absolute())
 
+    return _with_files(plan, move)
+
+
+def beside(plan: MasteringPlan, folder: Path) -> MasteringPlan:
+    """Return the plan of a file in `folder` with its paths led through that folder."""
+    return _with_files(plan, lambda file: file if is_url(file) else (folder / file).as_posix())
+
+
+def _with_files(plan: MasteringPlan, move: Callable[[str], str]) -> MasteringPlan:
     mix = plan.mix if plan.stems else plan.mix.model_copy(update={"file": move(plan.mix.file)})
     stems = tuple(stem.model_copy(update={"file": move(stem.file)}) for stem in plan.stems)
     references = tuple(r.model_copy(update={"file": move(r.file)}) for r in plan.references)
     requested = plan.requested
     if requested.prior is not None:
         requested = requested.model_copy(update={"prior": move(requested.prior)})
-    moved = {"mix": mix, "stems": stems, "references": references, "requested": requested}
+    art = plan.art and plan.art.model_copy(update={"file": move(plan.art.file)})
+    moved = {"mix": mix, "stems": stems, "references": references, "requested": requested, "art": art}
     return plan.model_copy(update=moved)
 
 

@@ -26,10 +26,8 @@ from refmaster.plan import (
     LevelGain,
     LimiterStage,
     MasteringPlan,
-    MixRecord,
     Output,
     Promise,
-    ReferenceRecord,
     Tone,
     format_plan,
     relocated,
@@ -41,6 +39,7 @@ from refmaster.settings.emit import emit_model
 from refmaster.settings.limiter import LimiterCeilingDbtp
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import Model, PathText, validate_document
+from refmaster.settings.records import MixRecord, ReferenceRecord
 from refmaster.version import made_by
 
 POOLED_TOLERANCE_LU = 0.1

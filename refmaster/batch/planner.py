@@ -108,9 +108,9 @@ class JobPlanner(Generic[JobT]):
                 return getattr(keys, name), place
         return type(self.job).model_fields[name].default, self._place
 
-    def location(self, text: str, key: KeyPath) -> str:
-        """Return a path of the job made absolute, with variables replaced."""
-        return absolute(text, self._place, key, self._planner.problems)
+    def location(self, text: str, key: KeyPath, place: Place | None = None) -> str:
+        """Return a path of the job, or of another place, made absolute, with variables replaced."""
+        return absolute(text, place or self._place, key, self._planner.problems)
 
     def files(self, name: str) -> list[str]:
         """Return the recordings that a field names, each once, in order."""

@@ -22,6 +22,7 @@ from refmaster.cli import (
     master,
     measure,
     plan,
+    playback,
     render,
     suggest,
     targets,
@@ -43,6 +44,7 @@ Examples:
   refmaster measure *.wav
   refmaster check mix.wav
   refmaster suggest mix.wav References/
+  refmaster playback master.wav --reference ref.wav  (mono, phone, laptop, car, club)
   refmaster compare mix.wav --reference ref.wav
   refmaster album album.yaml -o Masters/
   refmaster batch --init jobs.yaml                           (edit it, then:)
@@ -64,7 +66,22 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help is as clear and starts in half the time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-VERBS = (master, plan, render, curve, measure, check, suggest, compare, album, batch, watch, learn, targets)
+VERBS = (
+    master,
+    plan,
+    render,
+    curve,
+    measure,
+    check,
+    playback,
+    suggest,
+    compare,
+    album,
+    batch,
+    watch,
+    learn,
+    targets,
+)
 for module in VERBS:
     module.register(app)
 for command in app.registered_commands:

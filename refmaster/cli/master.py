@@ -84,6 +84,8 @@ def run(
             if save_plan is not None:
                 check_text(inputs, save_plan.parent)
             source = fetched_mix(mixes, stems, staging)
+            if "art" in render_options:
+                render_options["art"] = staging.fetched(render_options["art"])
             use_cache = render_options["use_cache"]
             fetched, told = fetched_references(
                 references, source, settings, staging, progress, use_cache=use_cache

@@ -156,6 +156,19 @@ def _value(
     return Annotated[kind | None, option]
 
 
+TagOptions = _value(
+    list[str],
+    "--tag",
+    FILE,
+    "A tag in place of the mix's; repeat for several: title, artist, album, albumartist, track (3/12), disc, "
+    "date, genre, comment, copyright, isrc, upc and others.",
+    metavar="NAME=TEXT",
+)
+Art = _value(str, "--art", FILE, "Cover art in place of the mix's: JPEG or PNG.", metavar="FILE")
+Bext = _value(
+    bool, "--bext", FILE, "Give a WAV a broadcast chunk with its loudness.  [where the mix has one]"
+)
+
 # Under the names of the fields of `MatchSettings`, and `target`.
 MATCH_OPTIONS: dict[str, Any] = {
     "engine": _value(
@@ -221,6 +234,9 @@ RENDER_OPTIONS: dict[str, Any] = {
     "loudness_tags": _value(
         str, "--loudness-tags", FILE, "Gains for players, written as tags: replaygain or r128.  [none]"
     ),
+    "tags": TagOptions,
+    "art": Art,
+    "bext": Bext,
     "codecs": _value(
         list[str],
         "--codec",
@@ -309,6 +325,10 @@ def _made(groups: dict[str, dict[str, Any]]) -> dict[str, Any]:
     if render_options is not None:
         use_cache = not render_options.pop("no_cache")
         given = {name: value for name, value in render_options.items() if value not in (None, [])}
+        if "tags" in given:
+            from refmaster.settings.tags import parse_tags
+
+            given["tags"] = parse_tags(given["tags"])
         if "codecs" in given:
             given["codecs"] = parse_codecs(given["codecs"], "--codec")
         from_files = {name: value for layer in layers for name, value in layer.output.items()}

@@ -33,6 +33,9 @@ def run(
             rich_help_panel=FILE,
         ),
     ] = None,
+    tag: options.TagOptions = None,
+    art: options.Art = None,
+    bext: options.Bext = None,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Render one plan."""
@@ -40,6 +43,7 @@ def run(
     from refmaster.cli import screen
     from refmaster.cli.folders import folders_made
     from refmaster.rendering.render import render_file
+    from refmaster.settings.tags import parse_tags
 
     with (
         folders_made(output.parent),
@@ -50,6 +54,9 @@ def run(
             staging.local_plan(plan),
             output,
             mix=None if mix is None else staging.fetched(mix),
+            tags=parse_tags(tag or []),
+            art=None if art is None else staging.fetched(art),
+            bext=bext,
             overwrite=overwrite,
             progress=progress,
         )

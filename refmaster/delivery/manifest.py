@@ -27,7 +27,6 @@ from refmaster.settings.document import PROFILE_MAX_BYTES, PROFILE_MAX_VALUES, r
 from refmaster.settings.model import Model, PathText, validate_document
 from refmaster.version import __version__
 
-VERSION = 1
 MAX_DELIVERIES = 1000
 _PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "mutagen", "av")
 
@@ -101,7 +100,7 @@ class Delivery(Model):
 class Manifest(Model):
     """The deliveries of one run."""
 
-    version: Literal[1] = VERSION
+    version: Literal[1] = 1
     made_by: str
     versions: dict[str, str] = Field(description="of what decides bytes: libraries and Python")
     deliveries: tuple[Delivery, ...] = Field(min_length=1, max_length=MAX_DELIVERIES)

@@ -21,10 +21,8 @@ from refmaster.plan import (
     Level,
     LimiterStage,
     MasteringPlan,
-    MixRecord,
     Output,
     Promise,
-    ReferenceRecord,
     Tone,
 )
 from refmaster.profile.model import Profile
@@ -32,6 +30,7 @@ from refmaster.settings.aspects import ServedAspect, ServedAspects, serves, unse
 from refmaster.settings.codecs import Codec
 from refmaster.settings.limiter import LimiterSettings
 from refmaster.settings.match import MatchSettings
+from refmaster.settings.records import MixRecord, ReferenceRecord
 from refmaster.settings.sections import Sections
 from refmaster.units import db_to_power, power_to_db
 from refmaster.version import made_by

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from refmaster._types import Progress
 from refmaster.check.preflight import require_planned_mix
 from refmaster.check.promises import judge_edits, judge_master, judge_moves
 from refmaster.io.open import open_audio
-from refmaster.plan import Level, MasteringPlan, load_plan
+from refmaster.plan import Level, MasteringPlan, beside, load_plan
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
 from refmaster.profile.obtain import PathLike
+from refmaster.rendering.labels import checked_labels
 from refmaster.rendering.loop import Rendered, expected_frames, rendered_once, rendered_until_met
 from refmaster.rendering.outlets import FileOutlet
 from refmaster.rendering.result import MasterResult
@@ -24,6 +25,9 @@ def render_file(
     output: PathLike,
     *,
     mix: PathLike | None = None,
+    tags: Mapping[str, str] | None = None,
+    art: PathLike | None = None,
+    bext: bool | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
     before_commit: Callable[[Path], None] | None = None,
@@ -41,6 +45,12 @@ def render_file(
         The file to write.
     mix : str or Path, optional
         Render this file instead of the plan's mix (a stem, an instrumental); its hash is not compared.
+    tags : mapping of str to str, optional
+        Tags besides, or in place of, those of the plan; as for `master_file`.
+    art : str or Path, optional
+        Cover art in place of the plan's.
+    bext : bool, optional
+        Write a bext chunk, in place of what the plan says.
     overwrite : bool
         Replace an existing file.
     progress : callable, optional
@@ -55,14 +65,16 @@ def render_file(
     SettingsError
         Something in the plan is wrong; every problem is named with its place.
     """
-    folder, inputs = Path(), []
+    inputs = []
     if not isinstance(plan, MasteringPlan):
-        folder, inputs = Path(plan).parent, [Path(plan)]
-        plan = load_plan(plan)
+        inputs = [Path(plan)]
+        plan = beside(load_plan(plan), inputs[0].parent)
+    plan = checked_labels(tags, art, bext, output=output).on(plan)
     stems = plan.stems if mix is None else ()
-    paths = [folder / stem.file for stem in stems] or [Path(mix or folder / plan.mix.file)]
+    paths = [Path(stem.file) for stem in stems] or [Path(mix or plan.mix.file)]
+    inputs += [Path(plan.art.file)] if plan.art is not None else []
     outlet = FileOutlet(output, overwrite=overwrite, inputs=[*paths, *inputs], before_commit=before_commit)
-    source = planned_stems(stems, folder, plan.tone.phase) if stems else open_audio(paths[0])
+    source = planned_stems(stems, Path(), plan.tone.phase) if stems else open_audio(paths[0])
     mix_profile = measure(source, progress=progress, stage="measuring the mix")
     if mix is None:
         require_planned_mix(plan, mix_profile)

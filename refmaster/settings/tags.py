@@ -7,7 +7,7 @@ UPC-A as in the GS1 General Specifications, with its check digit.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field
 
 from refmaster.errors import SettingsError
 from refmaster.settings.model import Model, PathText
+from refmaster.settings.output import OutputSettings
 
 MAX_TAG_CHARACTERS = 20_000
 MAX_NUMBER = 999
@@ -98,7 +99,7 @@ def _date(text: str) -> str:
     try:
         if parts is None:
             raise ValueError
-        datetime.date(int(parts[1]), int(parts[2] or 1), int(parts[3] or 1))
+        dt.date(int(parts[1]), int(parts[2] or 1), int(parts[3] or 1))
     except ValueError:
         raise ValueError(f"expected YYYY, YYYY-MM or YYYY-MM-DD, found {_shown(text)}") from None
     return text
@@ -208,7 +209,7 @@ def parse_tags(options: Iterable[str]) -> dict[str, str]:
     return said
 
 
-Tags = Annotated[dict[str, str], BeforeValidator(checked_tags)]
+Tags = Annotated[dict[str, str], BeforeValidator(checked_tags, json_schema_input_type=dict[str, str | int])]
 """Tags of a master; their texts are checked and brought into their usual form."""
 
 
@@ -220,3 +221,7 @@ class TagSettings(Model):
     bext: bool = Field(
         default=False, description="give a WAV master a broadcast chunk with its loudness if the mix has none"
     )
+
+
+class WrittenSettings(OutputSettings, TagSettings):
+    """A written file: its word length, sample rate and dither, its tags and cover art."""

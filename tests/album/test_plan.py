@@ -23,9 +23,10 @@ from refmaster.album.plan import (
 from refmaster.album.request import AlbumOutput
 from refmaster.errors import SettingsError
 from refmaster.matching.curves import curve_at, tone_points
-from refmaster.plan import LimiterStage, MixRecord
+from refmaster.plan import LimiterStage
 from refmaster.profile.bands import band_centers_hz
 from refmaster.settings.match import MatchSettings
+from refmaster.settings.records import MixRecord
 
 
 def made_plan(*, keep=(), share=1.0, channels=2):

@@ -19,6 +19,7 @@ from refmaster.settings.aspects import AskedReference
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.output import OutputSettings
 from refmaster.settings.stems import Stems
+from refmaster.settings.tags import OF_ONE_RECORDING
 
 
 class MasterJob(MasterKeys, Job):
@@ -66,24 +67,40 @@ class MasterKind(Kind[MasterJob]):
         options |= {"settings": settings, "weights": references.weights}
         if any(references.aspects):
             options["aspects"] = references.aspects
+        labels, art = self._labels(planner)
+        options |= labels
         save_plan = planner.inherited("save_plan")[0]
         stems = _stems(planner, settings)
         title = ""
         if stems:
             options["stems"] = len(stems)
             title = planner.job.title or storage.base_name(stems[0].rpartition("/")[0])
-        for mix in [stems] if stems else [[mix] for mix in planner.files("mix")]:
+        mixes = [stems] if stems else [[mix] for mix in planner.files("mix")]
+        alone = [name for name in OF_ONE_RECORDING if name in options.get("tags", {})]
+        if alone and len(mixes) > 1:
+            planner.problem(("tags",), f"{alone[0]}: expected one mix for that tag, found {len(mixes)}")
+        for mix in mixes:
             key = planner.output_name(mix[0], "{title}{ext}", references.names, title=title)
             if key is None:
                 continue
             yield planner.task(
                 key,
-                (*mix, *references.locations),
+                (*mix, *references.locations, *art),
                 title=title,
                 beside=[key.rpartition(".")[0] + ".plan.yaml"] if save_plan else [],
                 options=options,
                 after=references.after,
             )
+
+    def _labels(self, planner: JobPlanner[MasterJob]) -> tuple[dict[str, Any], list[str]]:
+        """Return what is asked of tags and bext chunk, and the cover art, an input of every task."""
+        values = {name: planner.inherited(name)[0] for name in ("tags", "bext")}
+        art, place = planner.inherited("art")
+        located = [planner.location(art, ("art",), place)] if art is not None else []
+        if any(located) and not storage.exists(located[0]):
+            planner.problem(("art",), f"no such file: {art}", place)
+        options = {name: value for name, value in values.items() if value}  # else as before there were any
+        return options | ({"art": True} if located else {}), located
 
     def run(self, task: Task, staged: Staged, progress: Progress) -> Produced:
         """Master one mix, or the sum of its stems."""
@@ -95,14 +112,17 @@ class MasterKind(Kind[MasterJob]):
         weights = options.pop("weights")
         aspects = options.pop("aspects", [()] * len(weights))
         stems = options.pop("stems", 0)
-        mix = Stems(staged.inputs[:stems]) if stems else staged.inputs[0]
-        references = list(map(AskedReference, staged.inputs[stems or 1 :], weights, aspects))
+        inputs = list(staged.inputs)
+        art = inputs.pop() if options.pop("art", False) else None
+        mix = Stems(inputs[:stems]) if stems else inputs[0]
+        references = list(map(AskedReference, inputs[stems or 1 :], weights, aspects))
         result = master_file(
             mix,
             references,
             staged.outputs[0],
             settings,
             **options,
+            art=art,
             overwrite=True,
             use_cache=True,
             progress=progress,
