@@ -23,6 +23,7 @@ from refmaster.cli import (
     measure,
     plan,
     playback,
+    release,
     render,
     suggest,
     targets,
@@ -47,6 +48,7 @@ Examples:
   refmaster playback master.wav --reference ref.wav  (mono, phone, laptop, car, club)
   refmaster compare mix.wav --reference ref.wav
   refmaster album album.yaml -o Masters/
+  refmaster release album.yaml -o Release/
   refmaster batch --init jobs.yaml                           (edit it, then:)
   refmaster batch jobs.yaml
   refmaster watch jobs.yaml
@@ -77,6 +79,7 @@ VERBS = (
     suggest,
     compare,
     album,
+    release,
     batch,
     watch,
     learn,
