@@ -60,8 +60,8 @@ if TYPE_CHECKING:
 _NAMES = {
     "album.result": ("AlbumResult",),
     "album.passes": ("master_album", "render_album_plan"),
-    "check.recording": ("CheckResult", "check_file"),
     "check.playback": ("PlaybackResult", "check_playback"),
+    "check.recording": ("CheckResult", "check_file"),
     "comparison.compare": ("Comparison", "compare"),
     "comparison.suggest": ("Suggestions", "suggest_references"),
     "errors": ("AudioError", "InputError", "OutputError", "RefmasterError", "SettingsError"),
