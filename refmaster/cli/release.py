@@ -27,6 +27,9 @@ def run(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="The folder for the release.", metavar="FOLDER")
     ],
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Also write what each transition sounds like, into Previews/.")
+    ] = False,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -40,7 +43,7 @@ def run(
     from refmaster.release.sheet import RECORD_NAME, SHEET_NAME
 
     with screen.progress_bar(not (quiet or as_json)) as progress:
-        result = release_album(source, output, overwrite=overwrite, progress=progress)
+        result = release_album(source, output, previews=preview, overwrite=overwrite, progress=progress)
     findings = [*result.findings, *result.album.findings]
     findings += [
         finding.model_copy(update={"message": f"{track.output.stem}: {finding.message}"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,13 @@ from pathlib import Path
 from refmaster._types import Progress
 from refmaster.album.passes import master_album
 from refmaster.album.planning import name_of
+from refmaster.album.pooled import album_lufs
 from refmaster.album.request import Album
 from refmaster.album.result import AlbumResult
 from refmaster.check.findings import Finding, info
 from refmaster.io.formats import output_format_for
 from refmaster.io.open import open_audio
+from refmaster.io.source import AudioSource
 from refmaster.profile.cache import cached_profile
 from refmaster.profile.model import Profile
 from refmaster.release import ddp
@@ -27,11 +30,15 @@ from refmaster.release.program import Program
 from refmaster.release.request import ReleaseRequest, disc_errors, disc_of, release_request
 from refmaster.release.result import ReleasedSet, ReleaseResult
 from refmaster.release.sheet import write_sheet
+from refmaster.release.transitions import judge_transitions, transitions_of, write_previews
+from refmaster.release.vinyl import judge_sides, render_unlimited, side_name, sides_of
 from refmaster.release.writing import Piece, ProgramForm, WrittenPieces, write_pieces
 from refmaster.settings.output import BitDepth
+from refmaster.settings.sequence import VinylSettings
 from refmaster.settings.targets import DeliveryTarget
 
-ARCHIVE, CD, DDP = "Archive", "CD", "DDP"
+ARCHIVE, CD, DDP, VINYL, PREVIEWS = "Archive", "CD", "DDP", "Vinyl", "Previews"
+UNLIMITED = "Masters without limiter"  # while the sides are made
 ARCHIVE_BITS, CD_BITS = 24, 16
 
 
@@ -39,6 +46,7 @@ def release_album(
     source: str | Path | Album,
     folder: str | Path,
     *,
+    previews: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> ReleaseResult:
@@ -50,6 +58,8 @@ def release_album(
         album.yaml, or a folder of mixes in the order of their names.
     folder : str or Path
         For the release. It holds the old release until the new one is complete.
+    previews : bool
+        Write what each transition sounds like, in the folder ``Previews``.
     overwrite : bool
         Replace a folder that holds something else.
     progress : callable, optional
@@ -74,6 +84,12 @@ def release_album(
     if request.has_cd:
         sets.append(build.compact_disc())
     sets += [build.delivery(name, target) for name, target in request.targets.items()]
+    if request.album.settings.release.vinyl is not None:
+        sets.append(build.vinyl(request.album.settings.release.vinyl))
+    if previews:
+        build.previews()
+    transitions = transitions_of(masters, layout)
+    build.findings += judge_transitions(transitions, request.album.titles)
     result = ReleaseResult(
         folder=place.path,
         album=album,
@@ -82,6 +98,7 @@ def release_album(
         disc=disc,
         masters=masters,
         sets=tuple(sets),
+        transitions=tuple(transitions),
         findings=tuple(build.findings),
     )
     write_sheet(result, place.making)
@@ -120,6 +137,8 @@ class _Build:
         self._folder = place.making
         self._sources = [open_audio(place.masters / track.output.name) for track in mastered.tracks]
         self._channels = max(profile.source.channels for profile in masters)
+        self._mastered = mastered
+        self._lufs = album_lufs([track.after for track in mastered.tracks if track.after is not None])
         self._layout = layout
         self._disc = disc
         self._masters = masters
@@ -168,7 +187,13 @@ class _Build:
         depth = "24" if not depths or "24" in depths else depths[0]
         suffix = f".{target.containers[0]}"
         lossy = target.containers[0] in ("mp3", "ogg", "opus", "m4a")
-        form = self._form(rate, None if lossy else int(depth.rstrip("f")), ceiling_dbtp=target.ceiling_dbtp)
+        own_lufs = self._lufs
+        gain_db, limit = 0.0, target.true_peak_limit_dbtp(own_lufs)
+        if target.meant == "required" and target.integrated_lufs is not None and own_lufs is not None:
+            gain_db = target.integrated_lufs - own_lufs
+        ceiling = min(target.ceiling_dbtp, target.ceiling_dbtp if limit is None else limit)
+        bits = None if lossy else int(depth.rstrip("f"))
+        form = self._form(rate, bits, ceiling_dbtp=ceiling, gain_db=gain_db)
         names = [f"{name}/{file}" for file in self._names(suffix)]
         written = self._write(form, names, bit_depth=None if lossy else depth, stage=f"writing for {name}")
         label_pieces(self._album, self._folder, names, self._layout, self._masters)
@@ -182,6 +207,43 @@ class _Build:
             )
         return self._set(name, names, (), form, written)
 
+    def vinyl(self, asked: VinylSettings) -> ReleasedSet:
+        """Write a premaster for each side: 24 bit, no limiter, one gain for the whole record."""
+        sides = sides_of(self._layout, asked)
+        folder = self._folder / UNLIMITED
+        files, songs = render_unlimited(self._mastered, folder, asked, self._progress)
+        self.findings += judge_sides(sides, self._layout, songs, asked)
+        highest = max(
+            (song.levels.true_peak_dbtp for song in songs if song.levels.true_peak_dbtp is not None),
+            default=0.0,
+        )
+        form = ProgramForm(
+            sample_rate_hz=self._layout.sample_rate_hz,
+            bits=ARCHIVE_BITS,
+            ceiling_dbtp=None,
+            gain_db=min(0.0, self._album.settings.match.ceiling_dbtp - highest),
+            dither_seed=self._album.settings.output.dither_seed,
+        )
+        starts = [self._layout.marks[side[0]].indexes[0] for side in sides]
+        names = [f"{VINYL}/Side {side_name(number)}.wav" for number in range(len(sides))]
+        written = self._write(
+            form,
+            names,
+            bit_depth="24",
+            stage="writing the sides",
+            starts=[0, *starts[1:]],
+            sources=[open_audio(file) for file in files],
+        )
+        shutil.rmtree(folder)
+        return self._set(VINYL, names, (), form, written)
+
+    def previews(self) -> None:
+        """Write what each transition sounds like."""
+        folder = self._folder / PREVIEWS
+        folder.mkdir(parents=True, exist_ok=True)
+        program = Program("the album", self._sources, self._layout, self._channels)
+        write_previews(program, self._layout, [name_of(title) for title in self._album.titles], folder)
+
     @property
     def _title(self) -> str:
         return name_of(self._album.settings.title or "") or "Album"
@@ -193,16 +255,25 @@ class _Build:
             for number, marks in enumerate(self._layout.marks, start=1)
         ]
 
-    def _form(self, rate_hz: int, bits: int | None, *, ceiling_dbtp: float | None = None) -> ProgramForm:
+    def _form(
+        self,
+        rate_hz: int,
+        bits: int | None,
+        *,
+        ceiling_dbtp: float | None = None,
+        gain_db: float = 0.0,
+    ) -> ProgramForm:
         """Return the form of a program; it is limited where something may have raised its peaks."""
         album_ceiling = self._album.settings.match.ceiling_dbtp
         ceiling = album_ceiling if ceiling_dbtp is None else min(album_ceiling, ceiling_dbtp)
         crossfaded = any(song.equal_power_in for song in self._layout.songs)
-        raised = rate_hz != self._layout.sample_rate_hz or crossfaded or ceiling < album_ceiling
+        raised = rate_hz != self._layout.sample_rate_hz or crossfaded
+        raised = raised or gain_db > 0.0 or ceiling < album_ceiling
         return ProgramForm(
             sample_rate_hz=rate_hz,
             bits=bits,
             ceiling_dbtp=ceiling if raised else None,
+            gain_db=gain_db,
             dither_seed=self._album.settings.output.dither_seed,
         )
 
@@ -216,10 +287,14 @@ class _Build:
         whole: str | None = None,
         image: Path | None = None,
         channels: int | None = None,
+        starts: Sequence[int] | None = None,
+        sources: Sequence[AudioSource] | None = None,
     ) -> WrittenPieces:
-        frames = self._piece_frames(form.sample_rate_hz)
+        if starts is None:
+            starts = [marks.indexes[0] for marks in self._layout.marks]
+        frames = self._piece_frames(starts, form.sample_rate_hz)
         title = self._album.settings.title or "the album"
-        program = Program(title, self._sources, self._layout, channels or self._channels)
+        program = Program(title, sources or self._sources, self._layout, channels or self._channels)
 
         def piece(name: str, count: int) -> Piece:
             made = output_format_for(
@@ -249,9 +324,8 @@ class _Build:
         first = Path(names[0])
         return [(first.parent / f"00 {name_of(self._album.titles[0])}{first.suffix}").as_posix(), *names]
 
-    def _piece_frames(self, rate_hz: int) -> list[int]:
-        """Return the frames of each piece: what stands before the first track, then the tracks."""
-        starts = [marks.indexes[0] for marks in self._layout.marks]
+    def _piece_frames(self, starts: Sequence[int], rate_hz: int) -> list[int]:
+        """Return the frames of each piece: what stands before the first start, then from start to start."""
         edges = (
             [0, *starts[1:], self._layout.sectors] if not starts[0] else [0, *starts, self._layout.sectors]
         )

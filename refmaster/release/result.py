@@ -11,6 +11,7 @@ from refmaster.profile.model import Profile
 from refmaster.release.disc import Disc
 from refmaster.release.layout import Layout
 from refmaster.release.request import ReleaseRequest
+from refmaster.release.transitions import Transition
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,7 @@ class ReleaseResult:
     masters : tuple of Profile
         Of each song, in order.
     sets : tuple of ReleasedSet
+    transitions : tuple of Transition
     findings : tuple of Finding
         Besides those of the album.
     """
@@ -66,6 +68,7 @@ class ReleaseResult:
     disc: Disc
     masters: tuple[Profile, ...]
     sets: tuple[ReleasedSet, ...]
+    transitions: tuple[Transition, ...]
     findings: tuple[Finding, ...]
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 from refmaster.io.digest import sha256_of
 from refmaster.release.disc import SECTORS_PER_SECOND, msf_text
 from refmaster.release.result import ReleaseResult
+from refmaster.release.transitions import named
 from refmaster.version import made_by
 
 RECORD_NAME, SHEET_NAME = "release.json", "release.txt"
@@ -37,6 +38,7 @@ def release_record(result: ReleaseResult, folder: Path) -> dict[str, Any]:
         "album_lufs": result.album.plan.promise.integrated_lufs,
         "duration_s": round(layout.sectors / SECTORS_PER_SECOND, 3),
         "tracks": [_track(result, number) for number in range(len(layout.marks))],
+        "transitions": list(named(result.transitions)),
         "lead_out": msf_text(disc.lead_out),
         "sets": [
             {

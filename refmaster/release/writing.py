@@ -21,7 +21,7 @@ from refmaster.io.sink import AudioSink
 from refmaster.io.source import AudioSource, counted
 from refmaster.release.program import cut
 from refmaster.settings.limiter import LimiterSettings
-from refmaster.units import amplitude_to_db
+from refmaster.units import amplitude_to_db, db_to_amplitude
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,8 +183,9 @@ def _processed(
     if form.sample_rate_hz != rate:
         kernels.append(Resampler(rate, form.sample_rate_hz, program.format.channels))
     kernels += [] if limiter is None else [limiter]
+    gain = np.float32(db_to_amplitude(form.gain_db)) if limiter is None else np.float32(1.0)
     for block in blocks:
-        yield _through(kernels, block)
+        yield _through(kernels, block if gain == 1.0 else block * gain)
     for place, kernel in enumerate(kernels):
         yield _through(kernels[place + 1 :], kernel.flush())
 

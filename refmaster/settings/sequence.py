@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from refmaster.settings.curves import MonoBelowHz
 from refmaster.settings.model import Model
 from refmaster.settings.tags import checked_tags
 
@@ -60,9 +61,23 @@ class TrackSequence(Model):
         return self
 
 
+class VinylSettings(Model):
+    """The sides of a vinyl record."""
+
+    size_inch: Literal[7, 10, 12] = 12
+    speed_rpm: Literal[33, 45] = 33
+    sides: tuple[tuple[Annotated[int, Field(ge=1)], ...], ...] = Field(
+        default=(), description="numbers of the tracks on each side; []: split by length, order kept"
+    )
+    mono_below_hz: MonoBelowHz | None = Field(
+        default=250.0, description="Hz; both channels are alike below; null: as they are"
+    )
+
+
 class ReleaseSettings(Model):
     """What a release holds besides its archive of 24-bit masters."""
 
     cd: bool = Field(default=True, description="a CD: tracks, program with cue sheet, DDP image")
     targets: tuple[str, ...] = Field(default=(), description="delivery targets, such as spotify")
+    vinyl: VinylSettings | None = Field(default=None, description="a file for each side; null: no vinyl")
     master_id: str = Field(default="", max_length=48, description="for the plant's records")
