@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from refmaster._types import Progress
@@ -30,8 +29,9 @@ from refmaster.release.program import Program
 from refmaster.release.request import ReleaseRequest, disc_errors, disc_of, release_request
 from refmaster.release.result import ReleasedSet, ReleaseResult
 from refmaster.release.sheet import write_sheet
+from refmaster.release.sides import sides_of
 from refmaster.release.transitions import judge_transitions, transitions_of, write_previews
-from refmaster.release.vinyl import judge_sides, render_unlimited, side_name, sides_of
+from refmaster.release.vinyl import judge_sides, render_unlimited, side_name
 from refmaster.release.writing import Piece, ProgramForm, WrittenPieces, write_pieces
 from refmaster.settings.output import BitDepth
 from refmaster.settings.sequence import VinylSettings
@@ -172,8 +172,9 @@ class _Build:
         (self._folder / cue).write_text(
             cue_text(self._disc, Path(whole).name), encoding="utf-8", newline="\n"
         )
+        asked = self._album.settings.release
         listed = ddp.write_descriptors(
-            self._folder / DDP, self._disc, master_id=self._album.settings.release.master_id
+            self._folder / DDP, self._disc, master_id=asked.master_id, cd_text=asked.cd_text
         )
         ddp.write_checksums(self._folder / DDP, listed)
         others = (whole, cue, *(f"{DDP}/{name}" for name in (*listed, ddp.CHECKSUM_NAME)))
@@ -300,8 +301,7 @@ class _Build:
             made = output_format_for(
                 self._folder / name, program.format, bit_depth=bit_depth, sample_rate_hz=form.sample_rate_hz
             )
-            # The words are shortened, and dithered, before they are cut.
-            return Piece(path=self._folder / name, format=replace(made, dither=False), frames=count)
+            return Piece(path=self._folder / name, format=made, frames=count)
 
         hidden = len(frames) > len(names)
         pieces = [piece(*each) for each in zip(self._with_hidden(names, hidden), frames, strict=True)]

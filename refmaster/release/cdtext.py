@@ -34,7 +34,7 @@ def text_of(value: str, place: str) -> bytes:
         others = "".join(sorted({sign for sign in value if ord(sign) > 255}))
         raise SettingsError(
             f"{place}: CD-Text holds the characters of Western European languages (ISO 8859-1), found "
-            f"{others!r} in {value!r}; give the disc another spelling as cd_title"
+            f"{others!r} in {value!r}; spell it otherwise, or leave CD-Text out (release: cd_text: false)"
         ) from error
     if any(byte < 32 for byte in encoded):
         raise SettingsError(f"{place}: expected text of one line, found {value!r}")

@@ -24,7 +24,7 @@ MAX_MASTER_ID = 48
 _NAME_WIDTH = 17
 
 
-def write_descriptors(folder: Path, disc: Disc, *, master_id: str = "") -> list[str]:
+def write_descriptors(folder: Path, disc: Disc, *, master_id: str = "", cd_text: bool = True) -> list[str]:
     """Write all of a fileset but the image, and return the names of the files in the order of the map.
 
     Parameters
@@ -35,13 +35,15 @@ def write_descriptors(folder: Path, disc: Disc, *, master_id: str = "") -> list[
         Keeps the rules of the Red Book.
     master_id : str
         For the plant's records; at most 48 characters of ASCII.
+    cd_text : bool
+        Whether titles and performers go onto the disc.
 
     Raises
     ------
     SettingsError
         A title or a performer cannot be CD-Text.
     """
-    packs = cd_text_of(disc)
+    packs = cd_text_of(disc) if cd_text else b""
     pq = b"".join(_pq_packets(disc))
     streams = [_map_packet("S0", len(pq), PQ_NAME, subcode="PQ DESCR")]
     if packs:

@@ -120,7 +120,7 @@ def disc_problems(disc: Disc) -> list[str]:
             f"track 1: expected its music to begin at {msf_text(PAUSE_SECTORS)} or later, found "
             f"{msf_text(disc.tracks[0].start)}"
         )
-    ends = [*(track.first for track in disc.tracks[1:]), disc.lead_out]
+    ends = [*(track.first for track in disc.tracks[1:]), disc.lead_out][:count]
     for number, (track, end, length) in enumerate(
         zip(disc.tracks, ends, disc.track_sectors(), strict=True), start=1
     ):

@@ -12,6 +12,7 @@ from refmaster.io.source import AudioFormat
 from refmaster.release.cdtext import cd_text_of
 from refmaster.release.disc import PAUSE_SECTORS, Disc, DiscTrack, disc_problems
 from refmaster.release.layout import Layout, Song, lay_out, layout_problems
+from refmaster.release.sides import sides_of
 from refmaster.settings.document import KeyPath
 from refmaster.settings.target_files import delivery_target
 from refmaster.settings.targets import DeliveryTarget
@@ -115,6 +116,8 @@ def disc_errors(album: Album, layout: Layout) -> Problems:
     """Return what keeps an album from a CD, with the keys of album.yaml that it is about."""
     disc = disc_of(album, layout)
     problems: Problems = [(("tracks",), problem) for problem in disc_problems(disc)]
+    if not album.settings.release.cd_text:
+        return problems
     try:
         cd_text_of(disc)
     except SettingsError as error:
@@ -147,7 +150,7 @@ def _sequence_problems(album: Album, songs: Sequence[Song], rate_hz: int) -> Pro
     problems: Problems = [(("tracks", n, "sequence", key), text) for n, key, text in found]
     if all(song.sequence.hidden for song in songs):
         problems.append((("tracks",), "expected a track with a number, found hidden ones only"))
-    if problems or not album.settings.release.cd:
+    if problems:
         return problems
     # Gaps that depend on the masters count as none here, so that what is said holds in any case.
     shortest = [
@@ -156,4 +159,12 @@ def _sequence_problems(album: Album, songs: Sequence[Song], rate_hz: int) -> Pro
         else song
         for song in songs
     ]
-    return disc_errors(album, lay_out(shortest, rate_hz))
+    layout, vinyl = lay_out(shortest, rate_hz), album.settings.release.vinyl
+    if album.settings.release.cd:
+        problems += disc_errors(album, layout)
+    if vinyl is not None:
+        try:
+            sides_of(layout, vinyl)
+        except SettingsError as error:
+            problems.append((("release", "vinyl", "sides"), str(error)))
+    return problems

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +164,9 @@ class _PieceWriter:
 
 def _sink(piece: Piece) -> AudioSink:
     piece.path.parent.mkdir(parents=True, exist_ok=True)
-    return AudioSink(piece.path, piece.format, frames=piece.frames, name=str(piece.path))
+    # Words were shortened, and dithered, before the program was cut.
+    form = replace(piece.format, dither=False)
+    return AudioSink(piece.path, form, frames=piece.frames, name=str(piece.path))
 
 
 def _limiter(program: AudioSource, form: ProgramForm) -> Limiter | None:

@@ -78,6 +78,9 @@ class ReleaseSettings(Model):
     """What a release holds besides its archive of 24-bit masters."""
 
     cd: bool = Field(default=True, description="a CD: tracks, program with cue sheet, DDP image")
+    cd_text: bool = Field(default=True, description="titles and performers on the CD, in Latin-1")
     targets: tuple[str, ...] = Field(default=(), description="delivery targets, such as spotify")
     vinyl: VinylSettings | None = Field(default=None, description="a file for each side; null: no vinyl")
-    master_id: str = Field(default="", max_length=48, description="for the plant's records")
+    master_id: str = Field(
+        default="", max_length=48, pattern="^[ -~]*$", description="for the plant's records, ASCII"
+    )
