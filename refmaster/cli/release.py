@@ -44,20 +44,13 @@ def run(
 
     with screen.progress_bar(not (quiet or as_json)) as progress:
         result = release_album(source, output, previews=preview, overwrite=overwrite, progress=progress)
-    findings = [*result.findings, *result.album.findings]
-    findings += [
-        finding.model_copy(update={"message": f"{track.output.stem}: {finding.message}"})
-        for track in result.album.tracks
-        for finding in track.findings
-    ]
     if as_json:
-        record = json.loads((result.folder / RECORD_NAME).read_text("utf-8"))
-        screen.print_json({**record, "findings": [finding.model_dump(mode="json") for finding in findings]})
+        screen.print_json(json.loads((result.folder / RECORD_NAME).read_text("utf-8")))
     else:
         if not quiet:
             sheet = (result.folder / SHEET_NAME).read_text("utf-8")
             print(sheet.partition("\nSHA-256")[0])
             screen.print_text(f"released in {result.folder}")
-        shown = [finding for finding in findings if verbose or finding.severity != "info"]
+        shown = [finding for finding in result.all_findings() if verbose or finding.severity != "info"]
         screen.print_findings(shown, quiet=quiet)
     raise typer.Exit(ExitCode.DONE if result.kept_promises else ExitCode.PROMISE_NOT_MET)

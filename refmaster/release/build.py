@@ -98,6 +98,7 @@ def release_album(
         disc=disc,
         masters=masters,
         sets=tuple(sets),
+        integrated_lufs=build.integrated_lufs,
         transitions=tuple(transitions),
         findings=tuple(build.findings),
     )
@@ -138,7 +139,9 @@ class _Build:
         self._sources = [open_audio(place.masters / track.output.name) for track in mastered.tracks]
         self._channels = max(profile.source.channels for profile in masters)
         self._mastered = mastered
-        self._lufs = album_lufs([track.after for track in mastered.tracks if track.after is not None])
+        self.integrated_lufs = album_lufs(
+            [track.after for track in mastered.tracks if track.after is not None]
+        )
         self._layout = layout
         self._disc = disc
         self._masters = masters
@@ -188,7 +191,7 @@ class _Build:
         depth = "24" if not depths or "24" in depths else depths[0]
         suffix = f".{target.containers[0]}"
         lossy = target.containers[0] in ("mp3", "ogg", "opus", "m4a")
-        own_lufs = self._lufs
+        own_lufs = self.integrated_lufs
         gain_db, limit = 0.0, target.true_peak_limit_dbtp(own_lufs)
         if target.meant == "required" and target.integrated_lufs is not None and own_lufs is not None:
             gain_db = target.integrated_lufs - own_lufs

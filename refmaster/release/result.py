@@ -56,6 +56,8 @@ class ReleaseResult:
     masters : tuple of Profile
         Of each song, in order.
     sets : tuple of ReleasedSet
+    integrated_lufs : float or None
+        Of all masters together.
     transitions : tuple of Transition
     findings : tuple of Finding
         Besides those of the album.
@@ -68,6 +70,7 @@ class ReleaseResult:
     disc: Disc
     masters: tuple[Profile, ...]
     sets: tuple[ReleasedSet, ...]
+    integrated_lufs: float | None
     transitions: tuple[Transition, ...]
     findings: tuple[Finding, ...]
 
@@ -75,3 +78,12 @@ class ReleaseResult:
     def kept_promises(self) -> bool:
         """Whether neither the album nor the release broke a promise."""
         return self.album.kept_promises and kept_promises(self.findings)
+
+    def all_findings(self) -> list[Finding]:
+        """Return the findings of the release, of the album, and of each track under its name."""
+        of_tracks = [
+            finding.model_copy(update={"message": f"{track.output.stem}: {finding.message}"})
+            for track in self.album.tracks
+            for finding in track.findings
+        ]
+        return [*self.findings, *self.album.findings, *of_tracks]

@@ -8,18 +8,21 @@ from typing import Any
 
 from refmaster.io.digest import sha256_of
 from refmaster.release.disc import SECTORS_PER_SECOND, msf_text
+from refmaster.release.page import sheet_page
 from refmaster.release.result import ReleaseResult
 from refmaster.release.transitions import named
 from refmaster.version import made_by
 
-RECORD_NAME, SHEET_NAME = "release.json", "release.txt"
+RECORD_NAME, SHEET_NAME, PAGE_NAME = "release.json", "release.txt", "release.html"
 
 
 def write_sheet(result: ReleaseResult, folder: Path) -> None:
-    """Write the sheet as text, and the record of the release as JSON, into the folder that is being made."""
+    """Write the sheet as text and as a page, and the record as JSON, into the folder that is being made."""
     record = release_record(result, folder)
-    (folder / SHEET_NAME).write_text(sheet_text(record), encoding="utf-8", newline="\n")
-    record["files"][SHEET_NAME] = sha256_of(folder / SHEET_NAME)
+    pages = {SHEET_NAME: sheet_text(record), PAGE_NAME: sheet_page(record)}
+    for name, page in pages.items():
+        (folder / name).write_text(page, encoding="utf-8", newline="\n")
+        record["files"][name] = sha256_of(folder / name)
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
     (folder / RECORD_NAME).write_text(text, encoding="utf-8", newline="\n")
 
@@ -35,7 +38,7 @@ def release_record(result: ReleaseResult, folder: Path) -> dict[str, Any]:
         "title": settings.title,
         "artist": settings.artist,
         "barcode": settings.barcode,
-        "album_lufs": result.album.plan.promise.integrated_lufs,
+        "album_lufs": None if result.integrated_lufs is None else round(result.integrated_lufs, 2),
         "duration_s": round(layout.sectors / SECTORS_PER_SECOND, 3),
         "tracks": [_track(result, number) for number in range(len(layout.marks))],
         "transitions": list(named(result.transitions)),
@@ -53,6 +56,7 @@ def release_record(result: ReleaseResult, folder: Path) -> dict[str, Any]:
             }
             for each in result.sets
         ],
+        "findings": [finding.model_dump(mode="json") for finding in result.all_findings()],
         "files": {name: sha256_of(folder / name) for name in names},
     }
 
