@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
@@ -45,8 +46,9 @@ def limited(folder: Path, *, crossfade_s: float) -> list[Finding]:
     """Release two songs that peak at the ceiling together, overlapping or not."""
     import soundfile as sf
 
-    for number, name in enumerate(("a.wav", "b.wav"), start=1):
-        sf.write(folder / name, song(number) * 2.2, RATE_HZ, "PCM_24")
+    for gain, name in ((2.2, "a.wav"), (2.19, "b.wav")):
+        both = np.tile(song(1, seconds=1.0), (5, 1))  # the beats of both coincide
+        sf.write(folder / name, gain * both, RATE_HZ, "PCM_24")
     sequence: dict[str, Any] = {"crossfade_s": crossfade_s} if crossfade_s else {"gap_s": 1.0}
     album = {
         "version": 1,
