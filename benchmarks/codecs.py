@@ -4,9 +4,9 @@
     python benchmarks/codecs.py --music FOLDER --songs '*.ogg' --coders
 
 Each song (an excerpt of it) is mastered to -9 LUFS and -1 dBTP twice: with a fixed ceiling, and made safe
-for all codecs. Both masters are encoded and decoded; libebur128 and Fourier interpolation read the true peaks,
-not refmaster's meter. With ``--others`` the encoders of an ffmpeg on the PATH encode them too, which refmaster
-did not hear. ``--coders`` compares the searches of ffmpeg's AAC encoder instead.
+for all codecs. Both masters are encoded and decoded; libebur128 and Fourier interpolation read the true
+peaks, not refmaster's meter. With ``--others`` the encoders of an ffmpeg on the PATH encode them too, which
+refmaster did not hear. ``--coders`` compares the searches of ffmpeg's AAC encoder instead.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from refmaster.io import ffmpeg, pyav
 
 KBPS = 256
 
-# Of ffmpeg's encoder. Over masters at -9 LUFS the "fast" search leaves 2 to 9 dB less noise in bands than the
+# Of ffmpeg's encoder. Over masters at -9 LUFS the "fast" search leaves 3 to 5 dB less noise in bands than the
 # default, at no higher rate, and fewer single peaks (benchmarks/codecs.py --coders). Intensity stereo is
 # meant for low rates; from here up it only adds peaks.
 _CODER = "fast"
