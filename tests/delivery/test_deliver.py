@@ -323,7 +323,7 @@ def test_findings_on_the_trial_render_are_not_told(short_example: Path, tmp_path
 def test_every_target_by_other_meters(
     name: str, example_mix: Path, example_reference: Path, tmp_path: Path
 ) -> None:
-    (result,) = deliver(plan_file(example_mix, example_reference), name, tmp_path)
+    (result,) = deliver(plan_file(example_mix, example_reference), bare(name), tmp_path)
     assert result.kept_promises
     keeps(Path(str(result.output)), delivery_target(name))
     assert measure(str(result.output)).levels == result.master.levels
