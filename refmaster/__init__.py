@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from refmaster.album.passes import master_album as master_album
     from refmaster.album.passes import render_album_plan as render_album_plan
     from refmaster.album.result import AlbumResult as AlbumResult
+    from refmaster.check.playback import PlaybackResult as PlaybackResult
+    from refmaster.check.playback import check_playback as check_playback
     from refmaster.check.recording import CheckResult as CheckResult
     from refmaster.check.recording import check_file as check_file
     from refmaster.comparison.compare import Comparison as Comparison
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from refmaster.profile.model import Profile as Profile
     from refmaster.profile.model import load_profile as load_profile
     from refmaster.profile.model import save_profile as save_profile
+    from refmaster.rendering.playback import render_playback as render_playback
     from refmaster.rendering.render import render_file as render_file
     from refmaster.rendering.result import MasterResult as MasterResult
     from refmaster.settings.match import MatchSettings as MatchSettings
@@ -61,6 +64,7 @@ _NAMES = {
     "album.result": ("AlbumResult",),
     "album.passes": ("master_album", "render_album_plan"),
     "check.recording": ("CheckResult", "check_file"),
+    "check.playback": ("PlaybackResult", "check_playback"),
     "comparison.compare": ("Comparison", "compare"),
     "comparison.suggest": ("Suggestions", "suggest_references"),
     "delivery.manifest": ("write_manifest",),
@@ -72,6 +76,7 @@ _NAMES = {
     "plan": ("MasteringPlan", "load_plan", "save_plan"),
     "profile.measure": ("measure",),
     "profile.model": ("Profile", "load_profile", "save_profile"),
+    "rendering.playback": ("render_playback",),
     "rendering.render": ("render_file",),
     "rendering.result": ("MasterResult",),
     "settings.match": ("MatchSettings",),

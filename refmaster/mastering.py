@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from refmaster._types import Progress
 from refmaster.check.findings import Finding
+from refmaster.check.playback import judge_playback
 from refmaster.check.preflight import (
     inspect_mix,
     inspect_reference,
@@ -31,6 +32,7 @@ from refmaster.io.metadata.loudness import require_loudness_tags
 from refmaster.io.open import open_audio
 from refmaster.io.source import ArraySource, AudioSource
 from refmaster.matching.derive import WeightedProfile, derive_plan
+from refmaster.matching.playback import translate
 from refmaster.matching.posterior import NearGain
 from refmaster.matching.stems import derive_stems
 from refmaster.plan import MasteringPlan
@@ -323,6 +325,7 @@ def close_loop(
         *judge_moves(plan),
         *judge_references(plan),
         *judge_master(plan, master, expected_frames=expected_frames(plan, mix)),
+        *judge_playback(translate(master, _toned(plan, [profile for profile, _ in references]))),
     ]
     outlet.keep(source, master)
     return MasterResult(
@@ -336,6 +339,12 @@ def close_loop(
         output=outlet.path,
         renders=rendered.renders,
     )
+
+
+def _toned(plan: MasteringPlan, references: Sequence[Profile]) -> list[Profile]:
+    """Return the references that serve the tone."""
+    records = plan.references if references else ()
+    return [p for p, record in zip(references, records, strict=True) if serves(record.aspects, "tone")]
 
 
 def _reference_findings(

@@ -22,6 +22,7 @@ from refmaster.cli import (
     master,
     measure,
     plan,
+    playback,
     render,
     suggest,
     targets,
@@ -44,6 +45,7 @@ Examples:
   refmaster measure *.wav
   refmaster check mix.wav
   refmaster suggest mix.wav References/
+  refmaster playback master.wav --reference ref.wav  (mono, phone, laptop, car, club)
   refmaster compare mix.wav --reference ref.wav
   refmaster album album.yaml -o Masters/
   refmaster batch --init jobs.yaml                           (edit it, then:)
@@ -73,6 +75,7 @@ VERBS = (
     curve,
     measure,
     check,
+    playback,
     suggest,
     compare,
     album,

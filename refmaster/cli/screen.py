@@ -133,7 +133,9 @@ def conclude_master(result: MasterResult, printing: Printing, told: Sequence[str
             print_decisions(result, verbose=printing.verbose)
             for layer in printing.layers if printing.verbose else ():
                 print_text(f"settings {layer}", indent=9)
-        print_findings(result.findings, quiet=printing.quiet)
+        told_later = ("playback_quieter",)
+        findings = [f for f in result.findings if printing.verbose or f.code not in told_later]
+        print_findings(findings, quiet=printing.quiet)
     conclude(kept_promises=result.kept_promises)
 
 
