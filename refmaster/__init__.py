@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from refmaster.comparison.compare import compare as compare
     from refmaster.comparison.suggest import Suggestions as Suggestions
     from refmaster.comparison.suggest import suggest_references as suggest_references
+    from refmaster.delivery.deliver import deliver as deliver
     from refmaster.delivery.manifest import write_manifest as write_manifest
     from refmaster.delivery.verify import Verification as Verification
     from refmaster.delivery.verify import verify as verify
@@ -67,6 +68,7 @@ _NAMES = {
     "check.playback": ("PlaybackResult", "check_playback"),
     "comparison.compare": ("Comparison", "compare"),
     "comparison.suggest": ("Suggestions", "suggest_references"),
+    "delivery.deliver": ("deliver",),
     "delivery.manifest": ("write_manifest",),
     "delivery.verify": ("Verification", "verify"),
     "errors": ("AudioError", "InputError", "OutputError", "RefmasterError", "SettingsError"),

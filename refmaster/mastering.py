@@ -131,7 +131,7 @@ def master_file(
     inputs += [Path(art)] if art is not None else []
     inputs += [Path(settings.prior)] if settings is not None and settings.prior is not None else []
     outlet = FileOutlet(output, overwrite=overwrite, inputs=inputs)
-    source = _open_mix(mix)
+    source = open_mix(mix)
     asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags, codecs)
     output_format_for(output, source.format, **asked.model_dump(exclude={"loudness_tags", "codecs"}))
     if asked.loudness_tags is not None:
@@ -161,7 +161,7 @@ def plan_file(
     progress: Progress | None = None,
 ) -> MasterResult:
     """Derive the plan that `master_file` would render; the trial render is measured and thrown away."""
-    source = _open_mix(mix)
+    source = open_mix(mix)
     asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags, codecs)
     labels = checked_labels(tags, art, bext)
     measured = mix if use_cache and not isinstance(mix, Stems) else source
@@ -241,7 +241,8 @@ def _output_settings(
     return settings_from(OutputSettings, values, names=names)
 
 
-def _open_mix(mix: PathLike | Stems) -> AudioSource:
+def open_mix(mix: PathLike | Stems) -> AudioSource:
+    """Open a mix, or the sum of its stems; AudioError where it cannot be read or mastered."""
     source = open_stems(mix.files) if isinstance(mix, Stems) else open_audio(mix)
     require_supported(source)
     return source

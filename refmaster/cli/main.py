@@ -52,8 +52,9 @@ Examples:
   refmaster batch jobs.yaml
   refmaster watch jobs.yaml
   refmaster learn Catalogue/ -o prior.yaml       (then: --prior prior.yaml)
-  refmaster targets                              (then: --target spotify)
-  refmaster verify manifest.json
+  refmaster master mix.wav -r ref.wav -o Masters/ --for spotify --for cd
+  refmaster targets                              (then: --for spotify)
+  refmaster verify Masters/mix.manifest.json --render
 
 Exit codes: 0 done, 1 finished but a promise was not met, 2 bad use or bad input, 3 a fault of refmaster.
 """

@@ -84,6 +84,17 @@ For = Annotated[
         autocompletion=completing(target_names),
     ),
 ]
+CheckedFor = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--for",
+        metavar="TARGET",
+        help="FILE is a finished master: hold it against this delivery target, a name or a YAML file of your "
+        f"own, and not against what a mix should be; repeat for several: {TARGET_NAMES}.",
+        rich_help_panel=DELIVERY,
+        autocompletion=completing(target_names),
+    ),
+]
 TargetFolder = Annotated[
     Path | None,
     typer.Option(
