@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn
 
 import typer
 
-from refmaster.cli import options
+from refmaster.cli import labels, options
 from refmaster.cli.deliveries import (
     check_deliveries,
     conclude_deliveries,
@@ -69,7 +69,7 @@ def run(
             rich_help_panel=FILE,
         ),
     ] = None,
-    manifest: options.Manifest = None,
+    manifest: labels.Manifest = None,
     stem: options.StemFiles = None,
     for_: options.For = None,
     targets: options.TargetFolder = None,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from refmaster.cli import options
+from refmaster.cli import labels, options
 from refmaster.cli.deliveries import conclude_deliveries, delivery_folder, delivery_manifest, targets_asked
 from refmaster.cli.help import DELIVERY, FILE
 from refmaster.errors import SettingsError
@@ -37,10 +37,10 @@ def run(
             rich_help_panel=FILE,
         ),
     ] = None,
-    tag: options.TagOptions = None,
-    art: options.Art = None,
-    bext: options.Bext = None,
-    manifest: options.Manifest = None,
+    tag: labels.TagOptions = None,
+    art: labels.Art = None,
+    bext: labels.Bext = None,
+    manifest: labels.Manifest = None,
     for_: options.For = None,
     targets: options.TargetFolder = None,
     save_plan: Annotated[
@@ -75,7 +75,7 @@ def run(
         Staging(progress) as staging,
     ):
         local = staging.local_plan(plan)
-        labels = {
+        wanted: dict[str, Any] = {
             "mix": None if mix is None else staging.fetched(mix),
             "tags": parse_tags(tag or []),
             "art": None if art is None else staging.fetched(art),
@@ -83,10 +83,10 @@ def run(
         }
         if asked:
             manifest = delivery_manifest(
-                manifest, folder, planned_song(local, labels["mix"]), overwrite=overwrite
+                manifest, folder, planned_song(local, wanted["mix"]), overwrite=overwrite
             )
             results = deliver(
-                local, asked, folder, save_plans=save_plan, overwrite=overwrite, progress=progress, **labels
+                local, asked, folder, save_plans=save_plan, overwrite=overwrite, progress=progress, **wanted
             )
             results = tuple(replace(r, plan=staging.with_origins(r.plan)) for r in results)
             write_manifest(manifest, results, targets=[t.name for t in asked], overwrite=overwrite)
@@ -94,7 +94,7 @@ def run(
         if manifest is not None:
             require_beside(output, manifest)
             check_destinations([output, manifest], overwrite=overwrite, inputs=[plan])
-        result = render_file(local, output, overwrite=overwrite, progress=progress, **labels)
+        result = render_file(local, output, overwrite=overwrite, progress=progress, **wanted)
         if manifest is not None:
             origin = replace(result, plan=staging.with_origins(result.plan))
             write_manifest(manifest, [origin], overwrite=overwrite)
