@@ -64,8 +64,8 @@ if TYPE_CHECKING:
 _NAMES = {
     "album.result": ("AlbumResult",),
     "album.passes": ("master_album", "render_album_plan"),
-    "check.recording": ("CheckResult", "check_file"),
     "check.playback": ("PlaybackResult", "check_playback"),
+    "check.recording": ("CheckResult", "check_file"),
     "comparison.compare": ("Comparison", "compare"),
     "comparison.suggest": ("Suggestions", "suggest_references"),
     "delivery.deliver": ("deliver",),

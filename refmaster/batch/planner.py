@@ -26,6 +26,7 @@ from refmaster.settings.aspects import ServedAspects, checked_aspects
 from refmaster.settings.document import KeyPath
 from refmaster.settings.folders import target_paths
 from refmaster.settings.match import MatchSettings
+from refmaster.settings.repair import updated
 from refmaster.settings.target_files import load_target
 from refmaster.settings.targets import LevelTarget
 
@@ -198,7 +199,7 @@ class JobPlanner(Generic[JobT]):
         for keys, place in reversed(self._levels):
             if target is not None and place is named_at:
                 values.update(self.target_values(target, place))
-            values.update(keys.settings.model_dump(mode="json", exclude_unset=True))
+            values = updated(values, keys.settings.model_dump(mode="json", exclude_unset=True))
         try:
             return MatchSettings.model_validate(values).model_dump(mode="json")
         except ValidationError as error:

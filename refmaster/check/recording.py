@@ -87,7 +87,7 @@ def check_file(
     held_against = [_measured(r, "reference", progress, use_cache=use_cache) for r in several]
     asked = asked_targets(targets)
     findings = [finding for target in asked for finding in judge_delivery(mix, target)]
-    findings += [] if asked else inspect_mix(mix)
+    findings += [] if asked else inspect_mix(mix, held_against)
     for reference in held_against:
         findings += inspect_reference(reference, mix)
     return CheckResult(mix=mix, findings=tuple(findings))

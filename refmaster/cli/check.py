@@ -16,6 +16,8 @@ from refmaster.errors import ExitCode, InputError
 if TYPE_CHECKING:
     from refmaster.check.recording import CheckResult
 
+LISTED_TIMES = 5
+
 Failure = tuple[str | Path, InputError]
 
 
@@ -85,12 +87,23 @@ def run(
 
 
 def _print(path: str, result: CheckResult, *, quiet: bool) -> None:
-    """Print a file's name and its findings, worst first."""
+    """Print a file's name and its findings with their times, worst first."""
     from refmaster.cli import screen
 
     if not quiet:
         screen.print_text(f"{path}: {'passed' if result.passed else 'a limit failed'}")
-    screen.print_findings(result.findings, quiet=quiet)
+    told = [f.model_copy(update={"message": f.message + _times(f.times_s)}) for f in result.findings]
+    screen.print_findings(told, quiet=quiet)
+
+
+def _times(times_s: Sequence[float]) -> str:
+    """Return times as minutes and seconds, the first few of them."""
+    if not times_s:
+        return ""
+    tenths = [int(10 * time) for time in times_s[:LISTED_TIMES]]  # never rounded up to a full minute
+    said = ", ".join(f"{t // 600}:{t // 10 % 60:02}.{t % 10}" for t in tenths)
+    more = len(times_s) - LISTED_TIMES
+    return f" (at {said}{f' and {more} more' if more > 0 else ''})"
 
 
 def _json(checked: Sequence[tuple[str, CheckResult]], failures: Sequence[Failure]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from refmaster.cli.choices import (
 )
 from refmaster.cli.help import DELIVERY, EQUALIZER, FILE, LEVELS, MATCHING, SCREEN
 from refmaster.cli.labels import Art, Bext, TagOptions
+from refmaster.cli.repair import REPAIR_OPTIONS, asked_repair
 from refmaster.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def _value(
     return Annotated[kind | None, option]
 
 
-# Under the names of the fields of `MatchSettings`, and `target`.
+# Under the names of the fields of `MatchSettings`, and `target`; the fades are part of `repair`.
 MATCH_OPTIONS: dict[str, Any] = {
     "engine": _value(
         str,
@@ -218,6 +219,7 @@ MATCH_OPTIONS: dict[str, Any] = {
     "target": Target,
     "ceiling_dbtp": Ceiling,
     "max_reduction_db": MaxReduction,
+    **REPAIR_OPTIONS,
 }
 RENDER_OPTIONS: dict[str, Any] = {
     "settings_file": _value(
@@ -354,6 +356,9 @@ def _match_settings(file: Path | None, **values: Any) -> tuple[MatchSettings, li
     from refmaster.settings.model import settings_from
 
     given = {name: value for name, value in values.items() if value is not None}
+    repairs, fades_s = given.pop("repair", []), {n: given.pop(n) for n in REPAIR_OPTIONS if n in given}
+    if repairs or fades_s:
+        given["repair"] = asked_repair(repairs, fades_s)
     if "strength" in given:
         given["strength"] = parse_strength(given["strength"])
     if given.pop("no_loudness", False):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,7 +11,9 @@ from refmaster.cli import labels, options
 from refmaster.cli.deliveries import conclude_deliveries, delivery_folder, delivery_manifest, targets_asked
 from refmaster.cli.help import DELIVERY, FILE
 from refmaster.errors import SettingsError
-from refmaster.io.suffixes import is_url
+
+if TYPE_CHECKING:
+    from refmaster.rendering.result import MasterResult
 
 
 def register(app: typer.Typer) -> None:
@@ -55,8 +57,6 @@ def run(
     asked = targets_asked(for_ or [], targets)
     if save_plan is not None and not asked:
         raise SettingsError("--save-plan: expected --for with it; PLAN is the plan of a single master")
-    if mix is not None and is_url(mix) and (asked or manifest is not None):
-        raise SettingsError(f"--mix: for a manifest expected a file of this machine, found the URL {mix}")
     from dataclasses import replace
 
     from refmaster.batch.staging import Staging
@@ -82,20 +82,28 @@ def run(
             "bext": bext,
         }
         if asked:
-            manifest = delivery_manifest(
-                manifest, folder, planned_song(local, wanted["mix"]), overwrite=overwrite
-            )
+            song = planned_song(local, wanted["mix"])
+            manifest = delivery_manifest(manifest, folder, song, overwrite=overwrite)
             results = deliver(
                 local, asked, folder, save_plans=save_plan, overwrite=overwrite, progress=progress, **wanted
             )
-            results = tuple(replace(r, plan=staging.with_origins(r.plan)) for r in results)
-            write_manifest(manifest, results, targets=[t.name for t in asked], overwrite=overwrite)
-            conclude_deliveries(asked, results, printing)
+        else:
+            if manifest is not None:
+                require_beside(output, manifest)
+                check_destinations([output, manifest], overwrite=overwrite, inputs=[plan])
+            results = (render_file(local, output, overwrite=overwrite, progress=progress, **wanted),)
         if manifest is not None:
-            require_beside(output, manifest)
-            check_destinations([output, manifest], overwrite=overwrite, inputs=[plan])
-        result = render_file(local, output, overwrite=overwrite, progress=progress, **wanted)
-        if manifest is not None:
-            origin = replace(result, plan=staging.with_origins(result.plan))
-            write_manifest(manifest, [origin], overwrite=overwrite)
-    screen.conclude_master(result, printing)
+            read = [result if mix is None else _with_mix_named(result, mix) for result in results]
+            named = [replace(result, plan=staging.with_origins(result.plan)) for result in read]
+            write_manifest(manifest, named, targets=[target.name for target in asked], overwrite=overwrite)
+    if asked:
+        conclude_deliveries(asked, results, printing)
+    screen.conclude_master(results[0], printing)
+
+
+def _with_mix_named(result: MasterResult, location: str) -> MasterResult:
+    """Return a result whose mix is named as it was asked for: a URL, not its local copy."""
+    from dataclasses import replace
+
+    source = result.mix.source.model_copy(update={"file": location})
+    return replace(result, mix=result.mix.model_copy(update={"source": source}))

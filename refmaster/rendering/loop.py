@@ -45,7 +45,7 @@ def rendered_until_met(
     source : AudioSource
         The mix.
     mix : Profile
-        Its measurements.
+        Its measurements, after its repair.
     plan : MasteringPlan
         Its promise says what is to be met.
     outlet : Outlet
@@ -94,8 +94,9 @@ def rendered_once(
 
 
 def expected_frames(plan: MasteringPlan, mix: Profile) -> int:
-    """Return the length of a master of `mix`, in frames."""
-    return round(mix.source.frames * plan.output.sample_rate_hz / mix.source.sample_rate_hz)
+    """Return the length of a master of `mix` as it was measured before its repair, in frames."""
+    frames = plan.repair.frames_of(mix.source.frames)
+    return round(frames * plan.output.sample_rate_hz / mix.source.sample_rate_hz)
 
 
 def _solve(

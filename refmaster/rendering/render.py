@@ -8,6 +8,7 @@ from pathlib import Path
 from refmaster._types import Progress
 from refmaster.check.preflight import require_planned_mix
 from refmaster.check.promises import judge_edits, judge_master, judge_moves
+from refmaster.check.repair import judge_repair
 from refmaster.io.open import open_audio
 from refmaster.io.source import AudioSource
 from refmaster.plan import Level, MasteringPlan, beside, load_plan
@@ -17,6 +18,7 @@ from refmaster.profile.obtain import PathLike
 from refmaster.rendering.labels import checked_labels
 from refmaster.rendering.loop import Rendered, expected_frames, rendered_once, rendered_until_met
 from refmaster.rendering.outlets import FileOutlet
+from refmaster.rendering.repaired import RepairedSource
 from refmaster.rendering.result import MasterResult
 from refmaster.rendering.stem_sum import planned_stems
 
@@ -74,6 +76,8 @@ def render_file(
     mix_profile = measure(source, progress=progress, stage="measuring the mix")
     if mix is None:
         require_planned_mix(plan, mix_profile)
+    if not plan.repair.is_at_rest:
+        source = RepairedSource(source, plan.repair, mix_profile.source.frames)
     stated = plan.restated()
     with outlet:
         if stated.level.lufs is None:
@@ -86,6 +90,7 @@ def render_file(
             )
             done = done._replace(plan=_recorded(done.plan, stated))
         findings = [
+            *judge_repair(done.plan),
             *judge_moves(done.plan),
             *judge_edits(plan, done.master),
             *judge_master(
