@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn
 
 import typer
 
-from refmaster.cli import deliveries, options
+from refmaster.cli import deliveries, labels, options
 from refmaster.cli.help import FILE
 from refmaster.cli.references import (
     Reference,
@@ -63,7 +63,7 @@ def run(
             rich_help_panel=FILE,
         ),
     ] = None,
-    manifest: options.Manifest = None,
+    manifest: labels.Manifest = None,
     stem: options.StemFiles = None,
     for_: deliveries.For = None,
     targets: deliveries.TargetFolder = None,

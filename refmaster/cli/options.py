@@ -22,6 +22,7 @@ from refmaster.cli.choices import (
     target_names,
 )
 from refmaster.cli.help import EQUALIZER, FILE, LEVELS, MATCHING, SCREEN
+from refmaster.cli.labels import Art, Bext, TagOptions
 from refmaster.cli.repair import REPAIR_OPTIONS, asked_repair
 from refmaster.errors import SettingsError
 
@@ -136,30 +137,6 @@ def _value(
     )
     return Annotated[kind | None, option]
 
-
-TagOptions = _value(
-    list[str],
-    "--tag",
-    FILE,
-    "A tag in place of the mix's; repeat for several: title, artist, album, albumartist, track (3/12), disc, "
-    "date, genre, comment, copyright, isrc, upc and others.",
-    metavar="NAME=TEXT",
-)
-Art = _value(str, "--art", FILE, "Cover art in place of the mix's: JPEG or PNG.", metavar="FILE")
-Bext = _value(
-    bool, "--bext", FILE, "Give a WAV a broadcast chunk with its loudness.  [where the mix has one]"
-)
-
-Manifest = Annotated[
-    Path | None,
-    typer.Option(
-        "--manifest",
-        help="Write a manifest (JSON) of the master as well, in its folder or above: refmaster verify proves "
-        "it.  [with --for one beside each file]",
-        metavar="FILE",
-        rich_help_panel=FILE,
-    ),
-]
 
 # Under the names of the fields of `MatchSettings`, and `target`; the fades are part of `repair`.
 MATCH_OPTIONS: dict[str, Any] = {

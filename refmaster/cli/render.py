@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from refmaster.cli import deliveries, options
+from refmaster.cli import deliveries, labels, options
 from refmaster.cli.help import DELIVERY, FILE
 from refmaster.errors import SettingsError
+
+if TYPE_CHECKING:
+    pass
 
 
 def register(app: typer.Typer) -> None:
@@ -35,10 +38,10 @@ def run(
             rich_help_panel=FILE,
         ),
     ] = None,
-    tag: options.TagOptions = None,
-    art: options.Art = None,
-    bext: options.Bext = None,
-    manifest: options.Manifest = None,
+    tag: labels.TagOptions = None,
+    art: labels.Art = None,
+    bext: labels.Bext = None,
+    manifest: labels.Manifest = None,
     for_: deliveries.For = None,
     targets: deliveries.TargetFolder = None,
     save_plan: Annotated[
@@ -79,7 +82,7 @@ def run(
             outputs = [manifest] if asked else [output, manifest]
             check_destinations(outputs, overwrite=overwrite, inputs=[plan])
         local = staging.local_plan(plan)
-        labels = {
+        wanted: dict[str, Any] = {
             "mix": None if mix is None else staging.fetched(mix),
             "tags": parse_tags(tag or []),
             "art": None if art is None else staging.fetched(art),
@@ -95,10 +98,10 @@ def run(
                 named=staging.with_origins,
                 overwrite=overwrite,
                 progress=progress,
-                **labels,
+                **wanted,
             )
             deliveries.conclude_deliveries(asked, results, printing)
-        result = render_file(local, output, overwrite=overwrite, progress=progress, **labels)
+        result = render_file(local, output, overwrite=overwrite, progress=progress, **wanted)
         if manifest is not None:
             named = replace(result, plan=staging.with_origins(result.plan))
             write_manifest(manifest, [named], overwrite=overwrite)
