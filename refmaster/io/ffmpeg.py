@@ -64,7 +64,7 @@ class FfmpegSource:
         self._options = ["-drc_scale", "0"] if codec in ("ac3", "eac3") else []  # no playback compression
         states_length = bool(stream.get("duration")) and stream["format_name"] not in _BARE_STREAMS
         self._duration_s = float(stream["duration"]) if states_length else None
-        self._exact = _stated_frames(stream) if codec == "aac" else None
+        self._exact = _stated_frames(path, stream) if codec == "aac" else None
         found = AudioFormat(
             sample_rate_hz=int(stream["sample_rate"]),
             channels=int(stream["channels"]),
@@ -152,13 +152,13 @@ class FfmpegSource:
             )
 
 
-def _stated_frames(stream: dict[str, Any]) -> int | None:
+def _stated_frames(path: Path, stream: dict[str, Any]) -> int | None:
     """Return the exact length that an M4A states for its AAC audio, if it does."""
     if "mp4" not in stream["format_name"]:
         return None
     ticks_per_s = int(str(stream.get("time_base", "0/0")).partition("/")[2] or 0)
     numbers = (int(stream.get(key) or 0) for key in ("duration_ts", "nb_frames"))
-    return stated_aac_frames(int(stream["sample_rate"]), ticks_per_s, *numbers)
+    return stated_aac_frames(path, int(stream["sample_rate"]), ticks_per_s, *numbers)
 
 
 def _probe(path: Path, name: str) -> dict[str, Any]:

@@ -124,7 +124,7 @@ class PyavSource:
             rate_hz = int(stream.codec_context.sample_rate)
             self._duration_s = float(stream.duration * stream.time_base) if stream.duration else None
             self._exact = stated_aac_frames(
-                rate_hz, stream.time_base.denominator, stream.duration, stream.frames
+                state.path, rate_hz, stream.time_base.denominator, stream.duration, stream.frames
             )
             self.format = AudioFormat(
                 sample_rate_hz=rate_hz,
@@ -180,18 +180,37 @@ _MAX_PRIMING_FRAMES = 3 * _AAC_FRAME
 
 
 def stated_aac_frames(
-    sample_rate_hz: int, ticks_per_s: int, duration_ticks: int | None, packets: int | None
+    path: Path, sample_rate_hz: int, ticks_per_s: int, duration_ticks: int | None, packets: int | None
 ) -> int | None:
     """Return the length of the audio in an M4A file by its edit list, None where it states none exactly.
 
     An encoder works in whole packets of 1024 frames: priming precedes the audio, and padding follows it. The
     edit list (ISO/IEC 14496-12, 8.6.6) says what lies between; decoders skip the priming and leave the
-    padding. Without one, or with another unit of time, the length of the packets tells nothing.
+    padding. It counts in the movie's unit of time: only where that is a frame is the length exact.
     """
     if not duration_ticks or not packets or ticks_per_s != sample_rate_hz:
         return None
+    if _movie_ticks_per_s(path) != sample_rate_hz:
+        return None
     spare = packets * _AAC_FRAME - duration_ticks
     return duration_ticks if 0 <= spare < _AAC_FRAME + _MAX_PRIMING_FRAMES else None
+
+
+def _movie_ticks_per_s(path: Path) -> int | None:
+    """Return the unit of time of a movie header (ISO/IEC 14496-12, 8.2.2); None where it cannot be read."""
+    import mutagen.mp4
+
+    mp4: Any = mutagen.mp4
+
+    with path.open("rb") as file:
+        try:
+            (header,) = mp4.Atoms(file).path(b"moov", b"mvhd")[-1:]
+        except (mp4.AtomError, KeyError, ValueError):
+            return None
+        file.seek(header.dataoffset)
+        head = file.read(24)
+    at = 20 if head[:1] == b"\1" else 12  # version 1 has times of 64 bits
+    return int.from_bytes(head[at : at + 4], "big")
 
 
 def within(piece: Block, delivered: int, length: int | None) -> Block:

@@ -205,13 +205,3 @@ def test_a_place_that_cannot_be_written_is_an_error(country, tmp_path, monkeypat
 
     with pytest.raises(OutputError, match=r"a\.m4a: cannot be written"):
         write()
-
-
-def test_the_length_of_an_m4a_is_what_its_edit_list_says():
-    exact = pyav.stated_aac_frames
-    assert exact(48000, 48000, 480137, 470) == 480137
-    assert exact(44100, 48000, 480137, 470) is None  # another unit of time
-    assert exact(48000, 48000, None, 470) is None
-    assert exact(48000, 48000, 480137, 0) is None
-    assert exact(48000, 48000, 470 * 1024 + 1, 470) is None  # more than there is
-    assert exact(48000, 48000, 100_000, 470) is None  # a cut-out: not only priming and padding
