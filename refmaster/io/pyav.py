@@ -207,7 +207,7 @@ def _movie_ticks_per_s(path: Path) -> int | None:
             (header,) = mp4.Atoms(file).path(b"moov", b"mvhd")[-1:]
         except (mp4.AtomError, KeyError, ValueError):
             return None
-        file.seek(header.dataoffset)
+        file.seek(header.offset + 8)
         head = file.read(24)
     at = 20 if head[:1] == b"\1" else 12  # version 1 has times of 64 bits
     return int.from_bytes(head[at : at + 4], "big")
