@@ -33,7 +33,7 @@ from refmaster.settings.repair import LONGEST_OVER_FRAMES
 
 LEVEL = 0.5
 CLIPPED_BY_DB = (1.0, 2.0, 3.0)
-EXCERPT_S = 20.0
+EXCERPT_S = 10.0
 # Upper ends of the classes of runs, in frames.
 LENGTHS = (2, 4, 8, 16, 32, 64, 128)
 TOPS_TO_FIND = 10
