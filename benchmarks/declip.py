@@ -8,9 +8,9 @@ Run it from the checkout, on a folder of recordings with a ``manifest.csv`` (col
 
 An excerpt of each recording is scaled so that its highest peak is 1, 2 or 3 dB above a level, and clipped
 there. The error is summed over the clipped samples, before and after; a median is over recordings, and a
-recording without a clipped top of the kind has no say. ``--choose`` tries other constants on every second album
-or artist, by name; the figures are of the others. "Level found" says in how many the meter finds by itself at
-which level tops are cut, where there are ten and more of two samples and more.
+recording without a clipped top of the kind has no say. ``--choose`` tries other constants on every second
+album or artist, by name; the figures are of the others. "Level found" says in how many the meter finds by
+itself at which level tops are cut, where there are ten and more of two samples and more.
 """
 
 from __future__ import annotations
