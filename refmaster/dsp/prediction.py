@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from refmaster._types import Array, Mask
 
@@ -36,14 +35,19 @@ def error_filter(passages: Sequence[Array], order: int) -> Array:
     The modified covariance method (S. L. Marple, "Digital Spectral Analysis", 1987, chapter 8): the error that Burg's
     method makes small, without its lattice; it costs a third in NumPy.
     """
-    power = np.zeros((order + 1, order + 1))
+    power = np.zeros((order + 1, order + 1))  # of products of two frames, by how long ago each was
+    steps = np.zeros((order, order))
     for passage in passages:
         if len(passage) > order:
-            rows = sliding_window_view(passage, order + 1)
-            power += rows.T @ rows
-    power += power[::-1, ::-1].copy()
-    power[np.diag_indices(order + 1)] += _EASE * np.trace(power) / (order + 1) + _TINY
-    return np.concatenate([[1.0], np.linalg.solve(power[:order, :order], -power[:order, order])[::-1]])
+            power[0] += np.correlate(passage, passage[order:], "valid")[::-1]
+            start, end = passage[:order][::-1], passage[len(passage) - order :][::-1]
+            steps += start[:, np.newaxis] * start - end[:, np.newaxis] * end
+    power[:, 0] = power[0]
+    for ago in range(order):  # a frame earlier, the same products but for those at both ends
+        power[ago + 1, 1:] = power[ago, :-1] + steps[ago]
+    power = power + power[::-1, ::-1]
+    power.flat[:: order + 2] += _EASE * float(power.flat[:: order + 2].mean()) + _TINY
+    return np.concatenate([[1.0], -np.linalg.solve(power[1:, 1:], power[1:, 0])])
 
 
 def filled(samples: Array, unknown: Mask, coefficients: Array) -> Array:

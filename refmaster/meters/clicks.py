@@ -1,15 +1,14 @@
 """Clicks and pops: short errors in a channel that the sound before and after does not explain.
 
 A first, cheap look measures the second difference of the signal, which holds little of music's power, in blocks
-of a third of a millisecond. It keeps those that stand out of all blocks within 20 ms: this leaves out most onsets,
+of a third of a millisecond. It keeps those that stand out of all blocks within 15 ms: this leaves out most onsets,
 noise, and waveforms with an edge in every period, such as square waves. The second look foretells the passage
 about each of the few that are left by linear prediction, from its past and from its future:
 
 * a click is foretold by neither, and so the smaller of both errors counts. The beginning of a note is foretold by what
   follows, its end by what was before, and a single edge has no length between the two;
 * it is short and stands alone: all errors beyond 1.2 ms before and after it are far smaller;
-* the sound goes on after it: the more the level changes, the more a click has to stand out, because drums begin with
-  one.
+* the sound goes on after it: where the level changes, a click has to stand out more, because that is how drums begin.
 
 Longer pops, and those below the local level, are not looked for.
 """
@@ -35,16 +34,20 @@ MAX_ROWS = 200
 # Of the first look: blocks of 16 frames at 44.1 and 48 kHz, at least 4.
 _BLOCKS_PER_S = 2800.0
 _MIN_BLOCK_FRAMES = 4
-_FIRST_LOOK_DB = 4.0
+_FIRST_LOOK_DB = 3.0
 # The sound on either side that a click is held against, and how far it reaches from its highest place at most.
-_SIDE_S = 0.020
+_SIDE_S = 0.015
 _HALF_CLICK_S = 0.0012
 _ORDER = 24
 # A short filter spares most of the work: beginnings of notes hardly stand out of its error, clicks do.
 _SHORT_ORDER = 4
-_SHORT_ISOLATION_DB = 6.0
-# `python benchmarks/clicks.py --choose` tries other values of these two, on music that its figures leave out.
-ISOLATION_DB = 13.0
+_SHORT_ISOLATION_DB = 8.0
+# By how much the error of a click exceeds the largest beside it, for one without length and a level that stays. Longer
+# ones have to stand out more, and so do those where the level changes: these are the ways in which drums begin.
+# `python benchmarks/clicks.py --choose` tries other values of the first, the second and the last.
+ISOLATION_DB = 14.0
+ISOLATION_DB_PER_MS = 8.0
+_ISOLATION_DB_PER_DB = 0.5
 HEIGHT_DB = 3.0
 # Errors belong to a click where they exceed the largest of the neighbourhood by this.
 _EDGE_RATIO = 1.5
@@ -162,6 +165,7 @@ class _Examiner:
 
     def __init__(self, sample_rate_hz: int) -> None:
         self._half = math.ceil(_HALF_CLICK_S * sample_rate_hz)
+        self._ms_per_frame = 1e3 / sample_rate_hz
         self._local = max(1, round(_LOCAL_LEVEL_S * sample_rate_hz))
 
     def click(self, passage: Array) -> tuple[int, int, float] | None:
@@ -176,7 +180,8 @@ class _Examiner:
         peak = float(both[before:after].max())
         # Two frames farther than the inside: both errors of its edges are within.
         beside = max(float(both[order : before - 2].max()), float(both[after + 2 : -order].max()))
-        if peak <= max(beside * db_to_amplitude(ISOLATION_DB), db_to_amplitude(_LOWEST_DBFS)):
+        needed_db = ISOLATION_DB
+        if peak <= max(beside * db_to_amplitude(needed_db), db_to_amplitude(_LOWEST_DBFS)):
             return None
         first = before - _EDGE_FRAMES + int(np.argmax(forward[before:after] > beside * _EDGE_RATIO))
         end = after + _EDGE_FRAMES - int(np.argmax(backward[before:after][::-1] > beside * _EDGE_RATIO))
@@ -185,7 +190,10 @@ class _Examiner:
         around = (passage[max(0, first - self._local) : first], passage[end : end + self._local])
         power = [float(np.mean(part**2)) + db_to_power(_SILENCE_DBFS) for part in around]
         change_db = abs(power_to_db(power[1] / power[0]))
-        if peak <= beside * db_to_amplitude(ISOLATION_DB + change_db):
+        needed_db += (
+            ISOLATION_DB_PER_MS * (end - first) * self._ms_per_frame + _ISOLATION_DB_PER_DB * change_db
+        )
+        if peak <= beside * db_to_amplitude(needed_db):
             return None
         unknown = np.zeros(len(passage), np.bool_)
         unknown[first:end] = True
