@@ -12,6 +12,7 @@ import numpy as np
 
 from refmaster.check.clicks import inspect_clicks
 from refmaster.check.findings import Finding, info, warning
+from refmaster.check.origin import inspect_origin
 from refmaster.errors import AudioError
 from refmaster.io.source import AudioSource
 from refmaster.matching.compressed import is_over_compressed

@@ -5,7 +5,7 @@ Meters find and measure; whether something is a fault, `refmaster.check` decides
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,13 @@ from pydantic import Field
 
 from refmaster._types import Block
 from refmaster.meters.clicks import MAX_ROWS, ClickMeter
+from refmaster.meters.origin import OriginMeter, OriginResult
 from refmaster.settings.model import Model
+from refmaster.settings.output import MAX_SAMPLE_RATE_HZ
 from refmaster.units import amplitude_to_db
 
 SampleLevel = Annotated[float, Field(ge=-10_000.0, le=100.0)]
+BandEdgeHz = Annotated[float, Field(gt=0.0, le=MAX_SAMPLE_RATE_HZ / 2)]
 
 
 class Edges(Model):
@@ -38,11 +41,33 @@ class Clicks(Model):
     )
 
 
+class Origin(Model):
+    """What the samples say of where they come from."""
+
+    used_bits: Literal[8, 16, 20, 24, 32] | None = Field(
+        description="shortest word length that holds every sample; null: none does, or silence"
+    )
+    bandwidth_hz: BandEdgeHz | None = Field(
+        description="Hz, where the spectrum ends; null: it does not end abruptly"
+    )
+    drop_db: Annotated[float, Field(ge=0.0, le=1000.0)] | None = Field(
+        description="dB, how far it falls there"
+    )
+    codec: Literal["mp3", "aac", "vorbis", "opus"] | None = Field(
+        description="the lossy codec whose frames stand out most; null: they were not looked for"
+    )
+    frame_prominence: float = Field(
+        ge=0.0, le=1e9, description="standard deviations by which they stand out; chance reaches about 5"
+    )
+    searched_to_hz: BandEdgeHz | None = Field(description="Hz, the highest sound that was looked at")
+
+
 class Faults(Model):
     """Measurements of what a mix should not have."""
 
     edges: Edges
     clicks: Clicks
+    origin: Origin
 
 
 class FaultMeter:
@@ -59,6 +84,7 @@ class FaultMeter:
         self._first: NDArray[np.floating] | None = None
         self._last: NDArray[np.floating] = np.zeros(channels)
         self._clicks = ClickMeter(sample_rate_hz, channels)
+        self._origin = OriginMeter(sample_rate_hz)
 
     def update(self, planar: Block) -> None:
         """Take a block of shape (frames, channels), each channel's frames side by side in memory."""
@@ -66,6 +92,7 @@ class FaultMeter:
             self._first = planar[0].copy() if self._first is None else self._first
             self._last = planar[-1].copy()
             self._clicks.update(planar)
+            self._origin.update(planar)
 
     def result(self) -> Faults:
         """Return what was found; the meter is finished."""
@@ -74,7 +101,20 @@ class FaultMeter:
         return Faults(
             edges=Edges(first_sample_dbfs=_level_dbfs(first), last_sample_dbfs=_level_dbfs(self._last)),
             clicks=Clicks(count=len(clicks), rows=tuple(clicks)),
+            origin=_origin(self._origin.result()),
         )
+
+
+def _origin(found: OriginResult) -> Origin:
+    framing = found.framing
+    return Origin(
+        used_bits=found.used_bits,
+        bandwidth_hz=None if found.bandwidth_hz is None else round(found.bandwidth_hz, 1),
+        drop_db=None if found.drop_db is None else round(found.drop_db, 1),
+        codec=None if framing is None else framing.codec,
+        frame_prominence=0.0 if framing is None else round(framing.prominence, 2),
+        searched_to_hz=None if found.searched_to_hz is None else round(found.searched_to_hz, 1),
+    )
 
 
 def _level_dbfs(frame: NDArray[np.floating]) -> float | None:

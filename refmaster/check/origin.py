@@ -1,0 +1,89 @@
+"""Findings on where a file comes from: a lossy codec, a lower sample rate, a shorter word length."""
+
+from __future__ import annotations
+
+from refmaster.check.findings import Finding, info, warning
+from refmaster.io.source import PCM_BITS
+from refmaster.profile.faults import Origin
+from refmaster.profile.model import Profile
+
+# Chosen by benchmarks/origin.py on half of its material: lossless recordings stay below, by a margin.
+FRAMES_PROMINENT_FROM = 7.0
+# Music that ends this far below what its sample rate can hold was made for a lower one. 44.1 kHz holding
+# 32 kHz ends at 0.66 to 0.73 of it, where some low-passes and codecs end as well.
+NARROW_BELOW = 0.7
+_CODEC_NAMES = {"mp3": "an MP3", "aac": "an AAC", "vorbis": "an Ogg Vorbis", "opus": "an Opus"}
+
+
+def inspect_origin(profile: Profile, role: str) -> list[Finding]:
+    """Return the findings on where a recording's file comes from; `role` is ``mix`` or ``reference``."""
+    if profile.faults is None:
+        return []
+    subject = role if role == "mix" else f"{role} {profile.name}"
+    origin = profile.faults.origin
+    return [
+        *_lossy_origin(profile, origin, subject),
+        *_upsampled(profile, origin, subject),
+        *_padded_bits(profile, origin, subject),
+    ]
+
+
+def _lossy_origin(profile: Profile, origin: Origin, subject: str) -> list[Finding]:
+    """Return the finding on a lossless file that was decoded from a lossy one; a lossy file says so itself."""
+    if profile.source.lossy or origin.codec is None or origin.frame_prominence < FRAMES_PROMINENT_FROM:
+        return []
+    return [
+        warning(
+            "lossy_origin",
+            f"the {subject} is stored without loss, but looks as if it had been decoded from "
+            f"{_CODEC_NAMES[origin.codec]} file: its sound has gaps exactly where that codec leaves them",
+            "use the recording that the lossy file was made from: what a codec left out does not come back",
+            value=origin.frame_prominence,
+            limit=FRAMES_PROMINENT_FROM,
+            unit="standard deviations",
+            band_hz=None if origin.searched_to_hz is None else (0.0, origin.searched_to_hz),
+        )
+    ]
+
+
+def _upsampled(profile: Profile, origin: Origin, subject: str) -> list[Finding]:
+    """Return the finding on a recording that fills only the lower part of what its sample rate can hold."""
+    rate_hz = profile.source.sample_rate_hz
+    limit_hz = NARROW_BELOW * rate_hz / 2
+    if origin.bandwidth_hz is None or origin.bandwidth_hz > limit_hz:
+        return []
+    return [
+        warning(
+            "upsampled",
+            f"the {subject} has a sample rate of {rate_hz / 1000:g} kHz, but ends abruptly at "
+            f"{origin.bandwidth_hz / 1000:.1f} kHz with nothing above: it looks converted from a lower "
+            "sample rate, or low-passed",
+            "ask for the file at the rate that it was made at; a higher rate adds nothing to it",
+            value=origin.bandwidth_hz,
+            limit=limit_hz,
+            unit="Hz",
+            band_hz=(origin.bandwidth_hz, rate_hz / 2),
+        )
+    ]
+
+
+def _padded_bits(profile: Profile, origin: Origin, subject: str) -> list[Finding]:
+    """Return the finding on a file with longer words than its samples need."""
+    source, used = profile.source, origin.used_bits
+    stored = PCM_BITS.get(source.subtype)
+    if source.container == "ARRAY" or stored is None or used is None or used >= stored:
+        return []
+    kind = "float" if source.subtype in ("FLOAT", "DOUBLE") else "bit"
+    if kind == "float" and used >= 24:
+        return []  # 32-bit float is the usual way to hand on 24 bits
+    return [
+        info(
+            "padded_bits",
+            f"the {subject} is a {stored}-{kind} file, but every sample fits into {used} bits: it looks "
+            "rounded before it was stored",
+            f"export it again at {min(stored, 24)} bits from the session, before it is rounded to {used}",
+            value=float(used),
+            limit=float(stored),
+            unit="bits",
+        )
+    ]
