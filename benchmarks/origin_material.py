@@ -15,7 +15,6 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -34,16 +33,6 @@ LOSSY: tuple[tuple[str, float], ...] = (
     *(("aac", kbps) for kbps in (128, 192, 256)),
 )
 _OPUS_RATE_HZ = 48000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Piece:
-    """A recording and what it is."""
-
-    source: str
-    kind: str
-    samples: Samples
-    rate_hz: int
 
 
 def music_files(folder: Path) -> list[Path]:
@@ -72,7 +61,7 @@ def variants(samples: Samples, number: int) -> dict[str, tuple[Samples, int]]:
         "cut to nothing": (_filtered(samples, lambda hz: (hz < corner) * 1.0), RATE_HZ),
         "48 kHz": (up, 48000),
         "48 to 44.1 kHz": (soxr.resample(up * 0.9, 48000, RATE_HZ, quality="HQ"), RATE_HZ),
-        "mastered": (_mastered(samples, number), RATE_HZ),
+        "mastered": (mastered(samples, number, RATE_HZ), RATE_HZ),
         "old record": (_old(samples, number), RATE_HZ),
     }
 
@@ -88,8 +77,8 @@ def _filtered(samples: Samples, gain: Callable[[Samples], Samples]) -> Samples:
     return np.fft.irfft(spectrum, len(samples), axis=0)
 
 
-def _mastered(samples: Samples, number: int) -> Samples:
-    """Equalize, compress and limit, as a mastering chain does."""
+def mastered(samples: Samples, number: int, rate_hz: int) -> Samples:
+    """Return a recording equalized, compressed and limited, as a mastering chain does."""
     from pedalboard import Compressor, HighShelfFilter, Limiter, LowShelfFilter, PeakFilter, Pedalboard
 
     tilt = -3.0 + number % 7
@@ -102,7 +91,7 @@ def _mastered(samples: Samples, number: int) -> Samples:
             Limiter(-4.0, 80.0),
         ]
     )
-    return np.asarray(chain(samples.T.astype(np.float32), RATE_HZ).T, dtype=np.float64)
+    return np.asarray(chain(samples.T.astype(np.float32), rate_hz).T, dtype=np.float64)
 
 
 def _old(samples: Samples, number: int) -> Samples:
@@ -198,7 +187,9 @@ def _pad(rng: np.random.Generator) -> Samples:
             for harmonic in range(1, int(20000 / f)):
                 swell = 0.5 + 0.5 * np.sin(2 * np.pi * 0.1 * t + harmonic * 0.01)
                 if harmonic % 3 == 0:
-                    out[:, side] += np.sin(2 * np.pi * f * harmonic * t + rng.uniform(0, 6)) * swell / harmonic
+                    out[:, side] += (
+                        np.sin(2 * np.pi * f * harmonic * t + rng.uniform(0, 6)) * swell / harmonic
+                    )
     return out
 
 

@@ -29,7 +29,7 @@ def inspect_origin(profile: Profile, role: str) -> list[Finding]:
 
 
 def _lossy_origin(profile: Profile, origin: Origin, subject: str) -> list[Finding]:
-    """Return the finding on a lossless file that was decoded from a lossy one; a lossy file says so itself."""
+    """Return the finding on a lossless file decoded from a lossy one; a lossy file says so itself."""
     if profile.source.lossy or origin.codec is None or origin.frame_prominence < FRAMES_PROMINENT_FROM:
         return []
     return [

@@ -45,6 +45,8 @@ _CONCERNS: dict[str, Sequence[ServedAspect]] = {
     "reference_clipped": ("tone", "dynamics", "loudness"),
     "reference_low_passed": ("tone",),
     "reference_lossy": ("tone", "width"),
+    "lossy_origin": ("tone", "width"),
+    "upsampled": ("tone",),
     "reference_short": ("tone", "width", "dynamics"),
     "reference_one_sided": _IMAGE,
     "reference_imbalanced": _IMAGE,
@@ -146,7 +148,7 @@ def inspect_mix(mix: Profile) -> list[Finding]:
         findings.append(
             info("mix_wide", f"side is {mix.stereo.side_to_mid_db:+.1f} dB over mid", "check it in mono")
         )
-    findings += inspect_clicks(mix)
+    findings += [*inspect_clicks(mix), *inspect_origin(mix, "mix")]
     return findings + _mix_channels(mix)
 
 
@@ -229,6 +231,8 @@ def _reference_findings(reference: Profile, mix: Profile) -> list[Finding]:
         findings.append(
             info("reference_lossy", f"the reference {name} is lossy ({reference.source.subtype})")
         )
+    said = cutoff is not None and cutoff < LOW_PASSED_BELOW_HZ
+    findings += [f for f in inspect_origin(reference, "reference") if not (said and f.code == "upsampled")]
     findings += [*_reference_channels(reference), *_image(reference, mix)]
     if SHORT_TERM_S <= reference.source.duration_s < min(SHORT_REFERENCE_S, 0.25 * mix.source.duration_s):
         findings.append(

@@ -1,7 +1,7 @@
 """Basis functions of the transforms that lossy codecs quantise in.
 
-All are lapped transforms of long blocks: frames of `hop` samples, each described by as many coefficients, each
-of them the inner product of the signal with a basis function that reaches over the neighbouring frames.
+All are lapped transforms of long blocks: frames of `hop` samples, each described by as many coefficients, and
+each coefficient the inner product of the signal with a basis function that reaches into neighbouring frames.
 
 References
 ----------
@@ -20,7 +20,7 @@ from refmaster._types import Array
 KAISER_BESSEL_ALPHA = 4.0
 _SUBBANDS, _LINES = 32, 18
 _PROTOTYPE = 512
-# The standard tabulates its prototype filter; a Kaiser low-pass of the same length and cut-off is as good here.
+# The standard tabulates its prototype filter; a Kaiser low-pass of that length and cut-off is as good here.
 _PROTOTYPE_BETA = 9.0
 # ISO/IEC 11172-3, table 3-B.9: the butterflies between neighbouring subbands.
 _ALIAS = np.array([-0.6, -0.535, -0.33, -0.185, -0.095, -0.041, -0.0142, -0.0037])

@@ -12,8 +12,10 @@ Herre, Schug, "Analysis of Decompressed Audio: The Inverse Decoder", 109th AES C
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,39 +25,40 @@ from refmaster.dsp.lapped import hybrid_basis, kaiser_bessel_slope, mdct_basis, 
 
 EXCERPT_FRAMES = 16384
 # Coefficients that are looked at, of the hundreds there are.
-LINES = 30
+LINES = 20
 # Where they lie, as shares of the frequency up to which there is sound: codecs round most where it is high.
 _LOWEST, _HIGHEST = 0.35, 0.98
 # A coefficient this far below its usual power counts as half a zero.
 _ZERO_POWER = 0.001
 # Lines whose power is not clearly above the rounding of the samples say nothing.
 _ABOVE_ROUNDING = 16.0
+# Fewer coefficients than this in an excerpt are too few to tell chance from frames.
+_MIN_COEFFICIENTS = 200
 # Samples on either side that a beginning is held against.
 _NEIGHBOURS = 12
 _OPUS_RATE_HZ = 48000
 _OPUS_EMPHASIS = 0.85  # RFC 6716, 4.3.8
 
 Basis = Callable[[NDArray[np.intp]], Array]
+Codec = Literal["mp3", "aac", "vorbis", "opus"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Coding:
     """The transform of a codec."""
 
-    codec: str
+    codec: Codec
     hop: int
     basis: Basis
-    side: bool = field(default=False)  # rounded in the side as often as in the channels
+    side: bool = False  # rounded in the side as often as in the channels
     emphasis: float = 0.0
 
 
 CODINGS = (
     Coding(codec="mp3", hop=576, basis=hybrid_basis),
-    Coding(codec="aac", hop=1024, basis=lambda k: mdct_basis(kaiser_bessel_slope(1024), 1024, k), side=True),
-    Coding(codec="vorbis", hop=1024, basis=lambda k: mdct_basis(vorbis_slope(1024), 1024, k)),
-    Coding(
-        codec="opus", hop=960, basis=lambda k: mdct_basis(vorbis_slope(120), 960, k), emphasis=_OPUS_EMPHASIS
-    ),
+    Coding(codec="aac", hop=1024, basis=partial(mdct_basis, kaiser_bessel_slope(1024), 1024), side=True),
+    Coding(codec="vorbis", hop=1024, basis=partial(mdct_basis, vorbis_slope(1024), 1024)),
+    Coding(codec="opus", hop=960, basis=partial(mdct_basis, vorbis_slope(120), 960), emphasis=_OPUS_EMPHASIS),
 )
 
 
@@ -65,7 +68,7 @@ class Framing:
 
     Attributes
     ----------
-    codec : str
+    codec : Codec
     prominence : float
         By how many standard deviations the best beginning of the frames stands out of all others; about 3
         to 5 where there are no frames.
@@ -73,7 +76,7 @@ class Framing:
         That beginning, in samples from the recording's start, below the codec's hop.
     """
 
-    codec: str
+    codec: Codec
     prominence: float
     offset: int
 
@@ -88,6 +91,7 @@ def find_framing(
     excerpts : sequence of (int, ndarray of shape (EXCERPT_FRAMES, channels))
         Where each begins in the recording, and its samples; channels beyond the second are left out.
     sample_rate_hz : int
+        In Hz; Opus is looked for at 48 kHz alone.
     highest_hz : float
         Up to here there is sound.
     rounding_power : float
@@ -114,9 +118,12 @@ def _framing(
     together = np.zeros(hop)
     best = Framing(codec=coding.codec, prominence=0.0, offset=0)
     for start, samples in excerpts:
-        zeros = np.zeros(hop)
+        zeros, heard = np.zeros(hop), 0
         for signal in _signals(samples, coding):
-            zeros += _zeros(signal, filters, hop, reach, rounding)
+            found, count = _zeros(signal, filters, hop, reach, rounding)
+            zeros, heard = zeros + found, heard + count
+        if heard < _MIN_COEFFICIENTS:
+            continue
         # Beginnings are counted from the recording's start, so that excerpts can be added.
         standing = np.roll(_standing_out(zeros), start % hop)
         together += standing
@@ -131,8 +138,8 @@ def _peak(coding: Coding, standing: Array) -> Framing:
     return Framing(codec=coding.codec, prominence=float(standing[place]), offset=place)
 
 
-def _signals(samples: Array32, coding: Coding) -> Iterable[Array32]:
-    """Yield the signals that a codec may have rounded."""
+def _signals(samples: Array32, coding: Coding) -> list[Array32]:
+    """Return the signals that a codec may have rounded."""
     channels = [samples[:, number] for number in range(min(2, samples.shape[1]))]
     if len(channels) == 2:
         side = channels[0] - channels[1]
@@ -140,14 +147,16 @@ def _signals(samples: Array32, coding: Coding) -> Iterable[Array32]:
             channels = channels[:1]
         elif coding.side:
             channels.append(0.5 * side)
-    for signal in channels:
-        if coding.emphasis:
-            signal = np.concatenate([signal[:1], signal[1:] - np.float32(coding.emphasis) * signal[:-1]])
-        yield signal
+    if coding.emphasis:
+        factor = np.float32(coding.emphasis)
+        channels = [np.append(signal[:1], signal[1:] - factor * signal[:-1]) for signal in channels]
+    return channels
 
 
-def _zeros(signal: Array32, filters: NDArray[np.complex64], hop: int, reach: int, rounding: Array) -> Array:
-    """Return how many coefficients are zero for frames that begin at each of `hop` samples."""
+def _zeros(
+    signal: Array32, filters: NDArray[np.complex64], hop: int, reach: int, rounding: Array
+) -> tuple[Array, int]:
+    """Return how many coefficients are zero for frames that begin at each of `hop` samples, and of how many."""
     lines = np.fft.irfft(np.fft.rfft(signal) * filters, EXCERPT_FRAMES, axis=1)[:, : reach // hop * hop]
     power = np.square(lines, out=lines).reshape(len(lines), -1, hop)
     usual = power.mean(axis=2, keepdims=True)
@@ -156,13 +165,14 @@ def _zeros(signal: Array32, filters: NDArray[np.complex64], hop: int, reach: int
     scale = np.where(heard, np.divide(1.0, _ZERO_POWER * usual, where=heard, out=np.zeros_like(usual)), 0.0)
     power *= scale.astype(np.float32)
     power += 1.0
-    return np.reciprocal(power, out=power).sum(axis=(0, 1), dtype=np.float64)
+    return np.reciprocal(power, out=power).sum(axis=(0, 1), dtype=np.float64), int(np.count_nonzero(heard))
 
 
 def _standing_out(values: Array) -> Array:
     """Return by how many standard deviations, robustly taken, each value stands above its neighbours.
 
-    Zeros come with one beginning and no sample beside it; what a fade or an attack does to the count is smooth.
+    Zeros come with one beginning and not with those beside it; what fades and attacks do to the count is
+    smooth.
     """
     padded = np.pad(values, _NEIGHBOURS, mode="reflect")
     summed = np.cumsum(np.concatenate([np.zeros(1), padded]))

@@ -1,7 +1,7 @@
 """Where a file's samples come from: their true word length and bandwidth, and a codec's frames in them.
 
 All is measured on a few short excerpts spread over the recording, at the end, save the word length, which
-every sample has a say in. Memory does not grow with length. Of more than two channels the first two are heard.
+every sample has a say in. Memory does not grow with length. Of more than two channels two are heard.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ _SAMPLES_AT_ONCE = 16384  # stays in the cache
 # Spectra are read in cells of so many bins: 43 Hz at 44.1 kHz.
 _CELL_BINS = 16
 _CELLS = EXCERPT_FRAMES // 2 // _CELL_BINS
-# An edge: the level over 1 kHz below it (its lower quartile) against the highest anywhere beyond 0.2 kHz above.
+# An edge: the level over 1 kHz below it (its lower quartile) against the highest from 0.2 kHz above it on.
 _BELOW_CELLS, _EDGE_CELLS = 24, 5
 _EDGE_DROP_DB = 20.0
+_EDGE_ABOVE_HZ = 3000.0
 _SOUND_ABOVE_ROUNDING = 16.0
 _FINEST_BITS = 24
 
@@ -41,7 +42,7 @@ class OriginResult:
     Attributes
     ----------
     used_bits : int or None
-        The shortest word length that holds every sample; None where none of 8 to 32 bits does, and for silence.
+        The shortest word length that holds every sample; None for silence, and where none does.
     bandwidth_hz, drop_db : float or None
         Where the spectrum ends, and by how much it falls there; None where it does not end abruptly.
     framing : Framing or None
@@ -86,7 +87,9 @@ class OriginMeter:
         used_bits = self._words.bits
         # Excerpts with digital silence would have zeros wherever frames begin.
         excerpts = [
-            (number * EXCERPT_FRAMES, samples) for number, samples in self._kept if _sounds_throughout(samples)
+            (number * EXCERPT_FRAMES, samples)
+            for number, samples in self._kept
+            if _sounds_throughout(samples)
         ]
         if not excerpts:
             return OriginResult(
@@ -95,7 +98,7 @@ class OriginMeter:
         power = _cell_power([samples for _, samples in excerpts])
         rounding = 4.0 ** (1 - min(used_bits or _FINEST_BITS, _FINEST_BITS)) / 12.0
         cell_hz = self._rate_hz / 2 / _CELLS
-        edge, drop_db = _edge(power)
+        edge, drop_db = _edge(np.maximum(power, rounding), round(_EDGE_ABOVE_HZ / cell_hz))
         framing = searched_to_hz = None
         heard = np.flatnonzero(power > _SOUND_ABOVE_ROUNDING * rounding)
         if len(heard) and self._rate_hz <= _MAX_CODEC_RATE_HZ:
@@ -161,7 +164,9 @@ def _sounds_throughout(samples: Array32) -> bool:
 def _steady_level(samples: Array32) -> float:
     """Return the mean level of the treble over pieces of an excerpt: high where it is loud without pause."""
     treble = np.diff(samples, n=2, axis=0)
-    pieces = treble[: len(treble) // _STEADY_FRAMES * _STEADY_FRAMES].reshape(-1, _STEADY_FRAMES * samples.shape[1])
+    pieces = treble[: len(treble) // _STEADY_FRAMES * _STEADY_FRAMES].reshape(
+        -1, _STEADY_FRAMES * samples.shape[1]
+    )
     return float(np.log(np.mean(pieces**2, axis=1) + 1e-15).mean())
 
 
@@ -177,14 +182,19 @@ def _cell_power(excerpts: list[Array32]) -> Array:
     return highest
 
 
-def _edge(power: Array) -> tuple[int | None, float | None]:
-    """Return the last cell before the spectrum ends, and by how many dB it falls there."""
-    level = power_to_db(np.maximum(power, 1e-20))
+def _edge(power: Array, lowest: int) -> tuple[int | None, float | None]:
+    """Return the last cell before the spectrum ends, `lowest` or above, and by how many dB it falls there."""
+    level = power_to_db(power)
     beyond = np.maximum.accumulate(level[::-1])[::-1]  # the highest from each cell on
     below = np.quantile(np.lib.stride_tricks.sliding_window_view(level, _BELOW_CELLS), 0.25, axis=1)
-    cells = np.arange(_BELOW_CELLS - 1, len(level) - _EDGE_CELLS)
+    cells = np.arange(max(lowest, _BELOW_CELLS - 1), len(level) - _EDGE_CELLS)
+    if not len(cells):
+        return None, None
     drop = below[cells - _BELOW_CELLS + 1] - beyond[cells + _EDGE_CELLS]
     steepest = int(np.argmax(drop))
     if drop[steepest] < _EDGE_DROP_DB:
         return None, None
-    return int(cells[steepest]), float(drop[steepest])
+    cell = int(cells[steepest])
+    halfway = beyond[cell + _EDGE_CELLS] + 0.5 * drop[steepest]
+    still_up = np.flatnonzero(level[: cell + _EDGE_CELLS] > halfway)
+    return int(still_up[-1]), float(drop[steepest])

@@ -5,7 +5,7 @@ Meters find and measure; whether something is a fault, `refmaster.check` decides
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from pydantic import Field
 
 from refmaster._types import Block
 from refmaster.meters.clicks import MAX_ROWS, ClickMeter
+from refmaster.meters.framing import Codec
 from refmaster.meters.origin import OriginMeter, OriginResult
 from refmaster.settings.model import Model
 from refmaster.settings.output import MAX_SAMPLE_RATE_HZ
@@ -44,7 +45,7 @@ class Clicks(Model):
 class Origin(Model):
     """What the samples say of where they come from."""
 
-    used_bits: Literal[8, 16, 20, 24, 32] | None = Field(
+    used_bits: Annotated[int, Field(ge=8, le=32)] | None = Field(
         description="shortest word length that holds every sample; null: none does, or silence"
     )
     bandwidth_hz: BandEdgeHz | None = Field(
@@ -53,7 +54,7 @@ class Origin(Model):
     drop_db: Annotated[float, Field(ge=0.0, le=1000.0)] | None = Field(
         description="dB, how far it falls there"
     )
-    codec: Literal["mp3", "aac", "vorbis", "opus"] | None = Field(
+    codec: Codec | None = Field(
         description="the lossy codec whose frames stand out most; null: they were not looked for"
     )
     frame_prominence: float = Field(
