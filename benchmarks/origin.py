@@ -62,7 +62,7 @@ class Count:
     """How many recordings of a kind have a finding, and how clear it was in each; for each half."""
 
     found: list[int] = field(default_factory=lambda: [0, 0])
-    clear: tuple[list[float], list[float]] = field(default_factory=lambda: ([], [])
+    clear: tuple[list[float], list[float]] = field(default_factory=lambda: ([], []))
     other: list[int] = field(default_factory=lambda: [0, 0])
 
     def add(
@@ -136,7 +136,8 @@ def main() -> None:
     print("\nLossy recordings that were worked on afterwards\n")
     print(table(header, [total.row(kind) for kind, total in later.items()]), flush=True)
     print("\nThe folder's own recordings, decoded\n")
-    print(table(["recording", "coding", "named", "prominence", "ends at, kHz"], list(own(given.music)))), flush=True)
+    header = ["recording", "coding", "named", "prominence", "ends at, kHz"]
+    print(table(header, list(own(given.music))))
 
 
 def made_pieces(folder: Path, work: Path | None) -> Iterator[Piece]:

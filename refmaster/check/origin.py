@@ -73,13 +73,13 @@ def _padded_bits(profile: Profile, origin: Origin, subject: str) -> list[Finding
     stored = PCM_BITS.get(source.subtype)
     if source.container == "ARRAY" or stored is None or used is None or used >= stored:
         return []
-    kind = "float" if source.subtype in ("FLOAT", "DOUBLE") else "bit"
-    if kind == "float" and used >= 24:
+    kind = "-bit float" if source.subtype in ("FLOAT", "DOUBLE") else "-bit"
+    if kind == "-bit float" and used >= 24:
         return []  # 32-bit float is the usual way to hand on 24 bits
     return [
         info(
             "padded_bits",
-            f"the {subject} is a {stored}-{kind} file, but every sample fits into {used} bits: it looks "
+            f"the {subject} is a {stored}{kind} file, but every sample fits into {used} bits: it looks "
             "rounded before it was stored",
             f"export it again at {min(stored, 24)} bits from the session, before it is rounded to {used}",
             value=float(used),
