@@ -35,9 +35,9 @@ def _lossy_origin(profile: Profile, origin: Origin, subject: str) -> list[Findin
     return [
         warning(
             "lossy_origin",
-            f"the {subject} is stored without loss, but looks as if it had been decoded from "
-            f"{_CODEC_NAMES[origin.codec]} file: its sound has gaps exactly where that codec leaves them",
-            "use the recording that the lossy file was made from: what a codec left out does not come back",
+            f"the {subject} is stored without loss, but looks decoded from {_CODEC_NAMES[origin.codec]} file: "
+            "it has gaps exactly where that codec leaves them",
+            "use the recording that it was made from, if you can; what a codec left out does not come back",
             value=origin.frame_prominence,
             limit=FRAMES_PROMINENT_FROM,
             unit="standard deviations",

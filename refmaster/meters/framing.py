@@ -156,7 +156,7 @@ def _signals(samples: Array32, coding: Coding) -> list[Array32]:
 def _zeros(
     signal: Array32, filters: NDArray[np.complex64], hop: int, reach: int, rounding: Array
 ) -> tuple[Array, int]:
-    """Return how many coefficients are zero for frames that begin at each of `hop` samples, and of how many."""
+    """Return how many coefficients are zero for frames from each of `hop` samples on, and of how many."""
     lines = np.fft.irfft(np.fft.rfft(signal) * filters, EXCERPT_FRAMES, axis=1)[:, : reach // hop * hop]
     power = np.square(lines, out=lines).reshape(len(lines), -1, hop)
     usual = power.mean(axis=2, keepdims=True)
