@@ -22,18 +22,18 @@ import soxr
 from origin_material import (
     LOSSY,
     RATE_HZ,
+    SYNTHETIC,
     Samples,
     fast_music,
     mastered,
     music_files,
     stored,
-    synthetic,
     through_codec,
     variants,
 )
 from runs import table
 
-from refmaster.check.origin import FRAMES_PROMINENT_FROM, NARROW_BELOW
+from refmaster.check.origin import FRAMES_PROMINENT_FROM, narrow_below_hz
 from refmaster.meters.origin import OriginMeter, OriginResult
 
 BITS = (16, 24)
@@ -124,6 +124,9 @@ def main() -> None:
             lossy[f"{codec} {setting:g}"].add(piece, judged(audio, rate_hz), expected=codec)
     print("\nLossy recordings, trimmed, gain changed, dithered to 16 or 24 bit: `lossy_origin` found\n")
     print(table(header, [total.row(kind) for kind, total in lossy.items()]), flush=True)
+    print("\nThe folder's own recordings, decoded\n")
+    own_header = ["recording", "coding", "named", "prominence", "ends at, kHz"]
+    print(table(own_header, list(own(given.music))), flush=True)
     later: dict[str, Count] = defaultdict(Count)
     for codec, setting in (("mp3", 192.0), ("vorbis", 5.0), ("aac", 192.0), ("opus", 128.0)):
         for number, piece in list(enumerate(pieces))[:: given.every]:
@@ -135,9 +138,6 @@ def main() -> None:
             later[f"{codec} {setting:g}, then {other_hz} Hz"].add(piece, found, expected=codec)
     print("\nLossy recordings that were worked on afterwards\n")
     print(table(header, [total.row(kind) for kind, total in later.items()]), flush=True)
-    print("\nThe folder's own recordings, decoded\n")
-    header = ["recording", "coding", "named", "prominence", "ends at, kHz"]
-    print(table(header, list(own(given.music))))
 
 
 def made_pieces(folder: Path, work: Path | None) -> Iterator[Piece]:
@@ -147,7 +147,8 @@ def made_pieces(folder: Path, work: Path | None) -> Iterator[Piece]:
     for path in files:
         samples, _ = kept(work, f"m_{path.stem}", lambda path=path: (fast_music(path), RATE_HZ))
         yield Piece(name=f"m_{path.stem}", samples=samples, half=artists.index(path.stem.split("_")[1]) % 2)
-    for number, (name, samples) in enumerate(synthetic().items()):
+    for number, (name, make) in enumerate(SYNTHETIC.items()):
+        samples, _ = kept(work, f"s_{name}", lambda make=make: (make(), RATE_HZ))
         yield Piece(name=f"s_{name}", samples=samples, half=number % 2)
 
 
@@ -187,7 +188,7 @@ def is_lossy(found: OriginResult) -> bool:
 
 def is_upsampled(found: OriginResult, rate_hz: int) -> bool:
     """Whether `upsampled` is found."""
-    return found.bandwidth_hz is not None and found.bandwidth_hz <= NARROW_BELOW * rate_hz / 2
+    return found.bandwidth_hz is not None and found.bandwidth_hz <= narrow_below_hz(rate_hz)
 
 
 def own(folder: Path) -> Iterator[list[str]]:

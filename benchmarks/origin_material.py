@@ -15,6 +15,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -99,16 +100,6 @@ def _old(samples: Samples, number: int) -> Samples:
     hiss = 0.002 * np.random.default_rng(number).standard_normal(samples.shape)
     dull = _filtered(samples, lambda hz: 1.0 / (1.0 + (hz / 5000.0) ** 4))
     return _filtered(dull + hiss, lambda hz: _shelf(hz, 17500.0, 800.0))
-
-
-def synthetic() -> dict[str, Samples]:
-    """Return synthesized music, each piece of another kind."""
-    makers = (_plucked, _drums, _bells, _pad, _squares, _voice, _texture, _strings, _sparse, _dance)
-    made = {}
-    for number, maker in enumerate(makers):
-        samples = maker(np.random.default_rng(100 + number))
-        made[maker.__name__.strip("_")] = 0.6 * samples / np.abs(samples).max()
-    return made
 
 
 def _time(seconds: float = PIECE_S) -> Samples:
@@ -250,6 +241,19 @@ def _sparse(rng: np.random.Generator) -> Samples:
 
 def _dance(rng: np.random.Generator) -> Samples:
     return np.tanh(2.0 * (_drums(rng) + 0.2 * _pad(rng) / 5.0))
+
+
+def _synthesized(maker: Callable[[np.random.Generator], Samples], seed: int) -> Samples:
+    samples = maker(np.random.default_rng(seed))
+    return 0.6 * samples / np.abs(samples).max()
+
+
+_MAKERS = (_plucked, _drums, _bells, _pad, _squares, _voice, _texture, _strings, _sparse, _dance)
+SYNTHETIC: dict[str, Callable[[], Samples]] = {
+    maker.__name__.strip("_"): partial(_synthesized, maker, 100 + number)
+    for number, maker in enumerate(_MAKERS)
+}
+"""Synthesized music, each piece of another kind."""
 
 
 def stored(samples: Samples, bits: int, seed: int = 0) -> Samples:

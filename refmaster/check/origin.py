@@ -9,9 +9,11 @@ from refmaster.profile.model import Profile
 
 # Chosen by benchmarks/origin.py on half of its material: lossless recordings stay below, by a margin.
 FRAMES_PROMINENT_FROM = 7.0
-# Music that ends this far below what its sample rate can hold was made for a lower one. 44.1 kHz holding
-# 32 kHz ends at 0.66 to 0.73 of it, where some low-passes and codecs end as well.
-NARROW_BELOW = 0.7
+# A file that holds no more than the next of these rates could is told. Low-passes and codecs like 16 kHz too,
+# and converters from 32 kHz end just below.
+_USUAL_RATES_HZ = (8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 96000)
+_CLEARLY_LOWER = 0.75
+_OFTEN_CUT_HZ, _BELOW_OFTEN_CUT = 16000.0, 0.985
 _CODEC_NAMES = {"mp3": "an MP3", "aac": "an AAC", "vorbis": "an Ogg Vorbis", "opus": "an Opus"}
 
 
@@ -35,8 +37,8 @@ def _lossy_origin(profile: Profile, origin: Origin, subject: str) -> list[Findin
     return [
         warning(
             "lossy_origin",
-            f"the {subject} is stored without loss, but looks decoded from {_CODEC_NAMES[origin.codec]} file: "
-            "it has gaps exactly where that codec leaves them",
+            f"the {subject} is stored without loss, but looks decoded from {_CODEC_NAMES[origin.codec]} "
+            "file: it has gaps exactly where that codec leaves them",
             "use the recording that it was made from, if you can; what a codec left out does not come back",
             value=origin.frame_prominence,
             limit=FRAMES_PROMINENT_FROM,
@@ -49,7 +51,7 @@ def _lossy_origin(profile: Profile, origin: Origin, subject: str) -> list[Findin
 def _upsampled(profile: Profile, origin: Origin, subject: str) -> list[Finding]:
     """Return the finding on a recording that fills only the lower part of what its sample rate can hold."""
     rate_hz = profile.source.sample_rate_hz
-    limit_hz = NARROW_BELOW * rate_hz / 2
+    limit_hz = narrow_below_hz(rate_hz)
     if origin.bandwidth_hz is None or origin.bandwidth_hz > limit_hz:
         return []
     return [
@@ -65,6 +67,12 @@ def _upsampled(profile: Profile, origin: Origin, subject: str) -> list[Finding]:
             band_hz=(origin.bandwidth_hz, rate_hz / 2),
         )
     ]
+
+
+def narrow_below_hz(sample_rate_hz: int) -> float:
+    """Return up to where the spectrum of a file looks converted from a lower rate; 0 where none is lower."""
+    lower = max((rate for rate in _USUAL_RATES_HZ if rate <= _CLEARLY_LOWER * sample_rate_hz), default=0) / 2
+    return _BELOW_OFTEN_CUT * lower if lower == _OFTEN_CUT_HZ else lower
 
 
 def _padded_bits(profile: Profile, origin: Origin, subject: str) -> list[Finding]:

@@ -178,5 +178,6 @@ def _standing_out(values: Array) -> Array:
     summed = np.cumsum(np.concatenate([np.zeros(1), padded]))
     around = (summed[2 * _NEIGHBOURS + 1 :] - summed[: -2 * _NEIGHBOURS - 1] - values) / (2 * _NEIGHBOURS)
     above = values - around
-    spread = 1.4826 * float(np.median(np.abs(above - np.median(above))))
+    lower = np.sort(above)[: -max(1, len(above) // 100)]  # a few tones leave few chances: the tail is long
+    spread = max(1.4826 * float(np.median(np.abs(above - np.median(above)))), float(lower.std()))
     return above / spread if spread > 1e-9 else np.zeros_like(values)

@@ -64,8 +64,8 @@ CASES: dict[str, tuple[Case, Case]] = {
         lambda folder: found(written(folder, noise(below_hz=16000.0))),
     ),
     "upsampled": (
-        lambda folder: found(written(folder, noise(below_hz=15350.0))),
-        lambda folder: found(written(folder, noise(below_hz=15520.0))),
+        lambda folder: found(written(folder, noise(below_hz=15650.0))),
+        lambda folder: found(written(folder, noise(below_hz=15850.0))),
     ),
     "padded_bits": (
         lambda folder: found(written(folder, with_a_step_of(20), "PCM_24")),
