@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from refmaster.cli import options
+from refmaster.cli.deliveries import targets_asked
 from refmaster.cli.help import MATCHING
 from refmaster.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
     from refmaster.check.recording import CheckResult
+
+LISTED_TIMES = 5
 
 Failure = tuple[str | Path, InputError]
 
@@ -24,7 +27,8 @@ def register(app: typer.Typer) -> None:
         "check",
         help="Check mixes for what should be mended before mastering.\n\n"
         "Exit code 1 says that a limit failed.",
-        epilog="Example: refmaster check mix.wav --reference ref.wav",
+        epilog="Examples: refmaster check mix.wav --reference ref.wav\n\n"
+        "refmaster check master.wav --for spotify --for cd    (a finished master, not a mix)",
     )(run)
 
 
@@ -43,6 +47,8 @@ def run(
             rich_help_panel=MATCHING,
         ),
     ] = None,
+    for_: options.CheckedFor = None,
+    targets: options.TargetFolder = None,
     no_cache: options.NoCache = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -54,6 +60,7 @@ def run(
     from refmaster.cli.complaints import message_of
     from refmaster.cli.measure import recordings_of
 
+    asked = targets_asked(for_ or [], targets)
     paths, failures = recordings_of(files)
     checked: list[tuple[str, CheckResult]] = []
     with screen.progress_bar(not (quiet or as_json)) as progress, Staging(progress) as staging:
@@ -61,7 +68,7 @@ def run(
         for path in paths:
             try:
                 file = staging.fetched(str(path))
-                found = check_file(file, references, use_cache=not no_cache, progress=progress)
+                found = check_file(file, references, targets=asked, use_cache=not no_cache, progress=progress)
                 checked.append((str(path), found))
             except InputError as error:
                 failures.append((path, error))
@@ -80,12 +87,23 @@ def run(
 
 
 def _print(path: str, result: CheckResult, *, quiet: bool) -> None:
-    """Print a file's name and its findings, worst first."""
+    """Print a file's name and its findings with their times, worst first."""
     from refmaster.cli import screen
 
     if not quiet:
         screen.print_text(f"{path}: {'passed' if result.passed else 'a limit failed'}")
-    screen.print_findings(result.findings, quiet=quiet)
+    told = [f.model_copy(update={"message": f.message + _times(f.times_s)}) for f in result.findings]
+    screen.print_findings(told, quiet=quiet)
+
+
+def _times(times_s: Sequence[float]) -> str:
+    """Return times as minutes and seconds, the first few of them."""
+    if not times_s:
+        return ""
+    tenths = [int(10 * time) for time in times_s[:LISTED_TIMES]]  # never rounded up to a full minute
+    said = ", ".join(f"{t // 600}:{t // 10 % 60:02}.{t % 10}" for t in tenths)
+    more = len(times_s) - LISTED_TIMES
+    return f" (at {said}{f' and {more} more' if more > 0 else ''})"
 
 
 def _json(checked: Sequence[tuple[str, CheckResult]], failures: Sequence[Failure]) -> dict[str, Any]:
