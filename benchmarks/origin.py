@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +46,7 @@ LOWER_RATES_HZ = (
     (44100, 96000),
     (48000, 96000),
 )
+HEADER = ("recordings", "found", "prominence, lowest / median / highest", "(first half)", "(prominence)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,11 +95,20 @@ def main() -> None:
     given = parser.parse_args()
     if given.work:
         given.work.mkdir(parents=True, exist_ok=True)
-    pieces = list(made_pieces(given.music, given.work))
-    header = ["recordings", "found", "prominence, lowest / median / highest", "(first half)", "(prominence)"]
+    pieces = list(enumerate(made_pieces(given.music, given.work)))
+    print_lossless(pieces)
+    print_lossy(pieces, given.work, given.every)
+    print("\nThe folder's own recordings, decoded\n")
+    own_header = ["recording", "coding", "named", "prominence", "ends at, kHz"]
+    print(table(own_header, list(own(given.music))), flush=True)
+    print_worked_on(pieces[:: given.every], given.work)
+
+
+def print_lossless(pieces: Sequence[tuple[int, Piece]]) -> None:
+    """Print what is found in lossless recordings, and in such of lower rates."""
     lossless: dict[str, Count] = defaultdict(Count)
     upsampled: dict[str, Count] = defaultdict(Count)
-    for number, piece in enumerate(pieces):
+    for number, piece in pieces:
         for kind, (audio, rate_hz) in variants(piece.samples, number).items():
             found = judged(stored(audio, BITS[number % 2]), rate_hz)
             lossless[kind].add(piece, found)
@@ -110,34 +120,39 @@ def main() -> None:
             found = judged(high, high_hz)
             upsampled[name].add(piece, found, is_upsampled(found, high_hz))
     print(f"\nLossless recordings, {len(pieces)} sources: `lossy_origin` found\n")
-    print(table(header, [total.row(kind) for kind, total in lossless.items()]), flush=True)
+    print(table(HEADER, [total.row(kind) for kind, total in lossless.items()]), flush=True)
     print("\nLower sample rates: `upsampled` found\n")
     rows = [total.row(kind) for kind, total in upsampled.items()]
-    print(table([*header[:2], header[3]], [[row[0], row[1], row[3]] for row in rows]), flush=True)
+    print(table([*HEADER[:2], HEADER[3]], [[row[0], row[1], row[3]] for row in rows]), flush=True)
+
+
+def print_lossy(pieces: Sequence[tuple[int, Piece]], work: Path | None, every: int) -> None:
+    """Print what is found in recordings from lossy codecs; each codec has other pieces."""
     lossy: dict[str, Count] = defaultdict(Count)
     for which, (codec, setting) in enumerate(LOSSY):
-        for number, piece in list(enumerate(pieces))[which % given.every :: given.every]:
-            audio, rate_hz = coded(given.work, piece, codec, setting)
+        for number, piece in pieces[which % every :: every]:
+            audio, rate_hz = coded(work, piece, codec, setting)
             trim = FIRST_TRIM * number + number**3
             gain = 10 ** (GAINS_DB[number % 4] / 20)
             audio = stored(audio[trim % (RATE_HZ // 2) :] * gain, BITS[number % 2])
             lossy[f"{codec} {setting:g}"].add(piece, judged(audio, rate_hz), expected=codec)
     print("\nLossy recordings, trimmed, gain changed, dithered to 16 or 24 bit: `lossy_origin` found\n")
-    print(table(header, [total.row(kind) for kind, total in lossy.items()]), flush=True)
-    print("\nThe folder's own recordings, decoded\n")
-    own_header = ["recording", "coding", "named", "prominence", "ends at, kHz"]
-    print(table(own_header, list(own(given.music))), flush=True)
+    print(table(HEADER, [total.row(kind) for kind, total in lossy.items()]), flush=True)
+
+
+def print_worked_on(pieces: Sequence[tuple[int, Piece]], work: Path | None) -> None:
+    """Print what is found in recordings from lossy codecs that were mastered or converted afterwards."""
     later: dict[str, Count] = defaultdict(Count)
     for codec, setting in (("mp3", 192.0), ("vorbis", 5.0), ("aac", 192.0), ("opus", 128.0)):
-        for number, piece in list(enumerate(pieces))[:: given.every]:
-            audio, rate_hz = coded(given.work, piece, codec, setting)
+        for number, piece in pieces:
+            audio, rate_hz = coded(work, piece, codec, setting)
             found = judged(stored(mastered(audio, number, rate_hz), 24), rate_hz)
             later[f"{codec} {setting:g}, then mastered"].add(piece, found, expected=codec)
             other_hz = 92100 - rate_hz
             found = judged(stored(soxr.resample(audio, rate_hz, other_hz, quality="VHQ"), 24), other_hz)
             later[f"{codec} {setting:g}, then {other_hz} Hz"].add(piece, found, expected=codec)
     print("\nLossy recordings that were worked on afterwards\n")
-    print(table(header, [total.row(kind) for kind, total in later.items()]), flush=True)
+    print(table(HEADER, [total.row(kind) for kind, total in later.items()]), flush=True)
 
 
 def made_pieces(folder: Path, work: Path | None) -> Iterator[Piece]:
