@@ -64,7 +64,7 @@ CODINGS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Framing:
-    """How clearly the frames of one codec stand out.
+    """Prominence of the frames of one codec.
 
     Attributes
     ----------

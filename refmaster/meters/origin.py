@@ -1,4 +1,4 @@
-"""Where a file's samples come from: their true word length and bandwidth, and a codec's frames in them.
+"""Origin of a file's samples: their true word length and bandwidth, and a codec's frames in them.
 
 All is measured on a few short excerpts spread over the recording, at the end, save the word length, which
 every sample has a say in. Memory does not grow with length. Of more than two channels two are heard.
@@ -37,7 +37,7 @@ _FINEST_BITS = 24
 
 @dataclass(frozen=True, kw_only=True)
 class OriginResult:
-    """What the samples say of where they come from.
+    """Signs in the samples of where they come from.
 
     Attributes
     ----------

@@ -43,7 +43,7 @@ class Clicks(Model):
 
 
 class Origin(Model):
-    """What the samples say of where they come from."""
+    """Signs in the samples of where they come from."""
 
     used_bits: Annotated[int, Field(ge=8, le=32)] | None = Field(
         description="shortest word length that holds every sample; null: none does, or silence"
