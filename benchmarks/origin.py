@@ -4,8 +4,8 @@ Run it from the checkout, on a folder of music; the tables are Markdown::
 
     python benchmarks/origin.py --music FOLDER [--work FOLDER]
 
-`origin_material` says what the recordings are. They are halved by source: constants were chosen on the first
-half, and the tables are of the second, with the first in brackets. ``--work`` keeps what codecs returned.
+`origin_material` says what the recordings are. They are halved by source: the tables
+are of the second half, with the first in brackets. ``--work`` keeps what codecs returned.
 """
 
 from __future__ import annotations
