@@ -7,7 +7,7 @@ from refmaster.io.source import PCM_BITS
 from refmaster.profile.faults import Origin
 from refmaster.profile.model import Profile
 
-# Set by hand between the lossless recordings of benchmarks/origin.py (6.7 and less) and the lossy (7.8 and more).
+# Set by hand: in benchmarks/origin.py lossless recordings reach 6.7, and lossy ones begin at 7.8.
 FRAMES_PROMINENT_FROM = 7.0
 # A file that holds no more than the next of these rates could is told. Low-passes and codecs like 16 kHz too,
 # and converters from 32 kHz end just below.
