@@ -15,6 +15,7 @@ from refmaster.check.edges import inspect_edges
 from refmaster.check.findings import Finding, info, warning
 from refmaster.check.levels import CLIPPED_FROM_RUNS, inspect_levels
 from refmaster.check.noise import inspect_noise
+from refmaster.check.origin import inspect_origin
 from refmaster.check.stereo import inspect_channels, louder
 from refmaster.check.tone import inspect_tone
 from refmaster.errors import AudioError
@@ -42,6 +43,8 @@ _CONCERNS: dict[str, Sequence[ServedAspect]] = {
     "reference_clipped": ("tone", "dynamics", "loudness"),
     "reference_low_passed": ("tone",),
     "reference_lossy": ("tone", "width"),
+    "lossy_origin": ("tone", "width"),
+    "upsampled": ("tone",),
     "reference_short": ("tone", "width", "dynamics"),
     "reference_one_sided": _IMAGE,
     "reference_imbalanced": _IMAGE,
@@ -121,6 +124,7 @@ def inspect_mix(mix: Profile, references: Sequence[Profile] = ()) -> list[Findin
         *inspect_edges(mix),
         *inspect_noise(mix),
         *inspect_clicks(mix),
+        *inspect_origin(mix, "mix"),
     ]
 
 
@@ -166,6 +170,8 @@ def _reference_findings(reference: Profile, mix: Profile) -> list[Finding]:
         findings.append(
             info("reference_lossy", f"the reference {name} is lossy ({reference.source.subtype})")
         )
+    said = cutoff is not None and cutoff < LOW_PASSED_BELOW_HZ
+    findings += [f for f in inspect_origin(reference, "reference") if not (said and f.code == "upsampled")]
     findings += [*_reference_channels(reference), *_image(reference, mix)]
     if SHORT_TERM_S <= reference.source.duration_s < min(SHORT_REFERENCE_S, 0.25 * mix.source.duration_s):
         findings.append(

@@ -17,6 +17,7 @@ CASES_OF = {
         "check/test_edges.py",
         "check/test_levels.py",
         "check/test_noise.py",
+        "check/test_origin.py",
         "check/test_playback.py",
         "check/test_preflight.py",
         "check/test_promises.py",
