@@ -7,6 +7,7 @@ Warnings on finished records are told again by other means (SciPy), as far as th
 
     python benchmarks/preflight.py --music FOLDER
     python benchmarks/preflight.py --music FOLDER --learn    (the contrasts of check/tone.py, album by album)
+    python benchmarks/preflight.py --music FOLDER --swapped
     python benchmarks/preflight.py --music FOLDER --cost
 """
 
@@ -21,14 +22,18 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 from judge import long_true_peak_dbtp
+from numpy.typing import NDArray
 from preflight_faults import Kind, Samples, Where, excerpt, kinds
 from runs import alternate, run, table
 from scipy.signal import butter, sosfiltfilt
 
 from refmaster.check.findings import Finding
 from refmaster.check.preflight import inspect_mix
+from refmaster.check.swapped import SWAPPED_BELOW, strongest_correlation
 from refmaster.check.tone import BOOMY, HARSH, MUDDY, Region, contrast_db
 from refmaster.io.source import ArraySource
+from refmaster.meters.balance import BalanceMeter
+from refmaster.meters.tops import TopMeter
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
 
@@ -42,6 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--music", type=Path, required=True, help="a folder of recordings")
     parser.add_argument("--learn", action="store_true", help="the contrasts of check/tone.py")
+    parser.add_argument("--swapped", action="store_true", help="how swapped channels are told")
     parser.add_argument("--cost", action="store_true", help="CPU against refmaster measure")
     asked = parser.parse_args()
     files = [f for f in sorted(asked.music.iterdir()) if f.suffix in {".flac", ".ogg", ".mp3", ".wav"}]
@@ -49,6 +55,8 @@ def main() -> None:
     finished = [f for f in files if "rawmix" not in f.name]
     if asked.learn:
         learn(finished, albums(asked.music))
+    elif asked.swapped:
+        swapped(files)
     elif asked.cost:
         cost(mixes[0])
     else:
@@ -175,6 +183,39 @@ def learned_row(
         worst = max(worst, (value - np.mean(others)) / np.std(others, ddof=1))
     values = np.array(list(known.values()))
     return [name, str(len(values)), f"{values.mean():.1f}", f"{values.std(ddof=1):.1f}", f"{worst:.1f}"]
+
+
+def swapped(files: list[Path]) -> None:
+    """Print how balances correlate: of other songs, and of recordings with themselves, swapped."""
+    own: dict[Path, NDArray[np.float64]] = {}
+    again: list[float] = []
+    for file in files:
+        samples, rate = sf.read(file, dtype="float64", always_2d=True)
+        own[file] = balance(samples, rate)
+        late = np.tanh(2.0 * samples[round(7.33 * rate) :])[:, ::-1] * [0.9, 1.0]
+        again.append(strongest_correlation(own[file], balance(late, rate)))
+    pairs = [
+        (one, other)
+        for number, one in enumerate(files)
+        for other in files[number + 1 :]
+        if not ("Francium" in one.name and "Francium" in other.name)  # a mix and its stems
+    ]
+    others = [strongest_correlation(own[one], own[other]) for one, other in pairs]
+    rows = [
+        [name, str(len(values)), f"{min(values):.2f}", f"{np.median(values):.2f}", f"{max(values):.2f}", told]
+        for name, values in (("of other songs", others), ("of themselves, swapped", again))
+        for told in [str(sum(value < SWAPPED_BELOW for value in values))]
+    ]
+    print(table(["balances", "pairs", "lowest", "median", "highest", "called swapped"], rows))
+
+
+def balance(samples: Samples, rate: int) -> NDArray[np.float64]:
+    """Return the balance of samples over time."""
+    meter = BalanceMeter()
+    tops = TopMeter(rate, 2, watcher=meter.watch)
+    tops.update(samples)
+    tops.result()
+    return np.array(meter.result())
 
 
 def cost(mix: Path) -> None:

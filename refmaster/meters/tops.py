@@ -77,8 +77,8 @@ class TopMeter:
     sample_rate_hz : int
     channels : int
     watcher : callable, optional
-        Called with the largest sample of all channels of every 20 ms (`hop_frames`) in order; the last of a
-        recording may be shorter.
+        Called with the largest samples of every 20 ms (`hop_frames`) in order, shape (channels, hops); the
+        last of a recording may be shorter.
     """
 
     def __init__(self, sample_rate_hz: int, channels: int, *, watcher: PeakWatcher | None = None) -> None:
@@ -122,12 +122,13 @@ class TopMeter:
                 self._look(channel, line[start:end], self._done - kept + start, lowest)
         self._done += len(piece)
         self._before = lines[:, -_MAX_TOP_FRAMES - 2 :].copy()
-        self._count(highest.max(axis=0))
+        self._count(highest)
 
     def _count(self, highest: NDArray[np.floating]) -> None:
-        """Count the largest samples of hops by their level."""
+        """Count the largest samples of hops, shape (channels, hops), by their level."""
         if self._watcher is not None:
             self._watcher(highest)
+        highest = highest.max(axis=0)
         places = np.floor((amplitude_to_db(np.maximum(highest, 1e-12)) - _LOWEST_DBFS) * _STEPS_PER_DB)
         np.add.at(self._counts, np.clip(places, 0, len(self._counts) - 1).astype(np.intp), places >= 0)
 
