@@ -30,7 +30,7 @@ from scipy.signal import butter, sosfiltfilt
 from refmaster.check.findings import Finding
 from refmaster.check.preflight import inspect_mix
 from refmaster.check.swapped import SWAPPED_BELOW, strongest_correlation
-from refmaster.check.tone import BOOMY, HARSH, MUDDY, Region, contrast_db
+from refmaster.check.tone import BOOMY, HARSH, MUDDY, Contrast, contrast_db
 from refmaster.io.source import ArraySource
 from refmaster.meters.balance import BalanceMeter
 from refmaster.meters.tops import TopMeter
@@ -172,7 +172,7 @@ def learn(finished: list[Path], album_of: dict[str, str]) -> None:
 
 
 def learned_row(
-    name: str, region: Region, profiles: dict[str, Profile], album_of: dict[str, str]
+    name: str, region: Contrast, profiles: dict[str, Profile], album_of: dict[str, str]
 ) -> list[str]:
     """Return the row of one region."""
     found = {file: contrast_db(profile, region) for file, profile in profiles.items()}

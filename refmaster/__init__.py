@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from refmaster.comparison.compare import compare as compare
     from refmaster.comparison.suggest import Suggestions as Suggestions
     from refmaster.comparison.suggest import suggest_references as suggest_references
+    from refmaster.delivery.deliver import deliver as deliver
+    from refmaster.delivery.manifest import write_manifest as write_manifest
+    from refmaster.delivery.verify import Verification as Verification
+    from refmaster.delivery.verify import verify as verify
     from refmaster.errors import AudioError as AudioError
     from refmaster.errors import InputError as InputError
     from refmaster.errors import OutputError as OutputError
@@ -60,10 +64,13 @@ if TYPE_CHECKING:
 _NAMES = {
     "album.result": ("AlbumResult",),
     "album.passes": ("master_album", "render_album_plan"),
-    "check.recording": ("CheckResult", "check_file"),
     "check.playback": ("PlaybackResult", "check_playback"),
+    "check.recording": ("CheckResult", "check_file"),
     "comparison.compare": ("Comparison", "compare"),
     "comparison.suggest": ("Suggestions", "suggest_references"),
+    "delivery.manifest": ("write_manifest",),
+    "delivery.verify": ("Verification", "verify"),
+    "delivery.deliver": ("deliver",),
     "errors": ("AudioError", "InputError", "OutputError", "RefmasterError", "SettingsError"),
     "io.open": ("open_audio",),
     "io.source": ("ArraySource",),

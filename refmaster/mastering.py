@@ -25,6 +25,7 @@ from refmaster.check.preflight import (
     require_usable,
 )
 from refmaster.check.promises import judge_master, judge_moves, judge_references
+from refmaster.check.repair import judge_repair
 from refmaster.engines.registry import engine_named
 from refmaster.errors import SettingsError
 from refmaster.io.formats import output_format_for
@@ -34,8 +35,10 @@ from refmaster.io.source import ArraySource, AudioSource
 from refmaster.matching.derive import WeightedProfile, derive_plan
 from refmaster.matching.playback import translate
 from refmaster.matching.posterior import NearGain
+from refmaster.matching.repair import derive_repair
 from refmaster.matching.stems import derive_stems
 from refmaster.plan import MasteringPlan
+from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
 from refmaster.profile.obtain import (
     PathLike,
@@ -49,6 +52,7 @@ from refmaster.profile.obtain import (
 from refmaster.rendering.labels import checked_labels
 from refmaster.rendering.loop import expected_frames, rendered_until_met
 from refmaster.rendering.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOutlet
+from refmaster.rendering.repaired import RepairedSource
 from refmaster.rendering.result import MasterResult
 from refmaster.rendering.stem_sum import StemSum, open_stems, stem_stages
 from refmaster.settings.aspects import AskedReference, serves
@@ -56,6 +60,7 @@ from refmaster.settings.codecs import Codec
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import settings_from
 from refmaster.settings.output import OutputSettings
+from refmaster.settings.repair import NO_REPAIRED_STEMS, RepairSettings
 from refmaster.settings.stems import Stems, StemStage
 
 
@@ -131,7 +136,7 @@ def master_file(
     inputs += [Path(art)] if art is not None else []
     inputs += [Path(settings.prior)] if settings is not None and settings.prior is not None else []
     outlet = FileOutlet(output, overwrite=overwrite, inputs=inputs)
-    source = _open_mix(mix)
+    source = open_mix(mix)
     asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags, codecs)
     output_format_for(output, source.format, **asked.model_dump(exclude={"loudness_tags", "codecs"}))
     if asked.loudness_tags is not None:
@@ -141,7 +146,7 @@ def master_file(
     prepared = _prepare(source, measured, asked_for, settings, asked, progress, use_cache=use_cache)
     prepared = prepared._replace(plan=labels.on(prepared.plan))
     with outlet:
-        return close_loop(*prepared, outlet, progress)
+        return prepared.finished(outlet, progress)
 
 
 def plan_file(
@@ -161,7 +166,7 @@ def plan_file(
     progress: Progress | None = None,
 ) -> MasterResult:
     """Derive the plan that `master_file` would render; the trial render is measured and thrown away."""
-    source = _open_mix(mix)
+    source = open_mix(mix)
     asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags, codecs)
     labels = checked_labels(tags, art, bext)
     measured = mix if use_cache and not isinstance(mix, Stems) else source
@@ -169,7 +174,7 @@ def plan_file(
     prepared = _prepare(source, measured, asked_for, settings, asked, progress, use_cache=use_cache)
     prepared = prepared._replace(plan=labels.on(prepared.plan))
     with SpoolOutlet() as outlet:
-        return close_loop(*prepared, outlet, progress)
+        return prepared.finished(outlet, progress)
 
 
 def master_array(
@@ -201,7 +206,7 @@ def master_array(
     Returns
     -------
     master : ndarray, shape (frames, channels)
-        Of the mix's length and dtype, not dithered.
+        Of the mix's dtype, and of its length where it is not trimmed; not dithered.
     result : MasterResult
     """
     source = ArraySource(mix, sample_rate_hz, name="mix")
@@ -213,7 +218,7 @@ def master_array(
     )
     prepared = _prepare(source, source, [AskedReference(recording)], settings, OutputSettings(), progress)
     with ArrayOutlet() as outlet:
-        result = close_loop(*prepared, outlet, progress)
+        result = prepared.finished(outlet, progress)
         return outlet.samples, result
 
 
@@ -241,19 +246,27 @@ def _output_settings(
     return settings_from(OutputSettings, values, names=names)
 
 
-def _open_mix(mix: PathLike | Stems) -> AudioSource:
+def open_mix(mix: PathLike | Stems) -> AudioSource:
+    """Open a mix, or the sum of its stems; AudioError where it cannot be read or mastered."""
     source = open_stems(mix.files) if isinstance(mix, Stems) else open_audio(mix)
     require_supported(source)
     return source
 
 
 class _Prepared(NamedTuple):
-    """A mix and its first plan, in the order in which `close_loop` takes them."""
+    """A mix, the same repaired where that is needed, and its first plan."""
 
     source: AudioSource
     mix: Profile
+    repaired: Profile | None
     references: list[WeightedProfile]
     plan: MasteringPlan
+
+    def finished(self, outlet: Outlet, progress: Progress | None) -> MasterResult:
+        """Close the loop over the plan; see `close_loop`."""
+        return close_loop(
+            self.source, self.mix, self.references, self.plan, outlet, progress, repaired=self.repaired
+        )
 
 
 def _prepare(
@@ -273,6 +286,8 @@ def _prepare(
     engine.check(recordings, source, aspects)
     if isinstance(source, StemSum) and settings.engine != "refmaster":
         raise SettingsError(f"engine: expected refmaster for stems, found {settings.engine}; give it the mix")
+    if isinstance(source, StemSum) and settings.repair != RepairSettings():
+        raise SettingsError(f"repair: {NO_REPAIRED_STEMS}")
     each = {recording_key(recording): recording for recording in recordings}
     mix, measured_each = profiles_side_by_side(measured, [*each.values()], progress, use_cache=use_cache)
     require_usable(mix, "mix")
@@ -288,9 +303,18 @@ def _prepare(
         stems, known_near = stem_stages(source, match.curves), match.bus
         source = source.corrected([curve.points for curve in match.curves], settings.phase)
         mix = profile_of(source, progress, stage="measuring the mix")
-    plan = derive_plan(mix, weighted, settings, aspects=aspects, known_near=known_near, **asked.model_dump())
-    plan = plan.model_copy(update={"stems": stems})
-    return _Prepared(source, mix, weighted, engine.with_curves(plan, source, recordings, progress))
+    repair, repaired = derive_repair(mix, settings.repair), None
+    if not repair.is_at_rest:
+        source = RepairedSource(source, repair, mix.source.frames)
+        repaired = measure(source, progress=progress, stage="measuring the repaired mix")
+        require_usable(repaired, "mix")
+    plan = derive_plan(
+        repaired or mix, weighted, settings, aspects=aspects, known_near=known_near, **asked.model_dump()
+    )
+    record = plan.mix.model_copy(update={"frames": mix.source.frames})
+    plan = plan.model_copy(update={"mix": record, "stems": stems, "repair": repair})
+    plan = engine.with_curves(plan, source, recordings, progress)
+    return _Prepared(source, mix, repaired, weighted, plan)
 
 
 def close_loop(
@@ -302,16 +326,18 @@ def close_loop(
     progress: Progress | None,
     *,
     slope_lu_per_db: float | None = None,
+    repaired: Profile | None = None,
 ) -> MasterResult:
     """Solve, render, measure and correct until the written file keeps its promises, then keep it.
 
     Where `slope_lu_per_db` is given, the plan's level is solved already, and a dB of gain brings that much.
+    `repaired` is the profile of `source` where that is not the mix as it was.
     """
     require_planned_mix(plan, mix)
     engine = engine_named(plan.requested.engine)
     rendered = rendered_until_met(
         source,
-        mix,
+        repaired or mix,
         plan,
         outlet,
         progress,
@@ -321,6 +347,7 @@ def close_loop(
     plan, master = rendered.plan.as_derived(), rendered.master
     findings = [
         *inspect_mix(mix),
+        *judge_repair(plan, mix.faults),
         *_reference_findings(plan, mix, [profile for profile, _ in references]),
         *judge_moves(plan),
         *judge_references(plan),

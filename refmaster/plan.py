@@ -1,8 +1,9 @@
 """The mastering plan: everything a render does, as data that a person reads and edits.
 
 A plan is complete: rendering decides nothing and has no default of its own. Stages act in the order of its
-parts: repair (of the mix, at its own rate), tone (equalizer), sections (what it adds in loud and quiet parts), balance, dynamics, level (gain),
-limiter, output. Gains are dB, frequencies Hz, times ms unless their names say s.
+parts: repair (of the mix, at its own rate), tone (equalizer), sections (what it adds in loud and quiet
+parts), balance, dynamics, level (gain), limiter, output. Gains are dB, frequencies Hz, times ms unless their
+names say s.
 
 A plan records its stages as they were derived (`derived`), so a render knows which of them were edited. For
 these the reasons and promises of the derivation no longer hold: `MasteringPlan.restated` is the plan without
@@ -12,7 +13,6 @@ them.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
 from collections.abc import Callable
@@ -25,8 +25,8 @@ from refmaster.dsp.curves import Points, combined_points, with_width
 from refmaster.io.suffixes import is_url
 from refmaster.settings.aspects import ServedAspect, serves
 from refmaster.settings.curves import Curve, Hertz, MonoBelowHz, WholeSide, WidthCurve
-from refmaster.settings.document import read_document
-from refmaster.settings.dynamics import MAX_DYNAMICS_BANDS, CrossoverHz, DynamicsBand
+from refmaster.settings.document import problems_error, read_document
+from refmaster.settings.dynamics import Dynamics
 from refmaster.settings.emit import emit_model
 from refmaster.settings.limiter import HoldMs, LimiterCeilingDbtp, LookaheadMs, ReleaseMs, SustainMs
 from refmaster.settings.match import MatchSettings, Phase
@@ -34,7 +34,7 @@ from refmaster.settings.model import Model, validate_document
 from refmaster.settings.moves import MAX_MOVES, MAX_MOVES_DB, ToneMove
 from refmaster.settings.output import BitDepth, Codecs, DitherSeed, LoudnessTags, SampleRateHz
 from refmaster.settings.records import ArtRecord, MixRecord, ReferenceRecord
-from refmaster.settings.repair import Repair
+from refmaster.settings.repair import NO_REPAIRED_STEMS, Repair
 from refmaster.settings.sections import Sections
 from refmaster.settings.stems import StemStage
 from refmaster.settings.summary import Summarized, measured
@@ -149,36 +149,6 @@ class Balance(Model):
     )
 
 
-class Dynamics(Model):
-    """Gentle compression or expansion in bands that sum to the signal."""
-
-    why: str = ""
-    crossover_hz: tuple[CrossoverHz, ...] = Field(description="Hz, between the bands, rising")
-    bands: tuple[DynamicsBand, ...] = Field(
-        max_length=MAX_DYNAMICS_BANDS, description="from low to high; empty: off"
-    )
-
-    @model_validator(mode="after")
-    def _fitting(self) -> Dynamics:
-        for low, high in itertools.pairwise(self.crossover_hz):
-            if high <= low:
-                raise ValueError(f"crossover_hz: frequencies must rise, found {low:g} Hz before {high:g} Hz")
-        if len(self.crossover_hz) != max(0, len(self.bands) - 1):
-            raise ValueError(
-                f"expected one crossover frequency between two bands, found {len(self.crossover_hz)} for "
-                f"{len(self.bands)} band(s)"
-            )
-        return self
-
-    @property
-    def is_at_rest(self) -> bool:
-        """Whether the stage leaves every signal as it is."""
-        return all(
-            band.makeup_db == 0.0 and (band.ratio == 1.0 or band.max_change_db == 0.0 or band.parallel == 0.0)
-            for band in self.bands
-        )
-
-
 class Level(Model):
     """The gain into the limiter: stands as it is, or is solved for a loudness when the plan is rendered."""
 
@@ -290,6 +260,11 @@ class MasteringPlan(Summarized, Model):
         """Return the plan with the present values of stages (by default all) recorded as derived."""
         digests = {stage: self._digest(stage) for stage in stages or self._stages}
         return self.model_copy(update={"derived": self.derived | digests})
+
+    @property
+    def repaired_frames(self) -> int:
+        """The mix's length behind its repair, in frames at its own sample rate."""
+        return self.repair.frames_of(self.mix.frames)
 
     def serving(self, aspect: ServedAspect) -> tuple[ReferenceRecord, ...]:
         """Return the references that serve an aspect."""
@@ -435,4 +410,11 @@ def load_plan(path: str | Path) -> MasteringPlan:
                 part[key] = []
     if isinstance(tone, dict) and isinstance(mix, dict) and mix.get("channels") == 1:
         tone.pop("side", None)  # mono has none: an empty one is no width
-    return validate_document(MasteringPlan, document)
+    plan = validate_document(MasteringPlan, document)
+    problems = plan.repair.problems_of(plan.mix.channels, plan.mix.frames, plan.mix.sample_rate_hz)
+    if plan.stems and not plan.repair.is_at_rest:
+        problems.append(((), NO_REPAIRED_STEMS))
+    if problems:
+        placed = [document.problem(("repair", *path), message) for path, message in problems]
+        raise problems_error(document.name, placed)
+    return plan

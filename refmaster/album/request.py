@@ -27,6 +27,7 @@ from refmaster.settings.document import Document, KeyPath, Problem, problems_err
 from refmaster.settings.match import MatchSettings, Percent, Weight
 from refmaster.settings.model import Model, PathText, settings_from, validate_document
 from refmaster.settings.output import FileSettings
+from refmaster.settings.repair import RepairSettings
 from refmaster.settings.target_files import delivery_target
 
 EngineerName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -43,6 +44,7 @@ MATCH_NAMES = {
 # Fields of `match` that act without a reference.
 ACTS_ALONE = frozenset({"target_lufs", "ceiling_dbtp", "max_reduction_db", "phase", "engine"})
 NO_SECTIONS = "an album has one curve for all of its songs; sections are for a song of its own"
+NO_REPAIR = "an album's mixes are repaired one by one, before: refmaster master MIX --repair ..."
 NO_ASPECTS = "an album is brought toward its references as a whole; expected references for all aspects"
 NO_ENGINES = "an album is matched as a whole, which only refmaster's own engine does"
 
@@ -200,6 +202,8 @@ def load_album(path: str | Path, **overrides: Any) -> Album:
         raise SettingsError(f"engine: {NO_ENGINES}")
     if album.settings.match.sections:
         raise SettingsError(f"sections: {NO_SECTIONS}")
+    if album.settings.match.repair != RepairSettings():
+        raise SettingsError(f"repair: {NO_REPAIR}")
     return album
 
 
@@ -213,6 +217,8 @@ def _album_of_file(path: Path, overrides: dict[str, Any]) -> Album:
         problems.append(document.problem(("match", "engine"), NO_ENGINES))
     if settings.match.sections and overrides.get("sections") is None:
         problems.append(document.problem(("match", "sections"), NO_SECTIONS))
+    if settings.match.repair != RepairSettings() and overrides.get("repair") is None:
+        problems.append(document.problem(("match", "repair"), NO_REPAIR))
     if problems:
         raise problems_error(str(path), problems)
     folder = path.parent

@@ -26,6 +26,7 @@ from refmaster.settings.aspects import ServedAspects, checked_aspects
 from refmaster.settings.document import KeyPath
 from refmaster.settings.folders import target_paths
 from refmaster.settings.match import MatchSettings
+from refmaster.settings.repair import updated
 from refmaster.settings.target_files import load_target
 from refmaster.settings.targets import LevelTarget
 
@@ -107,6 +108,11 @@ class JobPlanner(Generic[JobT]):
             if name in keys.model_fields_set:
                 return getattr(keys, name), place
         return type(self.job).model_fields[name].default, self._place
+
+    def merged(self, name: str) -> dict[str, Any]:
+        """Return a field of keys and values with what is inherited, the job's own values first."""
+        levels = [getattr(keys, name) for keys, _ in reversed(self._levels) if name in keys.model_fields_set]
+        return {key: value for values in levels for key, value in values.items()}
 
     def location(self, text: str, key: KeyPath, place: Place | None = None) -> str:
         """Return a path of the job, or of another place, made absolute, with variables replaced."""
@@ -193,7 +199,7 @@ class JobPlanner(Generic[JobT]):
         for keys, place in reversed(self._levels):
             if target is not None and place is named_at:
                 values.update(self.target_values(target, place))
-            values.update(keys.settings.model_dump(mode="json", exclude_unset=True))
+            values = updated(values, keys.settings.model_dump(mode="json", exclude_unset=True))
         try:
             return MatchSettings.model_validate(values).model_dump(mode="json")
         except ValidationError as error:

@@ -11,9 +11,10 @@ from refmaster.check.preflight import require_usable
 from refmaster.matching.playback import Translation, translate
 from refmaster.profile.model import Profile
 from refmaster.profile.obtain import Recording, profile_of
+from refmaster.settings.playback import PlaybackSystem
 
 # In standard deviations of what finished recordings lose on a system: none of 19 loses more than 2.9 of them,
-# and of those left out one by one only one (an upright bass on a laptop) would lie beyond 3.
+# and left out one by one only one of them, on the laptop, would lie beyond 3 of the others.
 LOSS_SDS = 3.0
 # Two songs differ by this much, or more, in about three pairs of ten.
 QUIETER_SDS = 1.5
@@ -91,18 +92,14 @@ def _on_system(found: Translation) -> list[Finding]:
     system, difference = found.system, found.difference_lu
     lowest = round(system.finished_mean_lu - LOSS_SDS * system.finished_sd_lu, 1)
     allowed = -round(QUIETER_SDS * system.finished_sd_lu, 1)
-    beside = "" if difference is None else f", {difference:+.1f} LU against the reference there"
-    advice = (
-        "narrow the width, and check the polarity of wide sounds"
-        if system.name == "mono"
-        else "let sounds above 500 Hz carry what now only the bass has, and check it in mono"
-    )
+    beside = "" if difference is None else f", the reference's by {found.reference_change_lu:+.1f} LU"
+    advice = _advice(system)
     if found.change_lu < lowest and (difference is None or difference < allowed):
         return [
             warning(
                 "playback_loss",
-                f"{system.title}: loudness changes by {found.change_lu:+.1f} LU{beside}; finished recordings "
-                f"change by {system.finished_mean_lu:+.1f} LU, hardly any by less than {lowest:+.1f}",
+                f"{system.title}: loudness changes by {found.change_lu:+.1f} LU{beside}; that of finished "
+                f"recordings by {system.finished_mean_lu:+.1f} LU, and hardly ever by {lowest:+.1f}",
                 advice,
                 value=found.change_lu,
                 limit=lowest,
@@ -121,3 +118,11 @@ def _on_system(found: Translation) -> list[Finding]:
             )
         ]
     return []
+
+
+def _advice(system: PlaybackSystem) -> str:
+    if not system.response:
+        return "narrow the width, and check the polarity of wide sounds"
+    if system.finished_mean_lu > 0.0:  # it lifts the bass
+        return "there is little bass for it to lift: check the low end, and the song in mono"
+    return "let sounds above 500 Hz carry what now only the bass has, and check the song in mono"

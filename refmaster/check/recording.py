@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from refmaster._types import Progress
+from refmaster.check.delivery import judge_delivery
 from refmaster.check.findings import Finding
 from refmaster.check.preflight import inspect_mix, inspect_reference, require_supported, require_usable
 from refmaster.io.open import open_audio
@@ -14,6 +15,8 @@ from refmaster.io.suffixes import is_yaml
 from refmaster.profile.model import Profile
 from refmaster.profile.obtain import PathLike, Recording, profile_of
 from refmaster.settings.summary import Summarized, measured
+from refmaster.settings.target_files import asked_targets
+from refmaster.settings.targets import DeliveryTarget
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -49,6 +52,7 @@ def check_file(
     recording: Recording,
     references: PathLike | Profile | Sequence[PathLike | Profile] = (),
     *,
+    targets: str | DeliveryTarget | Sequence[str | DeliveryTarget] = (),
     use_cache: bool = True,
     progress: Progress | None = None,
 ) -> CheckResult:
@@ -61,6 +65,9 @@ def check_file(
     references : path or Profile, or a sequence of those
         Recordings whose tone it is held against in place of that of finished songs at large; they are judged
         themselves too.
+    targets : str, DeliveryTarget, or a sequence of those
+        Hold a finished master against delivery targets, by name or as YAML files, in place of what a mix
+        should be.
     use_cache : bool
         Take profiles from the user's profile cache where it has them, and put them there where it does not.
     progress : callable, optional
@@ -78,7 +85,9 @@ def check_file(
     mix = _measured(recording, "mix", progress, use_cache=use_cache)
     several = [references] if isinstance(references, str | Path | Profile) else references
     held_against = [_measured(r, "reference", progress, use_cache=use_cache) for r in several]
-    findings = inspect_mix(mix, held_against)
+    asked = asked_targets(targets)
+    findings = [finding for target in asked for finding in judge_delivery(mix, target)]
+    findings += [] if asked else inspect_mix(mix, held_against)
     for reference in held_against:
         findings += inspect_reference(reference, mix)
     return CheckResult(mix=mix, findings=tuple(findings))

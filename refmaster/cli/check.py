@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from refmaster.cli import options
+from refmaster.cli.deliveries import targets_asked
 from refmaster.cli.help import MATCHING
 from refmaster.errors import ExitCode, InputError
 
@@ -26,7 +27,8 @@ def register(app: typer.Typer) -> None:
         "check",
         help="Check mixes for what should be mended before mastering.\n\n"
         "Exit code 1 says that a limit failed.",
-        epilog="Example: refmaster check mix.wav --reference ref.wav",
+        epilog="Examples: refmaster check mix.wav --reference ref.wav\n\n"
+        "refmaster check master.wav --for spotify --for cd    (a finished master, not a mix)",
     )(run)
 
 
@@ -45,6 +47,8 @@ def run(
             rich_help_panel=MATCHING,
         ),
     ] = None,
+    for_: options.CheckedFor = None,
+    targets: options.TargetFolder = None,
     no_cache: options.NoCache = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -56,6 +60,7 @@ def run(
     from refmaster.cli.complaints import message_of
     from refmaster.cli.measure import recordings_of
 
+    asked = targets_asked(for_ or [], targets)
     paths, failures = recordings_of(files)
     checked: list[tuple[str, CheckResult]] = []
     with screen.progress_bar(not (quiet or as_json)) as progress, Staging(progress) as staging:
@@ -63,7 +68,7 @@ def run(
         for path in paths:
             try:
                 file = staging.fetched(str(path))
-                found = check_file(file, references, use_cache=not no_cache, progress=progress)
+                found = check_file(file, references, targets=asked, use_cache=not no_cache, progress=progress)
                 checked.append((str(path), found))
             except InputError as error:
                 failures.append((path, error))

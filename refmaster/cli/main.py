@@ -26,6 +26,7 @@ from refmaster.cli import (
     render,
     suggest,
     targets,
+    verify,
     watch,
 )
 from refmaster.cli.help import GroupedCommand
@@ -51,7 +52,9 @@ Examples:
   refmaster batch jobs.yaml
   refmaster watch jobs.yaml
   refmaster learn Catalogue/ -o prior.yaml       (then: --prior prior.yaml)
-  refmaster targets                              (then: --target spotify)
+  refmaster master mix.wav -r ref.wav -o Masters/ --for spotify --for cd
+  refmaster targets                              (then: --for spotify)
+  refmaster verify manifest.json
 
 Exit codes: 0 done, 1 finished but a promise was not met, 2 bad use or bad input, 3 a fault of refmaster.
 """
@@ -81,6 +84,7 @@ VERBS = (
     watch,
     learn,
     targets,
+    verify,
 )
 for module in VERBS:
     module.register(app)

@@ -22,6 +22,7 @@ from refmaster.cli.choices import (
     target_names,
 )
 from refmaster.cli.help import DELIVERY, EQUALIZER, FILE, LEVELS, MATCHING, SCREEN
+from refmaster.cli.repair import REPAIR_OPTIONS, asked_repair
 from refmaster.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -80,6 +81,17 @@ For = Annotated[
         metavar="TARGET",
         help="Write a file for this delivery target into the folder of --output: a name, or a YAML file of "
         f"your own; repeat for several: {TARGET_NAMES}. More: refmaster targets.",
+        rich_help_panel=DELIVERY,
+        autocompletion=completing(target_names),
+    ),
+]
+CheckedFor = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--for",
+        metavar="TARGET",
+        help="FILE is a finished master: hold it against this delivery target, a name or a YAML file of your "
+        f"own, and not against what a mix should be; repeat for several: {TARGET_NAMES}.",
         rich_help_panel=DELIVERY,
         autocompletion=completing(target_names),
     ),
@@ -169,7 +181,18 @@ Bext = _value(
     bool, "--bext", FILE, "Give a WAV a broadcast chunk with its loudness.  [where the mix has one]"
 )
 
-# Under the names of the fields of `MatchSettings`, and `target`.
+Manifest = Annotated[
+    Path | None,
+    typer.Option(
+        "--manifest",
+        help="Write a manifest (JSON) of the master as well, in its folder or above: refmaster verify proves "
+        "it.",
+        metavar="FILE",
+        rich_help_panel=FILE,
+    ),
+]
+
+# Under the names of the fields of `MatchSettings`, and `target`; the fades are part of `repair`.
 MATCH_OPTIONS: dict[str, Any] = {
     "engine": _value(
         str,
@@ -219,6 +242,7 @@ MATCH_OPTIONS: dict[str, Any] = {
     "target": Target,
     "ceiling_dbtp": Ceiling,
     "max_reduction_db": MaxReduction,
+    **REPAIR_OPTIONS,
 }
 RENDER_OPTIONS: dict[str, Any] = {
     "settings_file": _value(
@@ -355,6 +379,9 @@ def _match_settings(file: Path | None, **values: Any) -> tuple[MatchSettings, li
     from refmaster.settings.model import settings_from
 
     given = {name: value for name, value in values.items() if value is not None}
+    repairs, fades_s = given.pop("repair", []), {n: given.pop(n) for n in REPAIR_OPTIONS if n in given}
+    if repairs or fades_s:
+        given["repair"] = asked_repair(repairs, fades_s)
     if "strength" in given:
         given["strength"] = parse_strength(given["strength"])
     if given.pop("no_loudness", False):

@@ -149,6 +149,8 @@ def print_decisions(result: MasterResult, *, verbose: bool) -> None:
     from refmaster.report.result import dynamics_done, tone_left
 
     plan = result.plan
+    if plan.repair.why:
+        print_text(f"repair  {plan.repair.why}", indent=8)
     print_text(f"level   {plan.level.in_words()}", indent=8)
     print_text(f"limiter {_limiting(result)}", indent=8)
     print_text(f"tone    {plan.tone.why}", indent=8)

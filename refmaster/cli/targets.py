@@ -50,14 +50,14 @@ def run(
         listed = {name: target.model_dump(mode="json") for name, target in table.items()}
         screen.print_json({"version": 1, "as_of": f"{as_of:%Y-%m}", "targets": listed})
         return
-    screen.print_table(
-        ["name", "file", "source", "note", "LUFS", "peak dB"],
-        [
-            [name, _file(t), f"{t.source} ({t.grade})", t.note, _loudness(t), _peak(t)]
-            for name, t in table.items()
-        ],
-        text_columns=4,
-    )
+    rows = [
+        [name, _file(target), target.grade, _loudness(target), _peak(target)]
+        for name, target in table.items()
+    ]
+    screen.print_table(["name", "file", "grade", "LUFS", "peak dB"], rows, text_columns=3)
+    for name, target in table.items():
+        screen.print_text(" ".join(filter(None, (f"{name}: {target.source}.", target.note))), indent=4)
+    print()
     screen.print_text(
         f"as of {as_of:%Y-%m}; official: the platform's own page, standard: a published standard, "
         "secondary: as others report it. LUFS with +- are required, others are what music is played at. "

@@ -26,12 +26,13 @@ from refmaster.io.open import open_audio
 from refmaster.io.sink import AudioSink
 from refmaster.io.source import AudioSource
 from refmaster.io.suffixes import is_yaml
-from refmaster.plan import Balance, Dynamics, MasteringPlan, Region
+from refmaster.plan import Balance, MasteringPlan, Region
 from refmaster.profile.bands import judged
 from refmaster.profile.model import Profile
 from refmaster.profile.obtain import Recording
 from refmaster.settings.aspects import ServedAspects
 from refmaster.settings.curves import MAX_GAIN_DB, CurvePoint
+from refmaster.settings.dynamics import Dynamics
 
 STAGE = "matchering matches"
 POINTS_WITHIN_DB = 0.05

@@ -78,7 +78,7 @@ class Translation:
 
     @property
     def difference_lu(self) -> float | None:
-        """How much less the recording loses than the reference, in LU; None without one."""
+        """The recording's change less the reference's, in LU; negative is worse; None without a reference."""
         return None if self.reference_change_lu is None else self.change_lu - self.reference_change_lu
 
 

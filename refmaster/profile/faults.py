@@ -5,6 +5,8 @@ Meters find and measure; whether something is a fault, `refmaster.check` decides
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -15,6 +17,7 @@ from refmaster.meters.balance import MAX_VALUES, BalanceMeter
 from refmaster.meters.clicks import MAX_ROWS, ClickMeter
 from refmaster.meters.edges import EdgeMeter, Edges
 from refmaster.meters.noise import Hum, Noise, NoiseMeter
+from refmaster.meters.repairable import MAX_TOP_TIMES, RepairableMeter, RepairableResult
 from refmaster.meters.tops import TopMeter, Tops
 from refmaster.settings.model import Model
 
@@ -29,8 +32,30 @@ class Clicks(Model):
     rows: tuple[tuple[int, int, int, float], ...] = Field(
         default=(),
         max_length=MAX_ROWS,
-        description="the highest ones, by time: start (frames), length (frames), channel (0: left), dB over the "
-        "local level",
+        description="the highest ones, by time: start (frames), length (frames), channel (0: left), height "
+        "(dB over the local level)",
+    )
+
+
+class CutLevel(Model):
+    """A level that one channel's tops, or its troughs, are cut at."""
+
+    channel: int = Field(ge=0, description="0: left")
+    level: float = Field(ge=-1000.0, le=1000.0, description="samples at it or beyond; below 0: troughs")
+    tops: int = Field(ge=0, description="flat ones of 2 frames and more, with corners")
+    long_tops: int = Field(ge=0, description="those of them that are too long to be restored")
+    times_s: tuple[float, ...] = Field(
+        default=(), max_length=MAX_TOP_TIMES, description="s, of the first ones"
+    )
+
+
+class Repairable(Model):
+    """Facts that repairs need to the frame and to the sample value."""
+
+    heard_from_frame: int = Field(ge=0, description="first frame of -80 dBFS and more")
+    heard_to_frame: int = Field(ge=0, description="the frame after the last one; 0: there is none")
+    cut: tuple[CutLevel, ...] = Field(
+        default=(), description="channels' own highest levels, where tops are cut"
     )
 
 
@@ -53,6 +78,7 @@ class Faults(Model):
         max_length=MAX_VALUES, description="dB, left over right every 0.2 s; empty for mono"
     )
     clicks: Clicks
+    repairable: Repairable
 
 
 class FaultMeter:
@@ -71,10 +97,11 @@ class FaultMeter:
         self._balance = BalanceMeter()
         self._noise = NoiseMeter(sample_rate_hz)
         self._clicks = ClickMeter(sample_rate_hz, channels)
+        self._repairable = RepairableMeter(sample_rate_hz, channels)
 
     def update(self, planar: Block) -> None:
         """Take a block of shape (frames, channels), each channel's frames side by side in memory."""
-        for meter in (self._edges, self._tops, self._clicks):
+        for meter in (self._edges, self._tops, self._clicks, self._repairable):
             meter.update(planar)
 
     def _watch_peaks(self, highest: NDArray[np.floating]) -> None:
@@ -103,5 +130,14 @@ class FaultMeter:
             noise=self._noise.noise(),
             hum=self._noise.hum(),
             balance_db=self._balance.result(),
-            clicks=Clicks(count=len(clicks), rows=tuple(clicks)),
+            clicks=Clicks(count=clicks.count, rows=clicks.rows),
+            repairable=_repairable(self._repairable.result()),
         )
+
+
+def _repairable(found: RepairableResult) -> Repairable:
+    return Repairable(
+        heard_from_frame=found.heard_from_frame,
+        heard_to_frame=found.heard_to_frame,
+        cut=tuple(CutLevel(**asdict(tops)) for tops in found.cut),
+    )

@@ -21,8 +21,8 @@ from refmaster.rendering.outlets import write_blocks
 from refmaster.settings.playback import PlaybackSystem, playback_systems
 from refmaster.units import amplitude_to_db, db_to_amplitude
 
-# A quarter of the equalizer's length (93 ms at 44.1 kHz) follows every response to 0.2 dB where it is above
-# -30 dB: a page in a browser can convolve it.
+# A quarter of the equalizer's length (93 ms at 44.1 kHz) follows every response that is above -30 dB to
+# 0.3 dB from 50 Hz on, and the corner of the club's subwoofers below to 1 dB: a browser can convolve it.
 _SHORTER_BY = 4
 # Dither and rounding stay below full scale.
 _PEAK_DBFS = -0.1

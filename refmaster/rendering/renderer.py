@@ -192,7 +192,7 @@ class Renderer:
         return SectionEqualizer(
             channels,
             [alone, *(bank(kind) for kind in sections.kinds)],
-            _bank_spans(sections, rate, self.plan.mix.frames / self.plan.mix.sample_rate_hz),
+            _bank_spans(sections, rate, self.plan.repaired_frames / self.plan.mix.sample_rate_hz),
             crossfade_frames=sections.crossfade_s * rate,
             delay_frames=delay_frames,
         )

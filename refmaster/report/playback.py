@@ -14,7 +14,7 @@ from refmaster.report.result import rounded, shown
 def loudness_table(found: PlaybackResult) -> list[list[str]]:
     """Return how loudness changes on each system, the header first, with what finished recordings do."""
     beside = ["reference LU", "difference LU"] if found.references else []
-    rows = [["system", "loudness LU", *beside, "records LU"]]
+    rows = [["system", "loudness LU", *beside, "finished records LU"]]
     for translation in found.translations:
         values: list[float | None] = [translation.change_lu]
         if found.references:

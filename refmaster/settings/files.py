@@ -16,6 +16,7 @@ from refmaster.settings.folders import own_folder
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import validate_document
 from refmaster.settings.output import OutputSettings
+from refmaster.settings.repair import updated
 
 DEFAULTS_NAME = "settings.yaml"
 
@@ -77,5 +78,5 @@ def merged_layers(layers: Iterable[dict[str, Any]]) -> dict[str, Any]:
             merged.pop("target_lufs", None)
         elif layer.get("target_lufs") is not None:
             merged.pop("loudness", None)
-        merged.update(layer)
+        merged = updated(merged, layer)
     return merged

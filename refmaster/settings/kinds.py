@@ -15,6 +15,7 @@ _KEYS = {
     "an album plan": {"common", "engineers", "tracks", "promise"},
     "a saved profile": {"source", "levels", "spectrum", "series"},
     "a prior": {"frequencies_hz", "tracks", "mid", "side"},
+    "a manifest": {"deliveries", "versions"},
     "a jobs file": {"jobs"},
     "an album": {"tracks"},
     "a delivery target": {"grade", "checked_on"},

@@ -39,7 +39,7 @@ EngineName = Literal["refmaster", "matchering"]
 # The settings that an engine honours, where that is not all of them: matchering makes its own curves.
 _HONOURED: dict[str, frozenset[str]] = {
     "matchering": frozenset(
-        {"engine", "loudness", "target_lufs", "ceiling_dbtp", "max_reduction_db", "mono_below_hz"}
+        {"engine", "loudness", "target_lufs", "ceiling_dbtp", "max_reduction_db", "mono_below_hz", "repair"}
     )
 }
 

@@ -46,7 +46,6 @@ TAGS = {
     "grouping": "",
     "organization": "label or publisher",
     "catalognumber": "the label's number of the record",
-    "language": "",
     "mood": "",
     "bpm": "beats per minute",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 
 from refmaster.errors import SettingsError
@@ -33,6 +34,15 @@ def delivery_target(name: str, folder: Path | None = None) -> DeliveryTarget:
         There is no such target: it names the known ones; or its file is wrong.
     """
     return load_target(_found(name, folder))
+
+
+def asked_targets(
+    asked: str | DeliveryTarget | Sequence[str | DeliveryTarget], folder: Path | None = None
+) -> list[DeliveryTarget]:
+    """Return targets by name or path, each once; SettingsError as of `delivery_target`."""
+    several = [asked] if isinstance(asked, str | DeliveryTarget) else asked
+    found = [one if isinstance(one, DeliveryTarget) else delivery_target(one, folder) for one in several]
+    return list({target.name: target for target in found}.values())
 
 
 def target_text(name: str, folder: Path | None = None) -> str:

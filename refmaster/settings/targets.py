@@ -1,4 +1,4 @@
-"""What a delivery target asks for: levels, and the format of the file.
+"""The demands of a delivery target: levels, and the format of the file.
 
 `LevelTarget` is the short form of a jobs file. A `DeliveryTarget` is a YAML file of its own.
 """
@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 from datetime import date
+from math import inf
 from string import Formatter
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from refmaster.settings.codecs import Codec
+from refmaster.settings.curves import MonoBelowHz
 from refmaster.settings.limiter import DEFAULT_CEILING_DBTP, CeilingDbtp
 from refmaster.settings.model import Model
 from refmaster.settings.output import BitDepth, SampleRateHz
@@ -49,7 +52,7 @@ class LouderPeak(Model):
 
 
 class DeliveryTarget(Model):
-    """What a platform, a medium or a standard asks of a file that is handed over.
+    """The demands of a platform, a medium or a standard on a file that is handed over.
 
     Of rates, word lengths and containers the mix's own is kept where it stands in the list; otherwise the
     first of the list is taken. An empty list allows all.
@@ -78,16 +81,14 @@ class DeliveryTarget(Model):
     )
     sample_rates_hz: tuple[SampleRateHz, ...] = Field(default=(), description="Hz, the preferred one first")
     bit_depths: tuple[BitDepth, ...] = Field(default=(), description="the preferred one first")
-    containers: tuple[Container, ...] = Field(
-        default=("wav", "flac"), min_length=1, description="the preferred one first"
-    )
-    channels: tuple[Literal[1, 2], ...] = Field(default=(1, 2), min_length=1)
-    codecs: tuple[str, ...] = Field(
+    containers: tuple[Container, ...] = Field(default=("wav", "flac"), description="the preferred one first")
+    channels: tuple[Literal[1, 2], ...] = (1, 2)
+    codecs: tuple[Codec, ...] = Field(
         default=(), description="what the file is encoded to afterwards, such as mp3:320, vorbis:q5, aac:256"
     )
     limiter: bool = Field(default=True, description="false: no limiter, the gain keeps peaks below the limit")
-    mono_below_hz: float | None = Field(
-        default=None, ge=20.0, le=1000.0, description="Hz, both channels are alike below; null: as they are"
+    mono_below_hz: MonoBelowHz | None = Field(
+        default=None, description="Hz, both channels are alike below; null: as they are"
     )
     max_duration_s: float | None = Field(default=None, gt=0.0, description="s; null: any")
     file_name: str = Field(
@@ -96,6 +97,8 @@ class DeliveryTarget(Model):
 
     @model_validator(mode="after")
     def _agreeing(self) -> DeliveryTarget:
+        if not self.containers or not self.channels:
+            raise ValueError("containers and channels: expected one or more of each")
         if (self.meant == "none") != (self.integrated_lufs is None):
             raise ValueError(
                 "integrated_lufs and meant: expected a loudness with playback or required, or null with none"
@@ -124,12 +127,15 @@ class DeliveryTarget(Model):
         """The fields of `MatchSettings` that the target sets."""
         return _match_values(self.ceiling_dbtp, self.integrated_lufs)
 
+    @property
+    def louder_than(self) -> float:
+        """The loudness above which the lower true peak is asked for, LUFS; infinite without one."""
+        return inf if self.louder is None else self.louder.above_lufs
+
     def true_peak_limit_dbtp(self, integrated_lufs: float | None) -> float | None:
         """Return the true peak allowed of a file of a loudness, in dBTP; None where there is no limit."""
-        louder = self.louder
-        if louder is None or integrated_lufs is None or integrated_lufs < louder.above_lufs + LOUDER_FROM_LU:
-            return self.true_peak_dbtp
-        return louder.true_peak_dbtp
+        loud = integrated_lufs is not None and integrated_lufs >= self.louder_than + LOUDER_FROM_LU
+        return self.louder.true_peak_dbtp if loud and self.louder is not None else self.true_peak_dbtp
 
 
 def _match_values(ceiling_dbtp: float, integrated_lufs: float | None) -> dict[str, float]:

@@ -108,6 +108,13 @@ def test_what_is_kept_is_kept():
     assert wide.tone.mid == wide.tone.side != ()
 
 
+def test_the_albums_bass_is_mono_on_every_stereo_track():
+    for channels, expected in ((2, 250.0), (1, None)):
+        plan = made_plan(channels=channels)
+        asked = plan.requested.model_copy(update={"mono_below_hz": 250.0})
+        assert track_plan(plan.model_copy(update={"requested": asked}), 0).tone.mono_below_hz == expected
+
+
 def test_mono_has_no_side():
     plan = track_plan(made_plan(channels=1), 0)
     assert plan.tone.width == ()

@@ -14,6 +14,7 @@ import yaml
 from refmaster.cli import choices
 from refmaster.settings.match import STRENGTH_NAMES, EngineName, Loudness, Phase
 from refmaster.settings.output import BitDepth
+from refmaster.settings.repair import RepairSettings
 from refmaster.settings.target_files import delivery_targets
 
 
@@ -110,6 +111,8 @@ def test_the_names_of_options_are_those_of_the_settings():
     assert get_args(EngineName) == choices.ENGINES
     assert STRENGTH_NAMES == choices.STRENGTHS
     assert get_args(Phase) == choices.PHASES
+    repairs = [name for name, field in RepairSettings.model_fields.items() if field.annotation is bool]
+    assert (*repairs, "all", "none") == choices.REPAIRS
     assert get_args(get_args(get_args(Loudness)[0])[1]) == choices.LOUDNESSES
     assert get_args(get_args(BitDepth)[0]) == choices.BIT_DEPTHS
     assert choices.target_names() == list(delivery_targets())

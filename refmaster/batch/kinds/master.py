@@ -94,7 +94,7 @@ class MasterKind(Kind[MasterJob]):
 
     def _labels(self, planner: JobPlanner[MasterJob]) -> tuple[dict[str, Any], list[str]]:
         """Return what is asked of tags and bext chunk, and the cover art, an input of every task."""
-        values = {name: planner.inherited(name)[0] for name in ("tags", "bext")}
+        values = {"tags": planner.merged("tags"), "bext": planner.inherited("bext")[0]}
         art, place = planner.inherited("art")
         located = [planner.location(art, ("art",), place)] if art is not None else []
         if any(located) and not storage.exists(located[0]):

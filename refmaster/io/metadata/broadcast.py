@@ -87,11 +87,13 @@ def fitted(
     return content
 
 
-def new_bext(title: str, written: AudioFormat, loudness: BextLoudness | None) -> bytes:
-    """Return the content of a bext chunk for a master whose mix had none; dates stay open, as unknown."""
-    ascii_title = title.encode("ascii", "replace")[:_DESCRIPTION_BYTES]
-    content = ascii_title.ljust(_DESCRIPTION_BYTES, b"\0") + b"refmaster"
-    return _bext(content, 1.0, written, loudness)
+def new_bext(written: AudioFormat, loudness: BextLoudness | None) -> bytes:
+    """Return the content of a bext chunk for a master whose mix had none.
+
+    The description stays empty (players show it in place of the comment) and so does the date, which would
+    make the bytes differ from render to render.
+    """
+    return _bext(bytes(_DESCRIPTION_BYTES) + b"refmaster", 1.0, written, loudness)
 
 
 def _bext(content: bytes, rate_ratio: float, written: AudioFormat, loudness: BextLoudness | None) -> bytes:

@@ -262,8 +262,7 @@ def _write_chunks(mix: _Mix, path: Path, family: str, loudness: BextLoudness | N
     same_kind = family == mix.family
     made = _fitted_chunks(mix, mix.path, path, loudness, name) if same_kind and mix.path is not None else []
     if mix.bext and family == "WAVE" and not any(key == b"bext" for key, _ in made):
-        title, written = mix.tags.fields.get("title", [""])[0], open_audio(path, name=name).format
-        made.append((b"bext", broadcast.new_bext(title, written, loudness)))
+        made.append((b"bext", broadcast.new_bext(open_audio(path, name=name).format, loudness)))
     if family == "WAVE" and not any(content[:4] == b"INFO" for _, content in made):
         info = to_info(mix.tags)
         if info:
