@@ -24,7 +24,7 @@ import soundfile as sf
 from judge import long_true_peak_dbtp
 from numpy.typing import NDArray
 from preflight_faults import Kind, Samples, Where, excerpt, kinds
-from runs import alternate, run, table
+from runs import alternate, python, run, table
 from scipy.signal import butter, sosfiltfilt
 
 from refmaster.check.findings import Finding
@@ -227,17 +227,18 @@ def cost(mix: Path) -> None:
         sf.write(path, whole, rate, "PCM_24")
         measuring, checking = alternate(
             [
-                lambda: run([sys.executable, "-m", "refmaster", "measure", str(path), "--quiet"]),
+                # The verb looks for faults as well: its profile can stand wherever a mix can.
+                lambda: run(python("import sys, refmaster; refmaster.measure(sys.argv[1])", str(path))),
                 lambda: run(
                     [sys.executable, "-m", "refmaster", "check", str(path), "--quiet", "--no-cache"],
                     accepted=(0, 1),
                 ),
             ],
-            5,
+            3,
         )
     rows = [
         [name, f"{c.cpu_s:.2f}", f"{c.wall_s:.2f}", f"{c.peak_mb:.0f}"]
-        for name, c in (("measure", measuring), ("check", checking))
+        for name, c in (("measure, without faults", measuring), ("check", checking))
     ]
     print(table(["4 minutes, 24 bit", "CPU s", "wall s", "MB"], rows))
     print(f"\nCPU of check over measure: {checking.cpu_s / measuring.cpu_s:.2f}")
