@@ -84,9 +84,13 @@ def output_names(album: Album) -> list[str]:
     digits = max(2, len(str(len(album.paths))))
     names = []
     for number, title in enumerate(album.titles, 1):
-        fit = _UNFIT_IN_NAMES.sub(" ", title).strip(" .")[:_MAX_NAME].strip()
-        names.append(f"{number:0{digits}d} {fit}".strip() + f".{album.settings.output.format}")
+        names.append(f"{number:0{digits}d} {name_of(title)}".strip() + f".{album.settings.output.format}")
     return names
+
+
+def name_of(title: str) -> str:
+    """Return a title as a file's name can hold it."""
+    return _UNFIT_IN_NAMES.sub(" ", title).strip(" .")[:_MAX_NAME].strip()
 
 
 def plan_album(

@@ -28,6 +28,7 @@ from refmaster.settings.match import MatchSettings, Percent, Weight
 from refmaster.settings.model import Model, PathText, settings_from, validate_document
 from refmaster.settings.output import FileSettings
 from refmaster.settings.repair import RepairSettings
+from refmaster.settings.sequence import Barcode, Isrc, ReleaseSettings, TrackSequence
 from refmaster.settings.target_files import delivery_target
 
 EngineerName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -60,6 +61,10 @@ class AlbumTrack(Model):
     keep: tuple[Aspect, ...] = Field(default=(), description="parts of the mix that stay: tone, level, width")
     level_db: float = Field(default=0.0, ge=-24.0, le=24.0, description="dB; louder in the album on purpose")
     strength: Percent | None = Field(default=None, description="percent; null: as engineers.strength")
+    isrc: Isrc | None = Field(default=None, description="of the recording; null: the mix's")
+    sequence: TrackSequence = Field(
+        default=TrackSequence(), description="gap, crossfade, fades and marks, for refmaster release"
+    )
 
 
 class AlbumReference(Model):
@@ -108,6 +113,10 @@ class AlbumSettings(Model):
     engineers: EngineerSettings = EngineerSettings()
     levels: LevelSettings = LevelSettings()
     output: AlbumOutput = AlbumOutput()
+    barcode: Barcode | None = Field(default=None, description="EAN-13 or UPC-A of the album")
+    release: ReleaseSettings = Field(
+        default=ReleaseSettings(), description="what refmaster release makes of the masters"
+    )
 
     @field_validator("tracks")
     @classmethod

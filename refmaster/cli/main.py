@@ -18,11 +18,13 @@ from refmaster.cli import (
     check,
     compare,
     curve,
+    disc,
     learn,
     master,
     measure,
     plan,
     playback,
+    release,
     render,
     suggest,
     targets,
@@ -48,6 +50,7 @@ Examples:
   refmaster playback master.wav --reference ref.wav  (mono, phone, laptop, car, club)
   refmaster compare mix.wav --reference ref.wav
   refmaster album album.yaml -o Masters/
+  refmaster release album.yaml -o Release/
   refmaster batch --init jobs.yaml                           (edit it, then:)
   refmaster batch jobs.yaml
   refmaster watch jobs.yaml
@@ -80,6 +83,8 @@ VERBS = (
     suggest,
     compare,
     album,
+    release,
+    disc,
     batch,
     watch,
     learn,

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
     """Add the verb to `app`."""
     app.command(
         "measure",
-        help="Measure loudness, true peak, dynamics, spectrum and stereo image.",
+        help="Measure loudness, true peak, dynamics, spectrum and image.",
         epilog="Example: refmaster measure master.wav --save profile.yaml",
     )(run)
 

@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
     """Add the verb to `app`."""
     app.command(
         "playback",
-        help="Tell how FILE comes across in mono, on a phone, a laptop, in a car and in a small club.\n\n"
+        help="Judge FILE in mono, on phone, laptop, car and club.\n\n"
         "Loudness and balance on each system are read off its measurements; -o writes files to listen to.",
         epilog="Example: refmaster playback master.wav --reference ref.wav -o auditions/",
     )(run)

@@ -29,6 +29,7 @@ CASES_OF = {
     "engines": ("check/test_other_rooms.py",),
     "comparison": ("check/test_other_rooms.py",),
     "album": ("album/test_findings.py",),
+    "release": ("release/test_findings.py",),
     "delivery": ("delivery/test_verify.py",),
 }
 

@@ -190,3 +190,15 @@ def test_moves_and_texts_leave_it_in_the_plan(tmp_path):
     back = import_curve(tmp_path / "eq.txt", plan, tmp_path / "back.yaml")
     assert back.tone.mono_below_hz == 250.0
     assert back.tone.width == ()
+
+
+def test_matchering_honours_it(tmp_path, short_example):
+    settings = MatchSettings(engine="matchering", mono_below_hz=250.0)
+    result = master_file(
+        short_example / "mix.wav", short_example / "reference.wav", tmp_path / "master.wav", settings
+    )
+    assert result.plan.tone.width_why == "the side is removed below 250 Hz"
+    spectrum = result.master.spectrum
+    bands = np.array(spectrum.frequencies_hz) < 125.0
+    side, mid = (np.sum(10 ** (np.array(db)[bands] / 10)) for db in (spectrum.side_db, spectrum.mid_db))
+    assert 10 * np.log10(side / mid) < -45.0
