@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from refmaster.cli import options
-from refmaster.cli.deliveries import targets_asked
+from refmaster.cli import deliveries, options
 from refmaster.cli.help import MATCHING
 from refmaster.errors import ExitCode, InputError
 
@@ -47,8 +46,8 @@ def run(
             rich_help_panel=MATCHING,
         ),
     ] = None,
-    for_: options.CheckedFor = None,
-    targets: options.TargetFolder = None,
+    for_: deliveries.CheckedFor = None,
+    targets: deliveries.TargetFolder = None,
     no_cache: options.NoCache = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -60,7 +59,7 @@ def run(
     from refmaster.cli.complaints import message_of
     from refmaster.cli.measure import recordings_of
 
-    asked = targets_asked(for_ or [], targets)
+    asked = deliveries.targets_asked(for_ or [], targets)
     paths, failures = recordings_of(files)
     checked: list[tuple[str, CheckResult]] = []
     with screen.progress_bar(not (quiet or as_json)) as progress, Staging(progress) as staging:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
+import typer
+
+from refmaster.cli.choices import TARGET_NAMES, completing, target_names
+from refmaster.cli.help import DELIVERY
 from refmaster.errors import SettingsError
 from refmaster.io.names import shown_line
 from refmaster.io.suffixes import CONTAINERS, is_url
@@ -15,6 +19,38 @@ if TYPE_CHECKING:
     from refmaster.rendering.result import MasterResult
     from refmaster.settings.stems import Stems
     from refmaster.settings.targets import DeliveryTarget
+
+For = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--for",
+        metavar="TARGET",
+        help="Write a file for this delivery target into the folder of --output: a name, or a YAML file of "
+        f"your own; repeat for several: {TARGET_NAMES}. More: refmaster targets.",
+        rich_help_panel=DELIVERY,
+        autocompletion=completing(target_names),
+    ),
+]
+CheckedFor = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--for",
+        metavar="TARGET",
+        help="FILE is a finished master: hold it against this delivery target, a name or a YAML file of your "
+        f"own, and not against what a mix should be; repeat for several: {TARGET_NAMES}.",
+        rich_help_panel=DELIVERY,
+        autocompletion=completing(target_names),
+    ),
+]
+TargetFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--targets",
+        metavar="FOLDER",
+        help="A folder with delivery targets of your own (YAML).  [your configuration's targets]",
+        rich_help_panel=DELIVERY,
+    ),
+]
 
 
 def targets_asked(names: Sequence[str], folder: Path | None) -> list[DeliveryTarget]:
@@ -49,20 +85,23 @@ def check_deliveries(
     targets: Sequence[DeliveryTarget],
     mix: Path | Stems,
     folder: Path,
+    manifest: Path | None,
     *,
     overwrite: bool,
     inputs: Sequence[str | Path],
 ) -> None:
     """Refuse before the work what `refmaster.deliver` would refuse after it: names that are taken."""
     from refmaster.delivery.adapt import delivered_path
-    from refmaster.delivery.deliver import song_of
+    from refmaster.delivery.deliver import manifest_paths, song_of
     from refmaster.io.atomic import check_destinations
     from refmaster.mastering import open_mix
 
     source = open_mix(mix)
     song = song_of(mix if isinstance(mix, Path) else mix.files[0], stems=not isinstance(mix, Path))
     paths = [delivered_path(folder, song, target, source.format) for target in targets]
-    check_destinations(paths, overwrite=overwrite, inputs=inputs)
+    check_destinations(
+        [*paths, *dict.fromkeys(manifest_paths(paths, manifest))], overwrite=overwrite, inputs=inputs
+    )
 
 
 def conclude_deliveries(

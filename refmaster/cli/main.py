@@ -57,7 +57,7 @@ Examples:
   refmaster learn Catalogue/ -o prior.yaml       (then: --prior prior.yaml)
   refmaster master mix.wav -r ref.wav -o Masters/ --for spotify --for cd
   refmaster targets                              (then: --for spotify)
-  refmaster verify manifest.json
+  refmaster verify Masters/mix.manifest.json --render
 
 Exit codes: 0 done, 1 finished but a promise was not met, 2 bad use or bad input, 3 a fault of refmaster.
 """

@@ -10,13 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn
 
 import typer
 
-from refmaster.cli import options
-from refmaster.cli.deliveries import (
-    check_deliveries,
-    conclude_deliveries,
-    delivery_folder,
-    targets_asked,
-)
+from refmaster.cli import deliveries, labels, options
 from refmaster.cli.help import FILE
 from refmaster.cli.references import (
     Reference,
@@ -69,19 +63,19 @@ def run(
             rich_help_panel=FILE,
         ),
     ] = None,
-    manifest: options.Manifest = None,
+    manifest: labels.Manifest = None,
     stem: options.StemFiles = None,
-    for_: options.For = None,
-    targets: options.TargetFolder = None,
+    for_: deliveries.For = None,
+    targets: deliveries.TargetFolder = None,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Master one mix, one for several targets, or many."""
     mixes, stems = mix or [], stem or []
     require_one_kind(mixes, stems)
     references = parse_references(reference)
-    if asked := targets_asked(for_ or [], targets):
+    if asked := deliveries.targets_asked(for_ or [], targets):
         job = _Job(mixes, stems, references, settings, render_options)
-        _deliver(job, asked, output, save_plan, printing, overwrite=overwrite)
+        _deliver(job, asked, output, save_plan, manifest, printing, overwrite=overwrite)
     if mixes and _are_many(mixes, output):
         from refmaster.cli.batch import master_songs
 
@@ -151,6 +145,7 @@ def _deliver(
     targets: Sequence[DeliveryTarget],
     output: str,
     save_plan: Path | None,
+    manifest: Path | None,
     printing: options.Printing,
     *,
     overwrite: bool,
@@ -164,19 +159,15 @@ def _deliver(
 
     if len(job.mixes) > 1 or (job.mixes and Path(job.mixes[0]).is_dir()):
         raise SettingsError("--for: expected one MIX, found several; master them one after the other")
-    if save_plan is not None and any(map(is_url, [*job.mixes, *job.stems])):
-        raise SettingsError(
-            "--save-plan: with --for expected a mix of this machine, found a URL; copy it first"
-        )
-    folder, render_options = delivery_folder(output), dict(job.render_options)
+    folder, render_options = deliveries.delivery_folder(output), dict(job.render_options)
     inputs = inputs_of([*job.mixes, *job.stems], job.references, job.settings)
     with (
-        folders_made(folder, save_plan),
+        folders_made(folder, save_plan, manifest and manifest.parent),
         screen.progress_bar(printing.progress) as progress,
         Staging(progress) as staging,
     ):
         source = fetched_mix(job.mixes, job.stems, staging)
-        check_deliveries(targets, source, folder, overwrite=overwrite, inputs=inputs)
+        deliveries.check_deliveries(targets, source, folder, manifest, overwrite=overwrite, inputs=inputs)
         if "art" in render_options:
             render_options["art"] = staging.fetched(render_options["art"])
         fetched, told = fetched_references(
@@ -184,10 +175,16 @@ def _deliver(
         )
         derived = plan_file(source, fetched, job.settings, progress=progress, **render_options)
         results = deliver(
-            derived, targets, folder, save_plans=save_plan, overwrite=overwrite, progress=progress
+            derived,
+            targets,
+            folder,
+            save_plans=save_plan,
+            manifest=manifest,
+            named=staging.with_origins,
+            overwrite=overwrite,
+            progress=progress,
         )
-        results = tuple(replace(r, plan=staging.with_origins(r.plan)) for r in results)
-    conclude_deliveries(targets, results, printing, told)
+    deliveries.conclude_deliveries(targets, results, printing, told)
 
 
 def _are_many(mixes: list[str], output: str) -> bool:

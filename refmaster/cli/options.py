@@ -21,7 +21,8 @@ from refmaster.cli.choices import (
     completing,
     target_names,
 )
-from refmaster.cli.help import DELIVERY, EQUALIZER, FILE, LEVELS, MATCHING, SCREEN
+from refmaster.cli.help import EQUALIZER, FILE, LEVELS, MATCHING, SCREEN
+from refmaster.cli.labels import Art, Bext, TagOptions
 from refmaster.cli.repair import REPAIR_OPTIONS, asked_repair
 from refmaster.errors import SettingsError
 
@@ -72,37 +73,6 @@ Target = Annotated[
         help=f"A delivery preset (loudness and ceiling): {TARGET_NAMES}. More: refmaster targets.",
         rich_help_panel=LEVELS,
         autocompletion=completing(target_names),
-    ),
-]
-For = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--for",
-        metavar="TARGET",
-        help="Write a file for this delivery target into the folder of --output: a name, or a YAML file of "
-        f"your own; repeat for several: {TARGET_NAMES}. More: refmaster targets.",
-        rich_help_panel=DELIVERY,
-        autocompletion=completing(target_names),
-    ),
-]
-CheckedFor = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--for",
-        metavar="TARGET",
-        help="FILE is a finished master: hold it against this delivery target, a name or a YAML file of your "
-        f"own, and not against what a mix should be; repeat for several: {TARGET_NAMES}.",
-        rich_help_panel=DELIVERY,
-        autocompletion=completing(target_names),
-    ),
-]
-TargetFolder = Annotated[
-    Path | None,
-    typer.Option(
-        "--targets",
-        metavar="FOLDER",
-        help="A folder with delivery targets of your own (YAML).  [your configuration's targets]",
-        rich_help_panel=DELIVERY,
     ),
 ]
 Ceiling = Annotated[
@@ -167,30 +137,6 @@ def _value(
     )
     return Annotated[kind | None, option]
 
-
-TagOptions = _value(
-    list[str],
-    "--tag",
-    FILE,
-    "A tag in place of the mix's; repeat for several: title, artist, album, albumartist, track (3/12), disc, "
-    "date, genre, comment, copyright, isrc, upc and others.",
-    metavar="NAME=TEXT",
-)
-Art = _value(str, "--art", FILE, "Cover art in place of the mix's: JPEG or PNG.", metavar="FILE")
-Bext = _value(
-    bool, "--bext", FILE, "Give a WAV a broadcast chunk with its loudness.  [where the mix has one]"
-)
-
-Manifest = Annotated[
-    Path | None,
-    typer.Option(
-        "--manifest",
-        help="Write a manifest (JSON) of the master as well, in its folder or above: refmaster verify proves "
-        "it.",
-        metavar="FILE",
-        rich_help_panel=FILE,
-    ),
-]
 
 # Under the names of the fields of `MatchSettings`, and `target`; the fades are part of `repair`.
 MATCH_OPTIONS: dict[str, Any] = {

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from refmaster.cli import options
-from refmaster.cli.deliveries import conclude_deliveries, delivery_folder, targets_asked
+from refmaster.cli import deliveries, labels, options
 from refmaster.cli.help import DELIVERY, FILE
 from refmaster.errors import SettingsError
+
+if TYPE_CHECKING:
+    pass
 
 
 def register(app: typer.Typer) -> None:
@@ -36,12 +38,12 @@ def run(
             rich_help_panel=FILE,
         ),
     ] = None,
-    tag: options.TagOptions = None,
-    art: options.Art = None,
-    bext: options.Bext = None,
-    manifest: options.Manifest = None,
-    for_: options.For = None,
-    targets: options.TargetFolder = None,
+    tag: labels.TagOptions = None,
+    art: labels.Art = None,
+    bext: labels.Bext = None,
+    manifest: labels.Manifest = None,
+    for_: deliveries.For = None,
+    targets: deliveries.TargetFolder = None,
     save_plan: Annotated[
         Path | None,
         typer.Option(
@@ -51,7 +53,7 @@ def run(
     overwrite: options.Overwrite = False,
 ) -> None:
     """Render one plan, or its files for several targets."""
-    asked = targets_asked(for_ or [], targets)
+    asked = deliveries.targets_asked(for_ or [], targets)
     if save_plan is not None and not asked:
         raise SettingsError("--save-plan: expected --for with it; PLAN is the plan of a single master")
     from dataclasses import replace
@@ -66,20 +68,21 @@ def run(
     from refmaster.rendering.render import render_file
     from refmaster.settings.tags import parse_tags
 
-    folder = delivery_folder(output) if asked else output.parent
+    folder = deliveries.delivery_folder(output) if asked else output.parent
     with (
         folders_made(folder, save_plan, manifest and manifest.parent),
         screen.progress_bar(printing.progress) as progress,
         Staging(progress) as staging,
     ):
+        if (asked or manifest is not None) and mix is not None and is_url(mix):
+            option = "--for" if asked else "--manifest"
+            raise SettingsError(f"{option}: expected a local file as --mix, found the URL {mix}")
         if manifest is not None:
             require_beside(folder / "master" if asked else output, manifest)
-            if mix is not None and is_url(mix):
-                raise SettingsError(f"--manifest: expected a local file as --mix, found the URL {mix}")
             outputs = [manifest] if asked else [output, manifest]
             check_destinations(outputs, overwrite=overwrite, inputs=[plan])
         local = staging.local_plan(plan)
-        labels = {
+        wanted: dict[str, Any] = {
             "mix": None if mix is None else staging.fetched(mix),
             "tags": parse_tags(tag or []),
             "art": None if art is None else staging.fetched(art),
@@ -87,13 +90,19 @@ def run(
         }
         if asked:
             results = deliver(
-                local, asked, folder, save_plans=save_plan, overwrite=overwrite, progress=progress, **labels
+                local,
+                asked,
+                folder,
+                save_plans=save_plan,
+                manifest=manifest,
+                named=staging.with_origins,
+                overwrite=overwrite,
+                progress=progress,
+                **wanted,
             )
-        else:
-            results = (render_file(local, output, overwrite=overwrite, progress=progress, **labels),)
+            deliveries.conclude_deliveries(asked, results, printing)
+        result = render_file(local, output, overwrite=overwrite, progress=progress, **wanted)
         if manifest is not None:
-            named = [replace(result, plan=staging.with_origins(result.plan)) for result in results]
-            write_manifest(manifest, named, targets=[target.name for target in asked], overwrite=overwrite)
-    if asked:
-        conclude_deliveries(asked, results, printing)
-    screen.conclude_master(results[0], printing)
+            named = replace(result, plan=staging.with_origins(result.plan))
+            write_manifest(manifest, [named], overwrite=overwrite)
+    screen.conclude_master(result, printing)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from refmaster.cli import options
+from refmaster.cli import deliveries, options
 from refmaster.cli.help import FILE
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    targets: options.TargetFolder = None,
+    targets: deliveries.TargetFolder = None,
     show: Annotated[
         str | None,
         typer.Option(

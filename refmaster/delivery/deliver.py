@@ -6,9 +6,9 @@ same loop as a master, and held against the target. No file gets its name before
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from refmaster._types import Progress
@@ -16,11 +16,14 @@ from refmaster.check.delivery import judge_delivery
 from refmaster.check.findings import Finding
 from refmaster.check.preflight import require_planned_mix, require_supported
 from refmaster.check.promises import judge_master, judge_moves
+from refmaster.check.repair import judge_repair
 from refmaster.delivery.adapt import adapted_plan, delivered_path
+from refmaster.delivery.manifest import require_beside, write_manifest
 from refmaster.delivery.unlimited import rendered_unlimited
 from refmaster.errors import SettingsError
 from refmaster.io.atomic import check_destinations
 from refmaster.io.metadata.loudness import require_loudness_tags
+from refmaster.io.names import check_text
 from refmaster.io.source import AudioSource
 from refmaster.plan import MasteringPlan, save_plan
 from refmaster.profile.measure import measure
@@ -31,6 +34,7 @@ from refmaster.rendering.loop import Rendered, expected_frames, rendered_until_m
 from refmaster.rendering.outlets import FileOutlet, format_of
 from refmaster.rendering.render import first_level, planned, planned_inputs, planned_source
 from refmaster.rendering.renderer import KeptBlocks
+from refmaster.rendering.repaired import RepairedSource
 from refmaster.rendering.result import MasterResult
 from refmaster.settings.target_files import asked_targets
 from refmaster.settings.targets import DeliveryTarget
@@ -56,6 +60,8 @@ def deliver(
     art: PathLike | None = None,
     bext: bool | None = None,
     save_plans: PathLike | None = None,
+    manifest: PathLike | None = None,
+    named: Callable[[MasteringPlan], MasteringPlan] | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> tuple[MasterResult, ...]:
@@ -87,6 +93,11 @@ def deliver(
         Write bext chunks, in place of what the plan says.
     save_plans : str or Path, optional
         An existing folder for the plan of each file, under its name with ``.plan.yaml``.
+    manifest : str or Path, optional
+        One manifest of all files, for `refmaster verify`; by default one beside each, under its name with
+        ``.manifest.json``.
+    named : callable, optional
+        Applied to each plan that is kept, to name the origins of files that are local copies.
     overwrite : bool
         Replace existing files.
     progress : callable, optional
@@ -120,6 +131,8 @@ def deliver(
     )
     if mix is None:
         require_planned_mix(begun, measured)
+    if not begun.repair.is_at_rest:
+        source = RepairedSource(source, begun.repair, measured.source.frames)
     stated = begun.restated()
     stems = bool(begun.stems) and mix is None
     song = song or song_of(mix or (begun.stems[0].file if stems else begun.mix.file), stems=stems)
@@ -132,12 +145,17 @@ def deliver(
         for target in asked
     ]
     plans = [] if save_plans is None else [Path(save_plans) / f"{job.path.stem}.plan.yaml" for job in jobs]
-    check_destinations([*(job.path for job in jobs), *plans], overwrite=overwrite, inputs=inputs)
+    manifests = manifest_paths([job.path for job in jobs], manifest)
+    outputs = [*(job.path for job in jobs), *plans, *dict.fromkeys(manifests)]
+    check_destinations(outputs, overwrite=overwrite, inputs=inputs)
+    for job, path in zip(jobs, manifests, strict=True):
+        require_beside(job.path, path)
+        check_text(inputs, path.parent)
     for job in jobs:
         format_of(job.path, source, job.plan)  # says before the work what a container cannot hold
         if job.plan.output.loudness_tags is not None:
             require_loudness_tags(job.path, job.plan.output.loudness_tags)
-    told = _told(known) if known else tuple(judge_moves(stated))
+    told = _told(known) if known else (*judge_repair(stated), *judge_moves(stated))
     outlets = [FileOutlet(job.path, overwrite=overwrite, inputs=inputs) for job in jobs]
     with ExitStack() as stack:
         for outlet in outlets:
@@ -148,9 +166,22 @@ def deliver(
         _result(job, rendered, outlet, measured, known, told)
         for job, rendered, outlet in zip(jobs, done, outlets, strict=True)
     )
+    if named is not None:
+        results = tuple(replace(result, plan=named(result.plan)) for result in results)
     for result, path in zip(results, plans, strict=False):
         save_plan(result.plan, path, overwrite=overwrite)
+    for path in dict.fromkeys(manifests):
+        chosen = [number for number, other in enumerate(manifests) if other == path]
+        names = [jobs[number].target.name for number in chosen]
+        write_manifest(path, [results[number] for number in chosen], targets=names, overwrite=overwrite)
     return results
+
+
+def manifest_paths(files: Sequence[Path], manifest: PathLike | None) -> list[Path]:
+    """Return the manifest of each delivered file: the one that is asked for, or one beside it."""
+    if manifest is not None:
+        return [Path(manifest)] * len(files)
+    return [file.with_name(f"{file.stem}.manifest.json") for file in files]
 
 
 def song_of(mix: PathLike, *, stems: bool) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import math
 import shutil
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from refmaster._types import Progress
@@ -17,6 +19,7 @@ from refmaster.check.findings import Finding, info
 from refmaster.io.formats import output_format_for
 from refmaster.io.open import open_audio
 from refmaster.io.source import AudioSource
+from refmaster.meters.true_peak import TruePeakMeter
 from refmaster.profile.cache import cached_profile
 from refmaster.profile.model import Profile
 from refmaster.release import ddp
@@ -146,6 +149,7 @@ class _Build:
         self._disc = disc
         self._masters = masters
         self._progress = progress
+        self._written: dict[object, tuple[Sequence[str], WrittenPieces]] = {}
         self.findings: list[Finding] = []
 
     def archive(self) -> ReleasedSet:
@@ -196,7 +200,7 @@ class _Build:
         if target.meant == "required" and target.integrated_lufs is not None and own_lufs is not None:
             gain_db = target.integrated_lufs - own_lufs
         ceiling = min(target.ceiling_dbtp, target.ceiling_dbtp if limit is None else limit)
-        bits = None if lossy else int(depth.rstrip("f"))
+        bits = None if lossy or depth.endswith("f") else int(depth)
         form = self._form(rate, bits, ceiling_dbtp=ceiling, gain_db=gain_db)
         names = [f"{name}/{file}" for file in self._names(suffix)]
         written = self._write(form, names, bit_depth=None if lossy else depth, stage=f"writing for {name}")
@@ -241,6 +245,21 @@ class _Build:
         shutil.rmtree(folder)
         return self._set(VINYL, names, (), form, written)
 
+    @cached_property
+    def _crossfade_peak_dbtp(self) -> float:
+        """The true peak where songs overlap, which alone may be higher than the masters'."""
+        spans = [
+            (song.start, song.start + song.fade_in) for song in self._layout.songs if song.equal_power_in
+        ]
+        if not spans:
+            return -math.inf
+        meter, at = TruePeakMeter(self._layout.sample_rate_hz, self._channels), 0
+        for block in Program("the album", self._sources, self._layout, self._channels).blocks():
+            if any(first < at + len(block) and at < last for first, last in spans):
+                meter.update(block)
+            at += len(block)
+        return meter.result().true_peak_dbtp
+
     def previews(self) -> None:
         """Write what each transition sounds like."""
         folder = self._folder / PREVIEWS
@@ -270,9 +289,8 @@ class _Build:
         """Return the form of a program; it is limited where something may have raised its peaks."""
         album_ceiling = self._album.settings.match.ceiling_dbtp
         ceiling = album_ceiling if ceiling_dbtp is None else min(album_ceiling, ceiling_dbtp)
-        crossfaded = any(song.equal_power_in for song in self._layout.songs)
-        raised = rate_hz != self._layout.sample_rate_hz or crossfaded
-        raised = raised or gain_db > 0.0 or ceiling < album_ceiling
+        raised = rate_hz != self._layout.sample_rate_hz or gain_db > 0.0 or ceiling < album_ceiling
+        raised = raised or self._crossfade_peak_dbtp > ceiling
         return ProgramForm(
             sample_rate_hz=rate_hz,
             bits=bits,
@@ -297,6 +315,14 @@ class _Build:
         if starts is None:
             starts = [marks.indexes[0] for marks in self._layout.marks]
         frames = self._piece_frames(starts, form.sample_rate_hz)
+        same = (form, bit_depth, channels or self._channels, Path(names[0]).suffix, tuple(frames))
+        if whole is None and image is None and sources is None and same in self._written:
+            earlier, written = self._written[same]
+            for one, other in zip(earlier, names, strict=True):
+                copied = self._folder / other
+                copied.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(self._folder / one, copied)
+            return written
         title = self._album.settings.title or "the album"
         program = Program(title, sources or self._sources, self._layout, channels or self._channels)
 
@@ -309,7 +335,7 @@ class _Build:
         hidden = len(frames) > len(names)
         pieces = [piece(*each) for each in zip(self._with_hidden(names, hidden), frames, strict=True)]
         beside = None if whole is None else piece(whole, sum(frames))
-        return write_pieces(
+        written = write_pieces(
             program,
             form,
             pieces,
@@ -319,6 +345,9 @@ class _Build:
             progress=self._progress,
             stage=stage,
         )
+        if sources is None and not hidden:
+            self._written[same] = (names, written)
+        return written
 
     def _with_hidden(self, names: Sequence[str], hidden: bool) -> list[str]:
         """Return the names with one for what stands before the first track."""

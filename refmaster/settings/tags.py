@@ -110,11 +110,19 @@ def _number(text: str) -> str:
     return str(int(text))
 
 
+def _genre(text: str) -> str:
+    # ID3 has numbers, alone or in brackets, and RX and CR for genres of its own list
+    if text.isdigit() or text.startswith("(") or text in ("RX", "CR"):
+        raise ValueError(f"expected the name of a genre, which no bracket begins; found {_shown(text)}")
+    return text
+
+
 _CHECKS: dict[str, Callable[[str], str]] = {
     "isrc": _isrc,
     "barcode": _barcode,
     "date": _date,
     "bpm": _number,
+    "genre": _genre,
     **dict.fromkeys((*_TOTALS, *_TOTALS.values()), _number),
 }
 

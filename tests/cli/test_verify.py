@@ -47,3 +47,29 @@ def test_a_manifest_elsewhere_is_refused_before_any_work(command, music, tmp_pat
     assert code == 2
     assert "m.json: exists already; use --overwrite" in err
     assert [path.name for path in tmp_path.iterdir()] == ["m.json"]
+
+
+def test_deliveries_have_one_manifest_beside_them(command, music, tmp_path):
+    folder, plan = tmp_path / "Masters", tmp_path / "plan.yaml"
+    targets = ["--for", "spotify", "--for", "cd", "-q"]
+    options = ["-r", music / "reference.wav", "-o", folder, *targets]
+    code, _, err = command("master", music / "mix.wav", *options)
+    assert (code, err) == (0, "")
+    code, out, _ = command("verify", folder / "mix.manifest.json", "--render", "--json")
+    assert code == 0
+    files = json.loads(out)["files"]
+    assert [(file["target"], file["render"]) for file in files] == [
+        ("spotify", "same bytes"), ("cd", "same bytes")
+    ]  # fmt: skip
+    assert (files[0]["asked"]["integrated_lufs"], files[1]["achieved"]["sample_rate_hz"]) == (-14.0, 44100)
+    assert command("plan", music / "mix.wav", "-r", music / "reference.wav", "-o", plan, "-q")[0] == 0
+    other = tmp_path / "all.json"
+    code, _, err = command("render", plan, "-o", tmp_path / "Again", *targets, "--manifest", other)
+    assert (code, err) == (0, "")
+    assert command("verify", other, "--render", "-q") == (0, "", "")
+    for song in ("mix.spotify.wav", "mix.cd.wav"):
+        assert (tmp_path / "Again" / song).read_bytes() == (folder / song).read_bytes()
+        (tmp_path / "Again" / song).unlink()
+    code, _, err = command("render", plan, "-o", tmp_path / "Again", *targets, "--manifest", other)
+    assert code == 2
+    assert "all.json: exists already" in err

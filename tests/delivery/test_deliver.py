@@ -22,7 +22,10 @@ from refmaster import (
     render_file,
     save_plan,
 )
+from refmaster.delivery.manifest import load_manifest
+from refmaster.delivery.verify import verify
 from refmaster.rendering.result import MasterResult
+from refmaster.settings.repair import RepairSettings
 from refmaster.settings.target_files import delivery_target, delivery_targets
 from refmaster.settings.targets import DeliveryTarget
 
@@ -232,6 +235,35 @@ def test_all_or_nothing(derived: MasterResult, tmp_path: Path) -> None:
     assert first.kept_promises
 
 
+def test_a_manifest_beside_each_file_or_one_for_all(derived: MasterResult, tmp_path: Path) -> None:
+    asked = [bare("spotify"), bare("cd")]
+    deliver(derived, asked, tmp_path)
+    for name in ("spotify", "cd"):
+        (listed,) = load_manifest(tmp_path / f"mix.{name}.manifest.json").deliveries
+        assert (listed.target, listed.file) == (name, f"mix.{name}.wav")
+    (tmp_path / "all").mkdir()
+    deliver(derived, asked, tmp_path / "all", manifest=tmp_path / "all.json")
+    listed_files = [d.file for d in load_manifest(tmp_path / "all.json").deliveries]
+    assert listed_files == ["all/mix.spotify.wav", "all/mix.cd.wav"]
+    assert verify(tmp_path / "all.json", render=True).kept_promises
+    assert len(list((tmp_path / "all").iterdir())) == 2
+    (tmp_path / "mix.cd.wav").unlink()
+    with pytest.raises(OutputError, match=r"mix.cd.manifest.json: exists already"):
+        deliver(derived, bare("cd"), tmp_path)
+
+
+def test_a_repair_is_part_of_every_file(short_example: Path, tmp_path: Path) -> None:
+    samples, rate = sf.read(short_example / "mix.wav")
+    sf.write(tmp_path / "mix.wav", np.vstack([np.zeros((rate, 2)), samples]), rate, "PCM_24")
+    settings = MatchSettings(repair=RepairSettings(trim=True))
+    derived = plan_file(tmp_path / "mix.wav", short_example / "reference.wav", settings)
+    assert derived.master.source.duration_s < 5.9
+    (result,) = deliver(derived, bare("spotify"), tmp_path)
+    assert result.kept_promises
+    assert result.master.source.frames == derived.master.source.frames
+    assert [f.code for f in result.findings].count("repaired_trim") == 1
+
+
 def test_two_targets_never_share_a_file(derived: MasterResult, tmp_path: Path) -> None:
     asked = [bare("spotify", file_name="{song}{ext}"), bare("cd", file_name="{song}{ext}")]
     with pytest.raises(OutputError, match="is the output .* as well"):
@@ -291,7 +323,7 @@ def test_findings_on_the_trial_render_are_not_told(short_example: Path, tmp_path
 def test_every_target_by_other_meters(
     name: str, example_mix: Path, example_reference: Path, tmp_path: Path
 ) -> None:
-    (result,) = deliver(plan_file(example_mix, example_reference), name, tmp_path)
+    (result,) = deliver(plan_file(example_mix, example_reference), bare(name), tmp_path)
     assert result.kept_promises
     keeps(Path(str(result.output)), delivery_target(name))
     assert measure(str(result.output)).levels == result.master.levels

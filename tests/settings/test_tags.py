@@ -54,6 +54,8 @@ def test_texts_are_brought_into_their_usual_form(given: dict[str, object], kept:
         ({"ean": "40063813339"}, "13 digits .EAN. or 12 .UPC.*11 characters"),
         ({"date": "2024-02-30"}, "expected YYYY, YYYY-MM or YYYY-MM-DD"),
         ({"date": "May 2024"}, "found 'May 2024'"),
+        ({"genre": "17"}, "the name of a genre"),
+        ({"genre": "(17)"}, "the name of a genre"),
         ({"track": "0"}, "from 1 to 999, found '0'"),
         ({"track": "a/3"}, "whole number"),
         ({"track": "5/3"}, "at most 3, the total; found 5"),
