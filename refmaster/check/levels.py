@@ -33,7 +33,7 @@ def inspect_levels(mix: Profile) -> list[Finding]:
 def _peaks(mix: Profile) -> Iterable[Finding]:
     levels = mix.levels
     clipped = list(clipped_levels(mix))
-    runs = sum(c.runs for c in clipped) if mix.faults is not None else levels.clipped_runs
+    runs = flat_tops(mix)
     over = mix.faults.overs if mix.faults is not None else None
     if runs >= CLIPPED_FROM_RUNS:
         highest = max((c.level_dbfs for c in clipped), default=levels.sample_peak_dbfs)
@@ -68,6 +68,13 @@ def _peaks(mix: Profile) -> Iterable[Finding]:
             limit=HIGHEST_PEAK_DBFS,
             unit="dBFS",
         )
+
+
+def flat_tops(profile: Profile) -> int:
+    """Return how many flat tops a recording has where it is clipped."""
+    if profile.faults is None:
+        return profile.levels.clipped_runs
+    return sum(level.runs for level in clipped_levels(profile))
 
 
 def clipped_levels(profile: Profile) -> Iterable[ClippedLevel]:

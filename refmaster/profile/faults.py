@@ -14,6 +14,7 @@ from pydantic import Field
 
 from refmaster._types import Array, Block
 from refmaster.dsp.hops import HOPS_PER_SECOND
+from refmaster.meters.balance import MAX_VALUES, BalanceMeter
 from refmaster.meters.clicks import MAX_ROWS, ClickMeter
 from refmaster.meters.edges import EdgeMeter, Edges
 from refmaster.meters.framing import Codec
@@ -100,6 +101,9 @@ class Faults(Model):
     overs: Overs
     noise: Noise
     hum: Hum
+    balance_db: tuple[float, ...] = Field(
+        max_length=MAX_VALUES, description="dB, left over right every 0.2 s; empty for mono"
+    )
     clicks: Clicks
     repairable: Repairable
     origin: Origin
@@ -117,7 +121,8 @@ class FaultMeter:
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
         self.sample_rate_hz = sample_rate_hz
         self._edges = EdgeMeter(sample_rate_hz)
-        self._tops = TopMeter(sample_rate_hz, channels, watcher=self._edges.watch)
+        self._tops = TopMeter(sample_rate_hz, channels, watcher=self._watch_peaks)
+        self._balance = BalanceMeter()
         self._noise = NoiseMeter(sample_rate_hz)
         self._clicks = ClickMeter(sample_rate_hz, channels)
         self._repairable = RepairableMeter(sample_rate_hz, channels)
@@ -127,6 +132,10 @@ class FaultMeter:
         """Take a block of shape (frames, channels), each channel's frames side by side in memory."""
         for meter in (self._edges, self._tops, self._clicks, self._repairable, self._origin):
             meter.update(planar)
+
+    def _watch_peaks(self, highest: NDArray[np.floating]) -> None:
+        self._edges.watch(highest)
+        self._balance.watch(highest)
 
     def watch(self, power: NDArray[np.float32]) -> None:
         """Take the frames of the spectrum meter (see its `watcher`)."""
@@ -149,6 +158,7 @@ class FaultMeter:
             overs=Overs(count=len(over), times_s=tuple(over[:MAX_OVERS].tolist())),
             noise=self._noise.noise(),
             hum=self._noise.hum(),
+            balance_db=self._balance.result(),
             clicks=Clicks(count=clicks.count, rows=clicks.rows),
             repairable=_repairable(self._repairable.result()),
             origin=_origin(self._origin.result()),
