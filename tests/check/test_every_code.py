@@ -12,7 +12,7 @@ MAKERS = {"info", "warning", "broken"}
 
 # The files whose `CASES` cover the codes of a room of the package.
 CASES_OF = {
-    "check": ("check/test_preflight.py", "check/test_promises.py"),
+    "check": ("check/test_preflight.py", "check/test_promises.py", "check/test_clicks.py"),
     "rendering": ("check/test_other_rooms.py",),
     "engines": ("check/test_other_rooms.py",),
     "comparison": ("check/test_other_rooms.py",),
