@@ -52,7 +52,7 @@ loop.corrected_level = lambda plan, *rest: plan if next(corrections, False) else
 WITH_DYNAMICS = CHANGED.format(
     change="""
 from refmaster import mastering
-from refmaster.plan import Dynamics
+from refmaster.settings.dynamics import Dynamics
 from refmaster.settings.dynamics import DynamicsBand
 
 shape = dict(ratio=1.5, knee_db=6, attack_ms=50, release_ms=200, max_change_db=0.3, parallel=1, makeup_db=0)

@@ -24,10 +24,18 @@ if TYPE_CHECKING:
     from refmaster.album.passes import master_album as master_album
     from refmaster.album.passes import render_album_plan as render_album_plan
     from refmaster.album.result import AlbumResult as AlbumResult
+    from refmaster.check.playback import PlaybackResult as PlaybackResult
+    from refmaster.check.playback import check_playback as check_playback
+    from refmaster.check.recording import CheckResult as CheckResult
+    from refmaster.check.recording import check_file as check_file
     from refmaster.comparison.compare import Comparison as Comparison
     from refmaster.comparison.compare import compare as compare
     from refmaster.comparison.suggest import Suggestions as Suggestions
     from refmaster.comparison.suggest import suggest_references as suggest_references
+    from refmaster.delivery.deliver import deliver as deliver
+    from refmaster.delivery.manifest import write_manifest as write_manifest
+    from refmaster.delivery.verify import Verification as Verification
+    from refmaster.delivery.verify import verify as verify
     from refmaster.errors import AudioError as AudioError
     from refmaster.errors import InputError as InputError
     from refmaster.errors import OutputError as OutputError
@@ -45,6 +53,7 @@ if TYPE_CHECKING:
     from refmaster.profile.model import Profile as Profile
     from refmaster.profile.model import load_profile as load_profile
     from refmaster.profile.model import save_profile as save_profile
+    from refmaster.rendering.playback import render_playback as render_playback
     from refmaster.rendering.render import render_file as render_file
     from refmaster.rendering.result import MasterResult as MasterResult
     from refmaster.settings.match import MatchSettings as MatchSettings
@@ -55,8 +64,13 @@ if TYPE_CHECKING:
 _NAMES = {
     "album.result": ("AlbumResult",),
     "album.passes": ("master_album", "render_album_plan"),
+    "check.playback": ("PlaybackResult", "check_playback"),
+    "check.recording": ("CheckResult", "check_file"),
     "comparison.compare": ("Comparison", "compare"),
     "comparison.suggest": ("Suggestions", "suggest_references"),
+    "delivery.manifest": ("write_manifest",),
+    "delivery.verify": ("Verification", "verify"),
+    "delivery.deliver": ("deliver",),
     "errors": ("AudioError", "InputError", "OutputError", "RefmasterError", "SettingsError"),
     "io.open": ("open_audio",),
     "io.source": ("ArraySource",),
@@ -64,6 +78,7 @@ _NAMES = {
     "plan": ("MasteringPlan", "load_plan", "save_plan"),
     "profile.measure": ("measure",),
     "profile.model": ("Profile", "load_profile", "save_profile"),
+    "rendering.playback": ("render_playback",),
     "rendering.render": ("render_file",),
     "rendering.result": ("MasterResult",),
     "settings.match": ("MatchSettings",),

@@ -7,7 +7,7 @@ rendered again before anything is moved into place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from refmaster._types import Progress
 from refmaster.check.findings import Finding
+from refmaster.check.playback import judge_playback
 from refmaster.check.preflight import (
     inspect_mix,
     inspect_reference,
@@ -24,6 +25,7 @@ from refmaster.check.preflight import (
     require_usable,
 )
 from refmaster.check.promises import judge_master, judge_moves, judge_references
+from refmaster.check.repair import judge_repair
 from refmaster.engines.registry import engine_named
 from refmaster.errors import SettingsError
 from refmaster.io.formats import output_format_for
@@ -31,9 +33,12 @@ from refmaster.io.metadata.loudness import require_loudness_tags
 from refmaster.io.open import open_audio
 from refmaster.io.source import ArraySource, AudioSource
 from refmaster.matching.derive import WeightedProfile, derive_plan
+from refmaster.matching.playback import translate
 from refmaster.matching.posterior import NearGain
+from refmaster.matching.repair import derive_repair
 from refmaster.matching.stems import derive_stems
 from refmaster.plan import MasteringPlan
+from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
 from refmaster.profile.obtain import (
     PathLike,
@@ -44,14 +49,18 @@ from refmaster.profile.obtain import (
     recording_key,
     weighted_references,
 )
+from refmaster.rendering.labels import checked_labels
 from refmaster.rendering.loop import expected_frames, rendered_until_met
 from refmaster.rendering.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOutlet
+from refmaster.rendering.repaired import RepairedSource
 from refmaster.rendering.result import MasterResult
 from refmaster.rendering.stem_sum import StemSum, open_stems, stem_stages
 from refmaster.settings.aspects import AskedReference, serves
+from refmaster.settings.codecs import Codec
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import settings_from
 from refmaster.settings.output import OutputSettings
+from refmaster.settings.repair import NO_REPAIRED_STEMS, RepairSettings
 from refmaster.settings.stems import Stems, StemStage
 
 
@@ -65,6 +74,10 @@ def master_file(
     sample_rate_hz: int | None = None,
     dither_seed: int = 0,
     loudness_tags: str | None = None,
+    codecs: Sequence[Codec | str] = (),
+    tags: Mapping[str, str] | None = None,
+    art: PathLike | None = None,
+    bext: bool = False,
     overwrite: bool = False,
     use_cache: bool = False,
     progress: Progress | None = None,
@@ -92,6 +105,14 @@ def master_file(
         The same seed gives the same bytes.
     loudness_tags : {"replaygain", "r128"}, optional
         Gains for players, written as tags.
+    codecs : sequence of Codec or str, optional
+        Lossy codecs, such as ``"mp3:128"``: decoded from each, the master keeps the promised true peak too.
+    tags : mapping of str to str, optional
+        Title, artist, isrc, barcode and others (`refmaster.settings.tags.TAGS`), in place of the mix's.
+    art : str or Path, optional
+        Cover art, JPEG or PNG, in place of the mix's.
+    bext : bool
+        Give a WAV master a broadcast chunk (EBU Tech 3285) with its loudness if the mix has none.
     overwrite : bool
         Replace an existing file.
     use_cache : bool
@@ -112,17 +133,20 @@ def master_file(
     asked_for = weighted_references(references)
     inputs = [*mix.files] if isinstance(mix, Stems) else [Path(mix)]
     inputs += [Path(r.recording) for r in asked_for if isinstance(r.recording, str | Path)]
+    inputs += [Path(art)] if art is not None else []
     inputs += [Path(settings.prior)] if settings is not None and settings.prior is not None else []
     outlet = FileOutlet(output, overwrite=overwrite, inputs=inputs)
-    source = _open_mix(mix)
-    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags)
-    output_format_for(output, source.format, **asked.model_dump(exclude={"loudness_tags"}))
+    source = open_mix(mix)
+    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags, codecs)
+    output_format_for(output, source.format, **asked.model_dump(exclude={"loudness_tags", "codecs"}))
     if asked.loudness_tags is not None:
         require_loudness_tags(output, asked.loudness_tags)
+    labels = checked_labels(tags, art, bext, output=output)
     measured = mix if use_cache and not isinstance(mix, Stems) else source
     prepared = _prepare(source, measured, asked_for, settings, asked, progress, use_cache=use_cache)
+    prepared = prepared._replace(plan=labels.on(prepared.plan))
     with outlet:
-        return close_loop(*prepared, outlet, progress)
+        return prepared.finished(outlet, progress)
 
 
 def plan_file(
@@ -134,17 +158,23 @@ def plan_file(
     sample_rate_hz: int | None = None,
     dither_seed: int = 0,
     loudness_tags: str | None = None,
+    codecs: Sequence[Codec | str] = (),
+    tags: Mapping[str, str] | None = None,
+    art: PathLike | None = None,
+    bext: bool = False,
     use_cache: bool = False,
     progress: Progress | None = None,
 ) -> MasterResult:
     """Derive the plan that `master_file` would render; the trial render is measured and thrown away."""
-    source = _open_mix(mix)
-    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags)
+    source = open_mix(mix)
+    asked = _output_settings(bit_depth, sample_rate_hz, dither_seed, loudness_tags, codecs)
+    labels = checked_labels(tags, art, bext)
     measured = mix if use_cache and not isinstance(mix, Stems) else source
     asked_for = weighted_references(references)
     prepared = _prepare(source, measured, asked_for, settings, asked, progress, use_cache=use_cache)
+    prepared = prepared._replace(plan=labels.on(prepared.plan))
     with SpoolOutlet() as outlet:
-        return close_loop(*prepared, outlet, progress)
+        return prepared.finished(outlet, progress)
 
 
 def master_array(
@@ -176,7 +206,7 @@ def master_array(
     Returns
     -------
     master : ndarray, shape (frames, channels)
-        Of the mix's length and dtype, not dithered.
+        Of the mix's dtype, and of its length where it is not trimmed; not dithered.
     result : MasterResult
     """
     source = ArraySource(mix, sample_rate_hz, name="mix")
@@ -188,41 +218,55 @@ def master_array(
     )
     prepared = _prepare(source, source, [AskedReference(recording)], settings, OutputSettings(), progress)
     with ArrayOutlet() as outlet:
-        result = close_loop(*prepared, outlet, progress)
+        result = prepared.finished(outlet, progress)
         return outlet.samples, result
 
 
 def _output_settings(
-    bit_depth: str | None, sample_rate_hz: int | None, dither_seed: int, loudness_tags: str | None
+    bit_depth: str | None,
+    sample_rate_hz: int | None,
+    dither_seed: int,
+    loudness_tags: str | None,
+    codecs: Sequence[Codec | str],
 ) -> OutputSettings:
     values = {
         "bit_depth": bit_depth,
         "sample_rate_hz": sample_rate_hz,
         "dither_seed": dither_seed,
         "loudness_tags": loudness_tags,
+        "codecs": tuple(codecs),
     }
     names = {
         "bit_depth": "bit depth",
         "sample_rate_hz": "sample rate",
         "dither_seed": "seed",
         "loudness_tags": "loudness tags",
+        "codecs": "codecs",
     }
     return settings_from(OutputSettings, values, names=names)
 
 
-def _open_mix(mix: PathLike | Stems) -> AudioSource:
+def open_mix(mix: PathLike | Stems) -> AudioSource:
+    """Open a mix, or the sum of its stems; AudioError where it cannot be read or mastered."""
     source = open_stems(mix.files) if isinstance(mix, Stems) else open_audio(mix)
     require_supported(source)
     return source
 
 
 class _Prepared(NamedTuple):
-    """A mix and its first plan, in the order in which `close_loop` takes them."""
+    """A mix, the same repaired where that is needed, and its first plan."""
 
     source: AudioSource
     mix: Profile
+    repaired: Profile | None
     references: list[WeightedProfile]
     plan: MasteringPlan
+
+    def finished(self, outlet: Outlet, progress: Progress | None) -> MasterResult:
+        """Close the loop over the plan; see `close_loop`."""
+        return close_loop(
+            self.source, self.mix, self.references, self.plan, outlet, progress, repaired=self.repaired
+        )
 
 
 def _prepare(
@@ -242,6 +286,8 @@ def _prepare(
     engine.check(recordings, source, aspects)
     if isinstance(source, StemSum) and settings.engine != "refmaster":
         raise SettingsError(f"engine: expected refmaster for stems, found {settings.engine}; give it the mix")
+    if isinstance(source, StemSum) and settings.repair != RepairSettings():
+        raise SettingsError(f"repair: {NO_REPAIRED_STEMS}")
     each = {recording_key(recording): recording for recording in recordings}
     mix, measured_each = profiles_side_by_side(measured, [*each.values()], progress, use_cache=use_cache)
     require_usable(mix, "mix")
@@ -257,9 +303,18 @@ def _prepare(
         stems, known_near = stem_stages(source, match.curves), match.bus
         source = source.corrected([curve.points for curve in match.curves], settings.phase)
         mix = profile_of(source, progress, stage="measuring the mix")
-    plan = derive_plan(mix, weighted, settings, aspects=aspects, known_near=known_near, **asked.model_dump())
-    plan = plan.model_copy(update={"stems": stems})
-    return _Prepared(source, mix, weighted, engine.with_curves(plan, source, recordings, progress))
+    repair, repaired = derive_repair(mix, settings.repair), None
+    if not repair.is_at_rest:
+        source = RepairedSource(source, repair, mix.source.frames)
+        repaired = measure(source, progress=progress, stage="measuring the repaired mix")
+        require_usable(repaired, "mix")
+    plan = derive_plan(
+        repaired or mix, weighted, settings, aspects=aspects, known_near=known_near, **asked.model_dump()
+    )
+    record = plan.mix.model_copy(update={"frames": mix.source.frames})
+    plan = plan.model_copy(update={"mix": record, "stems": stems, "repair": repair})
+    plan = engine.with_curves(plan, source, recordings, progress)
+    return _Prepared(source, mix, repaired, weighted, plan)
 
 
 def close_loop(
@@ -271,16 +326,18 @@ def close_loop(
     progress: Progress | None,
     *,
     slope_lu_per_db: float | None = None,
+    repaired: Profile | None = None,
 ) -> MasterResult:
     """Solve, render, measure and correct until the written file keeps its promises, then keep it.
 
     Where `slope_lu_per_db` is given, the plan's level is solved already, and a dB of gain brings that much.
+    `repaired` is the profile of `source` where that is not the mix as it was.
     """
     require_planned_mix(plan, mix)
     engine = engine_named(plan.requested.engine)
     rendered = rendered_until_met(
         source,
-        mix,
+        repaired or mix,
         plan,
         outlet,
         progress,
@@ -290,10 +347,12 @@ def close_loop(
     plan, master = rendered.plan.as_derived(), rendered.master
     findings = [
         *inspect_mix(mix),
+        *judge_repair(plan, mix.faults),
         *_reference_findings(plan, mix, [profile for profile, _ in references]),
         *judge_moves(plan),
         *judge_references(plan),
         *judge_master(plan, master, expected_frames=expected_frames(plan, mix)),
+        *judge_playback(translate(master, _toned(plan, [profile for profile, _ in references]))),
     ]
     outlet.keep(source, master)
     return MasterResult(
@@ -307,6 +366,12 @@ def close_loop(
         output=outlet.path,
         renders=rendered.renders,
     )
+
+
+def _toned(plan: MasteringPlan, references: Sequence[Profile]) -> list[Profile]:
+    """Return the references that serve the tone."""
+    records = plan.references if references else ()
+    return [p for p, record in zip(references, records, strict=True) if serves(record.aspects, "tone")]
 
 
 def _reference_findings(

@@ -1,8 +1,9 @@
 """The mastering plan: everything a render does, as data that a person reads and edits.
 
 A plan is complete: rendering decides nothing and has no default of its own. Stages act in the order of its
-parts: tone (equalizer), sections (what it adds in loud and quiet parts), balance, dynamics, level (gain),
-limiter, output. Gains are dB, frequencies Hz, times ms unless their names say s.
+parts: repair (of the mix, at its own rate), tone (equalizer), sections (what it adds in loud and quiet
+parts), balance, dynamics, level (gain), limiter, output. Gains are dB, frequencies Hz, times ms unless their
+names say s.
 
 A plan records its stages as they were derived (`derived`), so a render knows which of them were edited. For
 these the reasons and promises of the derivation no longer hold: `MasteringPlan.restated` is the plan without
@@ -12,9 +13,9 @@ them.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -22,19 +23,22 @@ from pydantic import Field, model_validator
 
 from refmaster.dsp.curves import Points, combined_points, with_width
 from refmaster.io.suffixes import is_url
-from refmaster.settings.aspects import ServedAspect, ServedAspects, serves
-from refmaster.settings.curves import Curve, Hertz, WholeSide, WidthCurve
-from refmaster.settings.document import read_document
-from refmaster.settings.dynamics import MAX_DYNAMICS_BANDS, CrossoverHz, DynamicsBand
+from refmaster.settings.aspects import ServedAspect, serves
+from refmaster.settings.curves import Curve, Hertz, MonoBelowHz, WholeSide, WidthCurve
+from refmaster.settings.document import problems_error, read_document
+from refmaster.settings.dynamics import Dynamics
 from refmaster.settings.emit import emit_model
 from refmaster.settings.limiter import HoldMs, LimiterCeilingDbtp, LookaheadMs, ReleaseMs, SustainMs
-from refmaster.settings.match import MatchSettings, Phase, Weight
+from refmaster.settings.match import MatchSettings, Phase
 from refmaster.settings.model import Model, validate_document
 from refmaster.settings.moves import MAX_MOVES, MAX_MOVES_DB, ToneMove
-from refmaster.settings.output import BitDepth, DitherSeed, LoudnessTags, SampleRateHz
+from refmaster.settings.output import BitDepth, Codecs, DitherSeed, LoudnessTags, SampleRateHz
+from refmaster.settings.records import ArtRecord, MixRecord, ReferenceRecord
+from refmaster.settings.repair import NO_REPAIRED_STEMS, Repair
 from refmaster.settings.sections import Sections
 from refmaster.settings.stems import StemStage
 from refmaster.settings.summary import Summarized, measured
+from refmaster.settings.tags import Tags
 from refmaster.settings.targets import TargetLufs
 
 # From the loudest mix that is read (+60 dBFS), through an equalizer at its bounds, to the lowest target.
@@ -45,45 +49,15 @@ BandEstimate = tuple[Hertz, float, float]
 BandCorridor = tuple[Hertz, float, float]
 
 # The stages whose values decide the sound, in the order in which they act.
-STAGES = ("tone", "sections", "balance", "dynamics", "level", "limiter")
+STAGES = ("repair", "tone", "sections", "balance", "dynamics", "level", "limiter")
 # What stands in a stage for reading: to edit it changes nothing that is rendered.
 _FOR_READING = {
     *("why", "width_why", "regions", "distance_db", "likely_mastering_db", "applied_db", "prior"),
     *("likely_mid", "likely_width", "corridor", "noise_to_mask_db"),
 }
 # Lists that an edit may leave without a row.
-_ROWS = ("mid", "width", "moves", "kinds", "spans")
+_ROWS = ("mid", "width", "moves", "kinds", "spans", "clicks", "overs", "dc")
 AS_THE_PLAN_SAYS = "as the plan says"
-
-
-class MixRecord(Model):
-    """The mix that the plan was made for."""
-
-    file: str = Field(description="path; relative paths are relative to this plan")
-    sha256: str | None = Field(description="render refuses another file; null: any")
-    sample_rate_hz: int = Field(gt=0)
-    channels: int = Field(ge=1, le=2)
-    frames: int = Field(ge=1)
-
-
-class ReferenceRecord(Model):
-    """A reference that the plan was derived from; rendering does not need it."""
-
-    file: str
-    sha256: str | None
-    weight: Weight = Field(description="relative")
-    aspects: ServedAspects = Field(default=(), description="what it serves; []: all")
-    fit: float | None = Field(
-        default=None, description="log likelihood that the mix is like it, under the best; null: the only one"
-    )
-    oddness: float | None = Field(
-        default=None, description="distance to the others; 1: as songs differ, above 2: the odd one out"
-    )
-
-    def in_words(self) -> str:
-        """Return the file, its weight, and what it serves where that is not all."""
-        served = f", for {', '.join(self.aspects)}" if self.aspects else ""
-        return f"{self.file} (weight {self.weight:g}{served})"
 
 
 class Region(Model):
@@ -111,6 +85,10 @@ class Tone(Model):
         default=(), max_length=MAX_MOVES, description="bells and shelves besides: hz, db, q, kind, on"
     )
     whole_side: WholeSide = None
+    mono_below_hz: MonoBelowHz | None = Field(
+        default=None,
+        description="Hz, the side is removed below (3 dB there, 48 dB an octave lower); null: off",
+    )
     regions: tuple[Region, ...] = Field(
         default=(), description="for reading; rendering uses the curves above"
     )
@@ -148,7 +126,7 @@ class Tone(Model):
     def is_flat(self) -> bool:
         """Whether the stage leaves every signal as it is."""
         gains = [gain for _, gain in (*self.mid, *self.width)]
-        return not any(gains) and not any(move.db for move in self.moves)
+        return not any(gains) and not any(move.db for move in self.moves) and self.mono_below_hz is None
 
     def in_words(self) -> str:
         """Return what the values say, without a reason."""
@@ -158,7 +136,8 @@ class Tone(Model):
             if points
         ]
         phase = ["minimum phase"] if self.phase == "minimum" and not self.is_flat else []
-        return ", ".join([*ranges, *(str(move) for move in self.moves), *phase]) or "no change"
+        mono = [] if self.mono_below_hz is None else [f"mono below {self.mono_below_hz:g} Hz"]
+        return ", ".join([*ranges, *(str(move) for move in self.moves), *mono, *phase]) or "no change"
 
 
 class Balance(Model):
@@ -168,36 +147,6 @@ class Balance(Model):
     left_over_right_db: float = Field(
         ge=-12.0, le=12.0, description="dB; half to the left, half off the right"
     )
-
-
-class Dynamics(Model):
-    """Gentle compression or expansion in bands that sum to the signal."""
-
-    why: str = ""
-    crossover_hz: tuple[CrossoverHz, ...] = Field(description="Hz, between the bands, rising")
-    bands: tuple[DynamicsBand, ...] = Field(
-        max_length=MAX_DYNAMICS_BANDS, description="from low to high; empty: off"
-    )
-
-    @model_validator(mode="after")
-    def _fitting(self) -> Dynamics:
-        for low, high in itertools.pairwise(self.crossover_hz):
-            if high <= low:
-                raise ValueError(f"crossover_hz: frequencies must rise, found {low:g} Hz before {high:g} Hz")
-        if len(self.crossover_hz) != max(0, len(self.bands) - 1):
-            raise ValueError(
-                f"expected one crossover frequency between two bands, found {len(self.crossover_hz)} for "
-                f"{len(self.bands)} band(s)"
-            )
-        return self
-
-    @property
-    def is_at_rest(self) -> bool:
-        """Whether the stage leaves every signal as it is."""
-        return all(
-            band.makeup_db == 0.0 and (band.ratio == 1.0 or band.max_change_db == 0.0 or band.parallel == 0.0)
-            for band in self.bands
-        )
 
 
 class Level(Model):
@@ -253,6 +202,10 @@ class Output(Model):
     dither: bool = Field(description="TPDF where a word length is reduced")
     dither_seed: DitherSeed
     loudness_tags: LoudnessTags | None = Field(default=None, description="gains for players; null: none")
+    bext: bool = Field(default=False, description="a broadcast chunk in WAV files, also if the mix has none")
+    codecs: Codecs = Field(
+        default=(), description="decoded from these (mp3:128, opus:96) it keeps the promised true peak too"
+    )
 
 
 class Promise(Model):
@@ -269,7 +222,7 @@ class Promise(Model):
 class MasteringPlan(Summarized, Model):
     """Everything a render does."""
 
-    omitted_when_empty: ClassVar[tuple[str, ...]] = ("stems",)
+    omitted_when_empty: ClassVar[tuple[str, ...]] = ("stems", "repair", "art")
 
     version: int = Field(ge=1, le=1)
     made_by: str
@@ -279,6 +232,7 @@ class MasteringPlan(Summarized, Model):
     )
     references: tuple[ReferenceRecord, ...]
     requested: MatchSettings
+    repair: Repair = Field(default=Repair())
     tone: Tone
     sections: Sections = Field(default=Sections())
     balance: Balance
@@ -287,7 +241,8 @@ class MasteringPlan(Summarized, Model):
     limiter: LimiterStage
     output: Output
     promise: Promise
-    tags: dict[str, str] = Field(default={}, description="written in place of the mix's own")
+    tags: Tags = Field(default={}, description="written in place of the mix's own")
+    art: ArtRecord | None = Field(default=None, description="written in place of the mix's own pictures")
     derived: dict[str, str] = Field(
         default={}, description="digests of the stages as they were derived: they tell what was edited"
     )
@@ -299,16 +254,27 @@ class MasteringPlan(Summarized, Model):
         A level was derived for the sound that enters it and for the limiter: it counts as edited with any
         other stage.
         """
-        return tuple(stage for stage in STAGES if self.derived.get(stage) != self._digest(stage))
+        return tuple(stage for stage in self._stages if self.derived.get(stage) != self._digest(stage))
 
     def as_derived(self, *stages: str) -> MasteringPlan:
         """Return the plan with the present values of stages (by default all) recorded as derived."""
-        digests = {stage: self._digest(stage) for stage in stages or STAGES}
+        digests = {stage: self._digest(stage) for stage in stages or self._stages}
         return self.model_copy(update={"derived": self.derived | digests})
+
+    @property
+    def repaired_frames(self) -> int:
+        """The mix's length behind its repair, in frames at its own sample rate."""
+        return self.repair.frames_of(self.mix.frames)
 
     def serving(self, aspect: ServedAspect) -> tuple[ReferenceRecord, ...]:
         """Return the references that serve an aspect."""
         return tuple(record for record in self.references if serves(record.aspects, aspect))
+
+    @property
+    def _stages(self) -> tuple[str, ...]:
+        """The stages; without a repair where there is and was none, as in plans that do not know it."""
+        has_repair = "repair" in self.derived or not self.repair.is_at_rest
+        return STAGES if has_repair else STAGES[1:]
 
     def _digest(self, stage: str) -> str:
         # Without defaults, so that a key that comes with a later version leaves the digest as it is.
@@ -316,7 +282,7 @@ class MasteringPlan(Summarized, Model):
             name: getattr(self, name).model_dump(
                 mode="json", exclude=_FOR_READING, exclude_defaults=True, warnings=False
             )
-            for name in (STAGES if stage == "level" else (stage,))
+            for name in (self._stages if stage == "level" else (stage,))
         }
         if self.stems and stage in ("tone", "level"):  # the stems' equalizers are part of the tone
             values["stems"] = [stem.model_dump(mode="json", include={"mid"}) for stem in self.stems]
@@ -358,6 +324,7 @@ class MasteringPlan(Summarized, Model):
             *((f"stem {Path(stem.file).name}", stem.in_words()) for stem in self.stems),
             ("references", ", ".join(r.in_words() for r in self.references) or "none"),
             ("strength", str(self.requested.strength)),
+            *([("repair", plan.repair.why)] if self.repair.why else []),
             ("tone", plan.tone.why),
             *([("sections", plan.sections.why)] if self.sections.why else []),
             ("balance", f"{plan.balance.left_over_right_db:+.2f} dB"),
@@ -374,7 +341,8 @@ class MasteringPlan(Summarized, Model):
     def is_identity(self) -> bool:
         """Whether rendering returns the mix bit for bit."""
         return (
-            self.tone.is_flat
+            self.repair.is_at_rest
+            and self.tone.is_flat
             and not any(stem.mid for stem in self.stems)
             and self.sections.is_at_rest
             and self.balance.left_over_right_db == 0.0
@@ -410,13 +378,23 @@ def relocated(plan: MasteringPlan, folder: Path, *, relative_to: Path = Path()) 
         except ValueError:  # another drive
             return str((relative_to / file).absolute())
 
+    return _with_files(plan, move)
+
+
+def beside(plan: MasteringPlan, folder: Path) -> MasteringPlan:
+    """Return the plan of a file in `folder` with its paths led through that folder."""
+    return _with_files(plan, lambda file: file if is_url(file) else (folder / file).as_posix())
+
+
+def _with_files(plan: MasteringPlan, move: Callable[[str], str]) -> MasteringPlan:
     mix = plan.mix if plan.stems else plan.mix.model_copy(update={"file": move(plan.mix.file)})
     stems = tuple(stem.model_copy(update={"file": move(stem.file)}) for stem in plan.stems)
     references = tuple(r.model_copy(update={"file": move(r.file)}) for r in plan.references)
     requested = plan.requested
     if requested.prior is not None:
         requested = requested.model_copy(update={"prior": move(requested.prior)})
-    moved = {"mix": mix, "stems": stems, "references": references, "requested": requested}
+    art = plan.art and plan.art.model_copy(update={"file": move(plan.art.file)})
+    moved = {"mix": mix, "stems": stems, "references": references, "requested": requested, "art": art}
     return plan.model_copy(update=moved)
 
 
@@ -424,12 +402,19 @@ def load_plan(path: str | Path) -> MasteringPlan:
     """Read a plan; SettingsError names every problem as ``file:line:column: key.path: message``."""
     document = read_document(path)
     data = document.data if isinstance(document.data, dict) else {}
-    tone, mix, sections = data.get("tone"), data.get("mix"), data.get("sections")
+    tone, mix, sections, repair = (data.get(name) for name in ("tone", "mix", "sections", "repair"))
     kinds = sections.get("kinds") if isinstance(sections, dict) else None
-    for part in (tone, sections, *(kinds if isinstance(kinds, list) else ())):
+    for part in (tone, sections, repair, *(kinds if isinstance(kinds, list) else ())):
         for key in _ROWS if isinstance(part, dict) else ():
             if key in part and part[key] is None:  # its rows were all deleted
                 part[key] = []
     if isinstance(tone, dict) and isinstance(mix, dict) and mix.get("channels") == 1:
         tone.pop("side", None)  # mono has none: an empty one is no width
-    return validate_document(MasteringPlan, document)
+    plan = validate_document(MasteringPlan, document)
+    problems = plan.repair.problems_of(plan.mix.channels, plan.mix.frames, plan.mix.sample_rate_hz)
+    if plan.stems and not plan.repair.is_at_rest:
+        problems.append(((), NO_REPAIRED_STEMS))
+    if problems:
+        placed = [document.problem(("repair", *path), message) for path, message in problems]
+        raise problems_error(document.name, placed)
+    return plan

@@ -9,7 +9,8 @@ import soundfile as sf
 
 from refmaster import master_file, plan_file, render_file
 from refmaster.errors import AudioError, SettingsError
-from refmaster.plan import Dynamics, format_plan, load_plan, save_plan
+from refmaster.plan import format_plan, load_plan, save_plan
+from refmaster.settings.dynamics import Dynamics
 
 
 @pytest.fixture(scope="module")

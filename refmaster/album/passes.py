@@ -42,7 +42,7 @@ POOLED_OFF_LU = 0.07
 
 
 def master_album(
-    source: str | Path,
+    source: str | Path | Album,
     folder: str | Path,
     *,
     dry_run: bool = False,
@@ -55,8 +55,9 @@ def master_album(
 
     Parameters
     ----------
-    source : str or Path
-        album.yaml, or a folder whose mixes are taken in the order of their names.
+    source : str, Path or Album
+        album.yaml, a folder whose mixes are taken in the order of their names, or what was loaded
+        from one of these.
     folder : str or Path
         For the masters, their plans and the album plan; finished masters of the same plan are kept.
     dry_run : bool
@@ -75,7 +76,8 @@ def master_album(
     InputError
         Naming everything that is wrong; nothing has been rendered then.
     """
-    album = load_album(source, **overrides)
+    album = source if isinstance(source, Album) else load_album(source, **overrides)
+    source = album.name
     if Path(source).is_dir() and Path(folder).exists() and Path(folder).samefile(source):
         raise OutputError(f"{folder}: is the folder of the mixes; give another one for the masters")
     prior_file = [] if album.settings.match.prior is None else [Path(album.settings.match.prior)]

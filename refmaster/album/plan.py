@@ -26,10 +26,8 @@ from refmaster.plan import (
     LevelGain,
     LimiterStage,
     MasteringPlan,
-    MixRecord,
     Output,
     Promise,
-    ReferenceRecord,
     Tone,
     format_plan,
     relocated,
@@ -41,6 +39,7 @@ from refmaster.settings.emit import emit_model
 from refmaster.settings.limiter import LimiterCeilingDbtp
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import Model, PathText, validate_document
+from refmaster.settings.records import MixRecord, ReferenceRecord
 from refmaster.version import made_by
 
 POOLED_TOLERANCE_LU = 0.1
@@ -161,6 +160,7 @@ def track_plan(album: AlbumPlan, number: int) -> MasteringPlan:
     track = album.tracks[number]
     mid, width = track_curves(album, number)
     balance = album.common.left_over_right_db if track.mix.channels == 2 else 0.0
+    mono_below_hz = album.requested.mono_below_hz if track.mix.channels == 2 else None
     ceiling = album.limiter.ceiling_dbtp if track.ceiling_dbtp is None else track.ceiling_dbtp
     plan = MasteringPlan(
         version=1,
@@ -168,7 +168,13 @@ def track_plan(album: AlbumPlan, number: int) -> MasteringPlan:
         mix=track.mix,
         references=(),  # the album follows them as a whole
         requested=album.requested,
-        tone=Tone(why=track.why, phase=album.requested.phase, mid=mid, width=width),
+        tone=Tone(
+            why=track.why,
+            phase=album.requested.phase,
+            mid=mid,
+            width=width,
+            mono_below_hz=mono_below_hz,
+        ),
         balance=Balance(why=album.common.why, left_over_right_db=balance),
         level=Level(why=f"its share in the album: {album.promise.why}", gain_db=track_gain_db(album, number)),
         limiter=album.limiter.model_copy(update={"ceiling_dbtp": ceiling}),

@@ -42,7 +42,7 @@ from refmaster.album.tags import track_tags
 from refmaster.io.open import open_audio
 from refmaster.matching.curves import tone_points
 from refmaster.matching.derive import WeightedProfile, derive_plan, target_lufs
-from refmaster.plan import LimiterStage, MasteringPlan, MixRecord
+from refmaster.plan import LimiterStage, MasteringPlan
 from refmaster.profile.bands import band_centers_hz
 from refmaster.profile.cache import cached_profile
 from refmaster.rendering.drive import DriveSolution
@@ -50,6 +50,7 @@ from refmaster.rendering.level import bounds_of, cost_in_words, drive_analyzed, 
 from refmaster.rendering.renderer import limiter_settings
 from refmaster.settings.curves import CurvePoint
 from refmaster.settings.limiter import LimiterSettings
+from refmaster.settings.records import MixRecord
 from refmaster.version import made_by
 
 _UNFIT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
@@ -83,9 +84,13 @@ def output_names(album: Album) -> list[str]:
     digits = max(2, len(str(len(album.paths))))
     names = []
     for number, title in enumerate(album.titles, 1):
-        fit = _UNFIT_IN_NAMES.sub(" ", title).strip(" .")[:_MAX_NAME].strip()
-        names.append(f"{number:0{digits}d} {fit}".strip() + f".{album.settings.output.format}")
+        names.append(f"{number:0{digits}d} {name_of(title)}".strip() + f".{album.settings.output.format}")
     return names
+
+
+def name_of(title: str) -> str:
+    """Return a title as a file's name can hold it."""
+    return _UNFIT_IN_NAMES.sub(" ", title).strip(" .")[:_MAX_NAME].strip()
 
 
 def plan_album(

@@ -26,8 +26,10 @@ from refmaster.profile.obtain import References, weighted_references
 from refmaster.settings.document import Document, KeyPath, Problem, problems_error, read_document
 from refmaster.settings.match import MatchSettings, Percent, Weight
 from refmaster.settings.model import Model, PathText, settings_from, validate_document
-from refmaster.settings.output import OutputSettings
-from refmaster.settings.targets import delivery_target
+from refmaster.settings.output import FileSettings
+from refmaster.settings.repair import RepairSettings
+from refmaster.settings.sequence import Barcode, Isrc, ReleaseSettings, TrackSequence
+from refmaster.settings.target_files import delivery_target
 
 EngineerName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Aspect = Literal["tone", "level", "width"]
@@ -43,6 +45,7 @@ MATCH_NAMES = {
 # Fields of `match` that act without a reference.
 ACTS_ALONE = frozenset({"target_lufs", "ceiling_dbtp", "max_reduction_db", "phase", "engine"})
 NO_SECTIONS = "an album has one curve for all of its songs; sections are for a song of its own"
+NO_REPAIR = "an album's mixes are repaired one by one, before: refmaster master MIX --repair ..."
 NO_ASPECTS = "an album is brought toward its references as a whole; expected references for all aspects"
 NO_ENGINES = "an album is matched as a whole, which only refmaster's own engine does"
 
@@ -58,6 +61,10 @@ class AlbumTrack(Model):
     keep: tuple[Aspect, ...] = Field(default=(), description="parts of the mix that stay: tone, level, width")
     level_db: float = Field(default=0.0, ge=-24.0, le=24.0, description="dB; louder in the album on purpose")
     strength: Percent | None = Field(default=None, description="percent; null: as engineers.strength")
+    isrc: Isrc | None = Field(default=None, description="of the recording; null: the mix's")
+    sequence: TrackSequence = Field(
+        default=TrackSequence(), description="gap, crossfade, fades and marks, for refmaster release"
+    )
 
 
 class AlbumReference(Model):
@@ -87,7 +94,7 @@ class LevelSettings(Model):
     distance: Percent = Field(default=100.0, description="percent of the songs' distance in level to keep")
 
 
-class AlbumOutput(OutputSettings):
+class AlbumOutput(FileSettings):
     """The written files."""
 
     format: Literal["wav", "flac", "aiff", "caf"] = Field(default="wav", description="container")
@@ -106,6 +113,10 @@ class AlbumSettings(Model):
     engineers: EngineerSettings = EngineerSettings()
     levels: LevelSettings = LevelSettings()
     output: AlbumOutput = AlbumOutput()
+    barcode: Barcode | None = Field(default=None, description="EAN-13 or UPC-A of the album")
+    release: ReleaseSettings = Field(
+        default=ReleaseSettings(), description="what refmaster release makes of the masters"
+    )
 
     @field_validator("tracks")
     @classmethod
@@ -200,6 +211,8 @@ def load_album(path: str | Path, **overrides: Any) -> Album:
         raise SettingsError(f"engine: {NO_ENGINES}")
     if album.settings.match.sections:
         raise SettingsError(f"sections: {NO_SECTIONS}")
+    if album.settings.match.repair != RepairSettings():
+        raise SettingsError(f"repair: {NO_REPAIR}")
     return album
 
 
@@ -213,6 +226,8 @@ def _album_of_file(path: Path, overrides: dict[str, Any]) -> Album:
         problems.append(document.problem(("match", "engine"), NO_ENGINES))
     if settings.match.sections and overrides.get("sections") is None:
         problems.append(document.problem(("match", "sections"), NO_SECTIONS))
+    if settings.match.repair != RepairSettings() and overrides.get("repair") is None:
+        problems.append(document.problem(("match", "repair"), NO_REPAIR))
     if problems:
         raise problems_error(str(path), problems)
     folder = path.parent
@@ -251,8 +266,7 @@ def _with_overrides(album: Album, overrides: dict[str, Any]) -> Album:
     values = {k: getattr(settings.match, k) for k in settings.match.model_fields_set}
     name = overrides.get("target") or settings.target
     if name is not None:
-        target = delivery_target(name)
-        from_target = {"ceiling_dbtp": target.true_peak_dbtp, "target_lufs": target.integrated_lufs}
+        from_target = {"target_lufs": None, **delivery_target(name).match_values}
         values = {**values, **from_target} if overrides.get("target") else {**from_target, **values}
     changed: dict[str, Any] = {"match": settings_from(MatchSettings, {**values, **given}, names=MATCH_NAMES)}
     references = overrides.get("references")

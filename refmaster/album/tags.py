@@ -41,6 +41,8 @@ def track_tags(album: Album, number: int) -> dict[str, str]:
         "artist": track.artist or (None if "artist" in own else settings.artist),
         "album": settings.title,
         "albumartist": settings.artist,
+        "isrc": track.isrc,
+        "barcode": settings.barcode,
     }
     return {name: text for name, text in said.items() if text is not None} | numbers
 

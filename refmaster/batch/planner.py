@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -24,8 +24,11 @@ from refmaster.io.names import check_text, is_text
 from refmaster.io.suffixes import CONTAINERS, is_recording, is_url, is_yaml
 from refmaster.settings.aspects import ServedAspects, checked_aspects
 from refmaster.settings.document import KeyPath
+from refmaster.settings.folders import target_paths
 from refmaster.settings.match import MatchSettings
-from refmaster.settings.targets import LevelTarget, delivery_targets
+from refmaster.settings.repair import updated
+from refmaster.settings.target_files import load_target
+from refmaster.settings.targets import LevelTarget
 
 JobT = TypeVar("JobT", bound=Job)
 
@@ -106,9 +109,14 @@ class JobPlanner(Generic[JobT]):
                 return getattr(keys, name), place
         return type(self.job).model_fields[name].default, self._place
 
-    def location(self, text: str, key: KeyPath) -> str:
-        """Return a path of the job made absolute, with variables replaced."""
-        return absolute(text, self._place, key, self._planner.problems)
+    def merged(self, name: str) -> dict[str, Any]:
+        """Return a field of keys and values with what is inherited, the job's own values first."""
+        levels = [getattr(keys, name) for keys, _ in reversed(self._levels) if name in keys.model_fields_set]
+        return {key: value for values in levels for key, value in values.items()}
+
+    def location(self, text: str, key: KeyPath, place: Place | None = None) -> str:
+        """Return a path of the job, or of another place, made absolute, with variables replaced."""
+        return absolute(text, place or self._place, key, self._planner.problems)
 
     def files(self, name: str) -> list[str]:
         """Return the recordings that a field names, each once, in order."""
@@ -191,7 +199,7 @@ class JobPlanner(Generic[JobT]):
         for keys, place in reversed(self._levels):
             if target is not None and place is named_at:
                 values.update(self.target_values(target, place))
-            values.update(keys.settings.model_dump(mode="json", exclude_unset=True))
+            values = updated(values, keys.settings.model_dump(mode="json", exclude_unset=True))
         try:
             return MatchSettings.model_validate(values).model_dump(mode="json")
         except ValidationError as error:
@@ -201,13 +209,14 @@ class JobPlanner(Generic[JobT]):
 
     def target_values(self, name: str, place: Place | None = None) -> dict[str, Any]:
         """Return the settings that a target stands for."""
-        targets: Mapping[str, LevelTarget] = {**delivery_targets(), **self._loaded.targets}
-        target = targets.get(name)
-        if target is None:
-            known = [*self._loaded.targets, *delivery_targets()]
-            self.problem(("target",), f"unknown target {name!r}; {advice(name, known)}", place)
-            return {}
-        return target.match_values
+        if name in self._loaded.targets:
+            return self._loaded.targets[name].match_values
+        shipped = target_paths()
+        if name in shipped:
+            return load_target(shipped[name]).match_values
+        message = f"unknown target {name!r}; {advice(name, [*self._loaded.targets, *shipped])}"
+        self.problem(("target",), message, place)
+        return {}
 
     def output_name(
         self,

@@ -9,7 +9,7 @@ from pydantic import Field
 from refmaster.settings.aspects import ServedAspects
 from refmaster.settings.match import MatchSettings, Weight
 from refmaster.settings.model import Model
-from refmaster.settings.output import OutputSettings
+from refmaster.settings.tags import WrittenSettings
 
 Paths = str | tuple[str, ...]
 Seconds = Annotated[float, Field(gt=0.0, le=7 * 86400.0)]
@@ -53,7 +53,7 @@ class MatchKeys(Model):
     )
 
 
-class MasterKeys(MatchKeys, OutputSettings):
+class MasterKeys(MatchKeys, WrittenSettings):
     """Keys of jobs that write masters."""
 
     save_plan: bool = Field(default=False, description="write the plan beside each master")

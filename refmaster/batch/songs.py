@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from refmaster.batch import storage
 from refmaster.batch.kinds.master import MasterJob
@@ -19,7 +20,7 @@ from refmaster.io.suffixes import CONTAINERS, is_url
 from refmaster.settings.aspects import AskedReference
 from refmaster.settings.document import Document
 from refmaster.settings.match import MatchSettings
-from refmaster.settings.output import OutputSettings
+from refmaster.settings.tags import WrittenSettings
 
 NAME = "refmaster master"  # in place of a jobs file's
 
@@ -29,7 +30,7 @@ def master_songs(
     references: Sequence[AskedReference[str]],
     output: str,
     settings: MatchSettings,
-    output_settings: OutputSettings,
+    output_settings: WrittenSettings,
     options: RunOptions,
     listener: Listener,
     *,
@@ -47,7 +48,7 @@ def master_songs(
         A folder or URL.
     settings : MatchSettings
         Of every match.
-    output_settings : OutputSettings
+    output_settings : WrittenSettings
         Of every master.
     options, listener, stop
         As of `refmaster.batch.session.run_batch`.
@@ -66,7 +67,7 @@ def master_songs(
             for name, weight, aspects in references
         ),
         settings=settings,
-        **output_settings.model_dump(exclude_unset=True),
+        **_with_located_art(output_settings.model_dump(exclude_unset=True)),
     )
     loaded = LoadedJobs(path=Path(NAME), output=output if is_url(output) else str(Path(output).absolute()))
     loaded.state = loaded.output
@@ -77,6 +78,10 @@ def master_songs(
     tasks = [replace(task, place=task.inputs[0]) for task in expand_checked(loaded, Problems())]
     listener.told(f"mastering as a batch into {output}; a second run does only what is missing or changed")
     return run_loaded(loaded, tasks, options, listener, stop=stop)
+
+
+def _with_located_art(values: dict[str, Any]) -> dict[str, Any]:
+    return values if values.get("art") is None else values | {"art": _located(values["art"])}
 
 
 def _located(text: str) -> str:

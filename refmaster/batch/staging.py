@@ -5,13 +5,17 @@ from __future__ import annotations
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from refmaster._types import Progress
 from refmaster.batch import storage
 from refmaster.errors import OutputError
 from refmaster.io.suffixes import is_url
-from refmaster.plan import MasteringPlan, load_plan
+from refmaster.plan import MasteringPlan, beside, load_plan
+from refmaster.settings.records import ArtRecord, MixRecord
+from refmaster.settings.stems import StemStage
+
+Held = TypeVar("Held", MixRecord, StemStage, ArtRecord)
 
 
 class Staging:
@@ -86,31 +90,28 @@ class Staging:
             for reference in plan.references
         )
         stems = tuple(stem.model_copy(update={"file": self._origin(stem.file)}) for stem in plan.stems)
-        return plan.model_copy(update={"mix": mix, "stems": stems, "references": references})
+        art = plan.art and plan.art.model_copy(update={"file": self._origin(plan.art.file)})
+        return plan.model_copy(update={"mix": mix, "stems": stems, "references": references, "art": art})
 
     def local_plan(self, path: Path) -> Path | MasteringPlan:
-        """Return a plan's path, or the plan itself with a copy of its mix where that is a URL.
+        """Return a plan's path, or the plan itself with copies of its files where they are URLs.
 
         Raises
         ------
         InputError
             The plan or its mix cannot be read.
         """
-        plan = load_plan(path)
-        if any(is_url(stem.file) for stem in plan.stems):
-            stems = tuple(
-                stem.model_copy(
-                    update={
-                        "file": str(self.fetched(stem.file) if is_url(stem.file) else path.parent / stem.file)
-                    }
-                )
-                for stem in plan.stems
-            )
-            return plan.model_copy(update={"stems": stems})
-        if not is_url(plan.mix.file):
+        plan = beside(load_plan(path), path.parent)
+        held = [*(plan.stems or [plan.mix]), *([] if plan.art is None else [plan.art])]
+        if not any(is_url(one.file) for one in held):
             return path
-        mix = plan.mix.model_copy(update={"file": str(self.fetched(plan.mix.file))})
-        return plan.model_copy(update={"mix": mix})
+        copies = {one.file: str(self.fetched(one.file)) for one in held if is_url(one.file)}
+
+        def local(one: Held) -> Held:
+            return one.model_copy(update={"file": copies.get(one.file, one.file)})
+
+        mix, stems = local(plan.mix), tuple(map(local, plan.stems))
+        return plan.model_copy(update={"mix": mix, "stems": stems, "art": plan.art and local(plan.art)})
 
     def _origin(self, path: str) -> str:
         return self._origins.get(path, path)

@@ -11,10 +11,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from refmaster.check.clicks import inspect_clicks
+from refmaster.check.edges import inspect_edges
 from refmaster.check.findings import Finding, info, warning
+from refmaster.check.levels import CLIPPED_FROM_RUNS, inspect_levels
+from refmaster.check.noise import inspect_noise
+from refmaster.check.stereo import inspect_channels, louder
+from refmaster.check.tone import inspect_tone
 from refmaster.errors import AudioError
 from refmaster.io.source import AudioSource
-from refmaster.matching.compressed import is_over_compressed
 from refmaster.matching.image import (
     has_image_to_follow,
     has_silent_channel,
@@ -30,12 +34,6 @@ SHORT_TERM_S = 3.0
 SHORT_REFERENCE_S = 20.0
 NEAR_MONO_DB = -30.0
 LOW_PASSED_BELOW_HZ = 17500.0
-HOT_MIX_DBFS = -0.5
-# A slow wave may stay at its peak for a few samples now and then; a clipped one does so again and again.
-CLIPPED_FROM_RUNS = 10
-NOTABLE_DC = 0.001
-# Above this the side is louder than the mid: part of the sound is lost in mono.
-WIDE_DB = 0.0
 MIN_DURATION_S = 0.4
 INAUDIBLE_DC = 1e-6
 # The findings on a reference that concern some aspects only.
@@ -109,81 +107,21 @@ def require_planned_mix(plan: MasteringPlan, mix: Profile) -> None:
         )
 
 
-def inspect_mix(mix: Profile) -> list[Finding]:
-    """Return the findings on a mix."""
-    findings = _short(mix, "mix")
-    levels = mix.levels
-    if levels.clipped_runs >= CLIPPED_FROM_RUNS:
-        findings.append(
-            warning(
-                "mix_clipped",
-                f"the mix is clipped: {levels.clipped_runs} flat tops at {levels.sample_peak_dbfs:.1f} dBFS",
-                "ask for a mix that peaks between -10 and -6 dBFS",
-            )
-        )
-    elif levels.sample_peak_dbfs is not None and levels.sample_peak_dbfs > HOT_MIX_DBFS:
-        findings.append(
-            info("mix_hot", f"the mix peaks at {levels.sample_peak_dbfs:.1f} dBFS", "-10 to -6 dBFS is usual")
-        )
-    if is_over_compressed(mix):
-        findings.append(
-            warning(
-                "over_compressed",
-                f"the mix is compressed already: its peaks stand {levels.plr_db:.1f} dB above its loudness "
-                f"(PLR), {levels.psr_db:.1f} dB where it is densest (PSR); it is not compressed any further",
-                "ask for a mix without a limiter on its sum",
-            )
-        )
+def inspect_mix(mix: Profile, references: Sequence[Profile] = ()) -> list[Finding]:
+    """Return the findings on a mix; with references its balance is held against theirs."""
+    findings = [*_short(mix, "mix"), *inspect_levels(mix)]
     if mix.source.lossy:
         findings.append(
             info("mix_lossy", f"the mix is a lossy file ({mix.source.subtype})", "master from the original")
         )
-    worst_dc = max(abs(dc) for dc in mix.stereo.dc)
-    if worst_dc > NOTABLE_DC:
-        findings.append(info("mix_dc", f"the mix carries DC of {worst_dc:.4f} of full scale"))
-    if mix.stereo.side_to_mid_db is not None and mix.stereo.side_to_mid_db > WIDE_DB:
-        findings.append(
-            info("mix_wide", f"side is {mix.stereo.side_to_mid_db:+.1f} dB over mid", "check it in mono")
-        )
-    findings += inspect_clicks(mix)
-    return findings + _mix_channels(mix)
-
-
-def _mix_channels(mix: Profile) -> list[Finding]:
-    """Return what is wrong with the channels of a mix."""
-    if has_silent_channel(mix):
-        return [
-            warning(
-                "mix_one_sided",
-                "one channel of the mix is silent and stays so: width and balance are not matched",
-                "export it again, or as mono",
-            )
-        ]
-    findings = []
-    if is_imbalanced(mix):
-        findings.append(
-            warning(
-                "mix_imbalanced",
-                f"{_louder(mix)} in the mix",
-                "check panning and export",
-            )
-        )
-    if is_out_of_phase(mix):
-        findings.append(
-            warning(
-                "mix_out_of_phase",
-                f"the mix's channels are out of phase (correlation {mix.stereo.correlation:.2f}): they "
-                "cancel in mono, and tone is matched by what mono leaves",
-                "check the polarity of the channels, and any widener",
-            )
-        )
-    return findings
-
-
-def _louder(profile: Profile) -> str:
-    balance = profile.stereo.balance_db or 0.0
-    louder, other = ("left", "right") if balance > 0.0 else ("right", "left")
-    return f"the {louder} channel is {abs(balance):.1f} dB louder than the {other}"
+    return [
+        *findings,
+        *inspect_channels(mix),
+        *inspect_tone(mix, references),
+        *inspect_edges(mix),
+        *inspect_noise(mix),
+        *inspect_clicks(mix),
+    ]
 
 
 def inspect_reference(reference: Profile, mix: Profile, aspects: ServedAspects = ()) -> list[Finding]:
@@ -256,7 +194,7 @@ def _reference_channels(reference: Profile) -> list[Finding]:
         findings.append(
             warning(
                 "reference_imbalanced",
-                f"{_louder(reference)} in the reference {name}: its width and balance are not followed",
+                f"{louder(reference)} in the reference {name}: its width and balance are not followed",
                 "check the file, or use another reference",
             )
         )

@@ -138,10 +138,10 @@ def master_songs(
     from refmaster.batch.runner import RunOptions
     from refmaster.cli.batch_screen import BatchScreen, stop_on_interrupt
     from refmaster.settings.model import settings_from
-    from refmaster.settings.output import OutputSettings
+    from refmaster.settings.tags import WrittenSettings
 
     names = {name: option.__metadata__[0].default for name, option in options.RENDER_OPTIONS.items()}
-    chosen = settings_from(OutputSettings, output_settings, names=names)
+    chosen = settings_from(WrittenSettings, output_settings, names=names)
     with BatchScreen(quiet=not printing.progress) as screen, stop_on_interrupt(screen.told) as stop:
         summary = songs.master_songs(
             mixes,

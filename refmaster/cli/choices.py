@@ -7,12 +7,12 @@ settings.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 ENGINES = ("refmaster", "matchering")
 STRENGTHS = ("evidence", "balanced", "full")
 LOUDNESSES = ("clean", "full")
 PHASES = ("linear", "minimum")
+REPAIRS = ("dc", "clicks", "overs", "trim", "all", "none")
 CURVE_FORMATS = ("impulse", "graphiceq", "rew", "bands", "moves")
 CURVE_PARTS = ("mid", "side")
 BIT_DEPTHS = ("16", "24", "32f", "64f")
@@ -22,11 +22,9 @@ TARGET_NAMES = "{targets}"
 
 def target_names() -> list[str]:
     """Return the names of the delivery targets."""
-    import refmaster.settings
-    from refmaster.settings.document import read_document
+    from refmaster.settings.folders import target_paths
 
-    table = read_document(Path(refmaster.settings.__path__[0]) / "targets.yaml").data
-    return list(table["targets"])
+    return list(target_paths())
 
 
 def completing(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:

@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
     """Add the verb to `app`."""
     app.command(
         "curve",
-        help="Take a plan's equalizer to other programs, or theirs into a plan.",
+        help="Take a plan's equalizer to other programs, or one into a plan.",
         epilog="Example: refmaster curve plan.yaml --bands 8 -o eq.txt",
     )(run)
 

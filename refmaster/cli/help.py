@@ -10,12 +10,14 @@ from refmaster.cli.choices import with_names
 
 ARGUMENTS = "Arguments"
 MATCHING = "What to match"
+REPAIR = "Repair of the mix"
 EQUALIZER = "Equalizer"
 LEVELS = "Loudness and limiting"
 FILE = "The file"
+DELIVERY = "Delivery"
 OPTIONS = "Options"
 SCREEN = "Output on screen"
-_ORDER = (ARGUMENTS, MATCHING, EQUALIZER, LEVELS, FILE, OPTIONS, SCREEN)
+_ORDER = (ARGUMENTS, REPAIR, MATCHING, EQUALIZER, LEVELS, FILE, DELIVERY, OPTIONS, SCREEN)
 
 
 class GroupedCommand(TyperCommand):

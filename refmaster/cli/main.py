@@ -15,15 +15,20 @@ from refmaster import __version__
 from refmaster.cli import (
     album,
     batch,
+    check,
     compare,
     curve,
+    disc,
     learn,
     master,
     measure,
     plan,
+    playback,
+    release,
     render,
     suggest,
     targets,
+    verify,
     watch,
 )
 from refmaster.cli.help import GroupedCommand
@@ -40,14 +45,19 @@ Examples:
   refmaster render plan.yaml -o master.wav
   refmaster curve plan.yaml --bands 8 -o eq.txt              (or: -o eq.wav)
   refmaster measure *.wav
+  refmaster check mix.wav
   refmaster suggest mix.wav References/
+  refmaster playback master.wav --reference ref.wav  (mono, phone, laptop, car, club)
   refmaster compare mix.wav --reference ref.wav
   refmaster album album.yaml -o Masters/
+  refmaster release album.yaml -o Release/
   refmaster batch --init jobs.yaml                           (edit it, then:)
   refmaster batch jobs.yaml
   refmaster watch jobs.yaml
   refmaster learn Catalogue/ -o prior.yaml       (then: --prior prior.yaml)
-  refmaster targets                              (then: --target spotify)
+  refmaster master mix.wav -r ref.wav -o Masters/ --for spotify --for cd
+  refmaster targets                              (then: --for spotify)
+  refmaster verify manifest.json
 
 Exit codes: 0 done, 1 finished but a promise was not met, 2 bad use or bad input, 3 a fault of refmaster.
 """
@@ -62,7 +72,25 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help is as clear and starts in half the time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-VERBS = (master, plan, render, curve, measure, suggest, compare, album, batch, watch, learn, targets)
+VERBS = (
+    master,
+    plan,
+    render,
+    curve,
+    measure,
+    check,
+    playback,
+    suggest,
+    compare,
+    album,
+    release,
+    disc,
+    batch,
+    watch,
+    learn,
+    targets,
+    verify,
+)
 for module in VERBS:
     module.register(app)
 for command in app.registered_commands:

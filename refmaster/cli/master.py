@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn
 
 import typer
 
 from refmaster.cli import options
+from refmaster.cli.deliveries import (
+    check_deliveries,
+    conclude_deliveries,
+    delivery_folder,
+    targets_asked,
+)
 from refmaster.cli.help import FILE
-from refmaster.cli.references import fetched_references, inputs_of, parse_references, refuse_folders
+from refmaster.cli.references import (
+    Reference,
+    fetched_references,
+    inputs_of,
+    parse_references,
+    refuse_folders,
+)
 from refmaster.cli.stems import fetched_mix, require_one_kind
 from refmaster.errors import SettingsError
 from refmaster.io.suffixes import is_url
 
 if TYPE_CHECKING:
     from refmaster.settings.match import MatchSettings
+    from refmaster.settings.targets import DeliveryTarget
 
 
 def register(app: typer.Typer) -> None:
@@ -26,6 +41,7 @@ def register(app: typer.Typer) -> None:
         help="Master each MIX against one or several references.\n\n"
         "The written file is measured and corrected until it keeps its promises.",
         epilog="Examples: refmaster master mix.wav --reference ref.wav -o master.wav\n\n"
+        "refmaster master mix.wav --reference ref.wav -o Masters/ --for spotify --for cd --for vinyl\n\n"
         "refmaster master --stem vocals.wav --stem band.wav --reference ref.wav -o master.wav\n\n"
         "refmaster master *.wav --reference ref.wav -o Masters/   (a batch: a second run does what changed)",
     )(run)
@@ -47,30 +63,39 @@ def run(
     ] = None,
     save_plan: Annotated[
         Path | None,
-        typer.Option("--save-plan", help="Write the plan of this master as well.", rich_help_panel=FILE),
+        typer.Option(
+            "--save-plan",
+            help="Write the plan of this master as well; with --for the folder for each plan.",
+            rich_help_panel=FILE,
+        ),
     ] = None,
+    manifest: options.Manifest = None,
     stem: options.StemFiles = None,
+    for_: options.For = None,
+    targets: options.TargetFolder = None,
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Master one mix, or many."""
+    """Master one mix, one for several targets, or many."""
     mixes, stems = mix or [], stem or []
     require_one_kind(mixes, stems)
     references = parse_references(reference)
+    if asked := targets_asked(for_ or [], targets):
+        job = _Job(mixes, stems, references, settings, render_options)
+        _deliver(job, asked, output, save_plan, printing, overwrite=overwrite)
     if mixes and _are_many(mixes, output):
         from refmaster.cli.batch import master_songs
 
         refuse_folders(references)
-        _refuse_for_many(save_plan, use_cache=render_options.pop("use_cache"))
+        _refuse_for_many(save_plan, manifest, use_cache=render_options.pop("use_cache"))
         code = master_songs(
             mixes, references, output, settings, render_options, printing=printing, overwrite=overwrite
         )
         raise typer.Exit(code)
-    from dataclasses import replace
-
     from refmaster import mastering
     from refmaster.batch.staging import Staging
     from refmaster.cli import screen
     from refmaster.cli.folders import folders_made
+    from refmaster.delivery.manifest import require_beside, write_manifest
     from refmaster.io.atomic import check_destinations
     from refmaster.io.names import check_text
     from refmaster.plan import save_plan as write_plan
@@ -78,12 +103,17 @@ def run(
     inputs = inputs_of([*mixes, *stems], references, settings)
     with screen.progress_bar(printing.progress) as progress, Staging(progress) as staging:
         destination = staging.destination(output, overwrite=overwrite)
-        outputs = [destination] if save_plan is None else [destination, save_plan]
-        with folders_made(destination.parent, save_plan and save_plan.parent):
+        if manifest is not None:
+            require_beside(output, manifest)
+        beside = [path for path in (save_plan, manifest) if path is not None]
+        outputs = [destination, *beside]
+        with folders_made(*(path.parent for path in outputs)):
             check_destinations(outputs, overwrite=overwrite, inputs=inputs)
-            if save_plan is not None:
-                check_text(inputs, save_plan.parent)
+            for path in beside:
+                check_text(inputs, path.parent)
             source = fetched_mix(mixes, stems, staging)
+            if "art" in render_options:
+                render_options["art"] = staging.fetched(render_options["art"])
             use_cache = render_options["use_cache"]
             fetched, told = fetched_references(
                 references, source, settings, staging, progress, use_cache=use_cache
@@ -101,7 +131,63 @@ def run(
             result = replace(result, plan=staging.with_origins(result.plan), output=output)
             if save_plan is not None:
                 write_plan(result.plan, save_plan, overwrite=overwrite)
+            if manifest is not None:
+                write_manifest(manifest, [result], overwrite=overwrite)
     screen.conclude_master(result, printing, told)
+
+
+class _Job(NamedTuple):
+    """The options that say what is to be mastered."""
+
+    mixes: list[str]
+    stems: list[str]
+    references: list[Reference]
+    settings: MatchSettings
+    render_options: dict[str, Any]
+
+
+def _deliver(
+    job: _Job,
+    targets: Sequence[DeliveryTarget],
+    output: str,
+    save_plan: Path | None,
+    printing: options.Printing,
+    *,
+    overwrite: bool,
+) -> NoReturn:
+    """Derive one plan, and render it for each target."""
+    from refmaster.batch.staging import Staging
+    from refmaster.cli import screen
+    from refmaster.cli.folders import folders_made
+    from refmaster.delivery.deliver import deliver
+    from refmaster.mastering import plan_file
+
+    if len(job.mixes) > 1 or (job.mixes and Path(job.mixes[0]).is_dir()):
+        raise SettingsError("--for: expected one MIX, found several; master them one after the other")
+    if save_plan is not None and any(map(is_url, [*job.mixes, *job.stems])):
+        raise SettingsError(
+            "--save-plan: with --for expected a mix of this machine, found a URL; copy it first"
+        )
+    folder, render_options = delivery_folder(output), dict(job.render_options)
+    inputs = inputs_of([*job.mixes, *job.stems], job.references, job.settings)
+    with (
+        folders_made(folder, save_plan),
+        screen.progress_bar(printing.progress) as progress,
+        Staging(progress) as staging,
+    ):
+        source = fetched_mix(job.mixes, job.stems, staging)
+        check_deliveries(targets, source, folder, overwrite=overwrite, inputs=inputs)
+        if "art" in render_options:
+            render_options["art"] = staging.fetched(render_options["art"])
+        fetched, told = fetched_references(
+            job.references, source, job.settings, staging, progress, use_cache=render_options["use_cache"]
+        )
+        derived = plan_file(source, fetched, job.settings, progress=progress, **render_options)
+        results = deliver(
+            derived, targets, folder, save_plans=save_plan, overwrite=overwrite, progress=progress
+        )
+        results = tuple(replace(r, plan=staging.with_origins(r.plan)) for r in results)
+    conclude_deliveries(targets, results, printing, told)
 
 
 def _are_many(mixes: list[str], output: str) -> bool:
@@ -115,8 +201,13 @@ def _are_many(mixes: list[str], output: str) -> bool:
     )
 
 
-def _refuse_for_many(save_plan: Path | None, *, use_cache: bool) -> None:
-    given = [*(["--save-plan"] if save_plan is not None else []), *([] if use_cache else ["--no-cache"])]
+def _refuse_for_many(save_plan: Path | None, manifest: Path | None, *, use_cache: bool) -> None:
+    asked = {
+        "--save-plan": save_plan is not None,
+        "--manifest": manifest is not None,
+        "--no-cache": not use_cache,
+    }
+    given = [name for name, is_asked in asked.items() if is_asked]
     if given:
         raise SettingsError(
             f"{', '.join(given)}: expected one MIX for that, found several; a jobs file can say more: "

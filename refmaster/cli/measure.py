@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
     """Add the verb to `app`."""
     app.command(
         "measure",
-        help="Measure loudness, true peak, dynamics, spectrum and stereo image.",
+        help="Measure loudness, true peak, dynamics, spectrum and image.",
         epilog="Example: refmaster measure master.wav --save profile.yaml",
     )(run)
 
@@ -60,7 +60,7 @@ def run(
     from refmaster.cli.complaints import message_of
     from refmaster.cli.profiles import print_profiles
 
-    paths, failures = _recordings(files)
+    paths, failures = recordings_of(files)
     if save is not None and len(paths) != 1:
         raise SettingsError(f"--save: expected one FILE to save the profile of, found {len(paths)}")
     measured: list[Measured] = []
@@ -85,7 +85,7 @@ def run(
         raise typer.Exit(ExitCode.BAD_INPUT)
 
 
-def _recordings(files: Sequence[str]) -> tuple[list[str | Path], list[Failure]]:
+def recordings_of(files: Sequence[str]) -> tuple[list[str | Path], list[Failure]]:
     """Return the files (or URLs) and the recordings in folders, and the folders that have none."""
     from refmaster.io.recordings import recordings_in
 
@@ -131,15 +131,22 @@ def _opinion(path: Path, profile: Profile) -> SecondOpinion:
 
 def _json(measured: Sequence[Measured], failures: Sequence[Failure]) -> dict[str, Any]:
     """Return one object: profiles, second opinions where they are asked for, errors where there are any."""
-    from refmaster.cli.complaints import message_of
-
     found: dict[str, Any] = {"profiles": [profile.model_dump(mode="json") for profile, _ in measured]}
     opinions = [opinion for _, opinion in measured if opinion is not None]
     if opinions:
         found["second_opinions"] = [{"meter": "pyloudnorm", **asdict(o)} for o in opinions]
-    if failures:
-        found["errors"] = [
+    return found | errors_json(failures)
+
+
+def errors_json(failures: Sequence[Failure]) -> dict[str, Any]:
+    """Return the inputs that failed, and why, under one key; nothing where none did."""
+    from refmaster.cli.complaints import message_of
+
+    if not failures:
+        return {}
+    return {
+        "errors": [
             {"file": str(path), "kind": type(error).__name__, "message": message_of(error)}
             for path, error in failures
         ]
-    return found
+    }

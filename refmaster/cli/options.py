@@ -21,10 +21,12 @@ from refmaster.cli.choices import (
     completing,
     target_names,
 )
-from refmaster.cli.help import EQUALIZER, FILE, LEVELS, MATCHING, SCREEN
+from refmaster.cli.help import DELIVERY, EQUALIZER, FILE, LEVELS, MATCHING, SCREEN
+from refmaster.cli.repair import REPAIR_OPTIONS, asked_repair
 from refmaster.errors import SettingsError
 
 if TYPE_CHECKING:
+    from refmaster.settings.codecs import Codec
     from refmaster.settings.files import SettingsLayer
     from refmaster.settings.match import MatchSettings
 
@@ -70,6 +72,37 @@ Target = Annotated[
         help=f"A delivery preset (loudness and ceiling): {TARGET_NAMES}. More: refmaster targets.",
         rich_help_panel=LEVELS,
         autocompletion=completing(target_names),
+    ),
+]
+For = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--for",
+        metavar="TARGET",
+        help="Write a file for this delivery target into the folder of --output: a name, or a YAML file of "
+        f"your own; repeat for several: {TARGET_NAMES}. More: refmaster targets.",
+        rich_help_panel=DELIVERY,
+        autocompletion=completing(target_names),
+    ),
+]
+CheckedFor = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--for",
+        metavar="TARGET",
+        help="FILE is a finished master: hold it against this delivery target, a name or a YAML file of your "
+        f"own, and not against what a mix should be; repeat for several: {TARGET_NAMES}.",
+        rich_help_panel=DELIVERY,
+        autocompletion=completing(target_names),
+    ),
+]
+TargetFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--targets",
+        metavar="FOLDER",
+        help="A folder with delivery targets of your own (YAML).  [your configuration's targets]",
+        rich_help_panel=DELIVERY,
     ),
 ]
 Ceiling = Annotated[
@@ -135,7 +168,31 @@ def _value(
     return Annotated[kind | None, option]
 
 
-# Under the names of the fields of `MatchSettings`, and `target`.
+TagOptions = _value(
+    list[str],
+    "--tag",
+    FILE,
+    "A tag in place of the mix's; repeat for several: title, artist, album, albumartist, track (3/12), disc, "
+    "date, genre, comment, copyright, isrc, upc and others.",
+    metavar="NAME=TEXT",
+)
+Art = _value(str, "--art", FILE, "Cover art in place of the mix's: JPEG or PNG.", metavar="FILE")
+Bext = _value(
+    bool, "--bext", FILE, "Give a WAV a broadcast chunk with its loudness.  [where the mix has one]"
+)
+
+Manifest = Annotated[
+    Path | None,
+    typer.Option(
+        "--manifest",
+        help="Write a manifest (JSON) of the master as well, in its folder or above: refmaster verify proves "
+        "it.",
+        metavar="FILE",
+        rich_help_panel=FILE,
+    ),
+]
+
+# Under the names of the fields of `MatchSettings`, and `target`; the fades are part of `repair`.
 MATCH_OPTIONS: dict[str, Any] = {
     "engine": _value(
         str,
@@ -178,10 +235,14 @@ MATCH_OPTIONS: dict[str, Any] = {
         float, "--resolution", EQUALIZER, "Smoothing of the curve, octaves.  [1; full: 1/3]"
     ),
     "phase": _value(str, "--phase", EQUALIZER, "linear or minimum.  [linear]", choices=PHASES),
+    "mono_below_hz": _value(
+        float, "--mono-below", EQUALIZER, "Remove the side below, Hz (vinyl: 250).  [kept]", metavar="HZ"
+    ),
     "target_lufs": _value(float, "--lufs", LEVELS, "Integrated loudness to reach, LUFS.  [the reference's]"),
     "target": Target,
     "ceiling_dbtp": Ceiling,
     "max_reduction_db": MaxReduction,
+    **REPAIR_OPTIONS,
 }
 RENDER_OPTIONS: dict[str, Any] = {
     "settings_file": _value(
@@ -196,6 +257,17 @@ RENDER_OPTIONS: dict[str, Any] = {
     "dither_seed": _value(int, "--seed", FILE, "Seed of the dither.  [0]"),
     "loudness_tags": _value(
         str, "--loudness-tags", FILE, "Gains for players, written as tags: replaygain or r128.  [none]"
+    ),
+    "tags": TagOptions,
+    "art": Art,
+    "bext": Bext,
+    "codecs": _value(
+        list[str],
+        "--codec",
+        FILE,
+        "A lossy codec, such as mp3:128, vorbis:q5, opus:96 or aac:256: decoded from it, the master stays "
+        "below the ceiling too. Repeat for several.  [none]",
+        metavar="NAME:RATE",
     ),
     "no_cache": NoCache,
 }
@@ -276,7 +348,13 @@ def _made(groups: dict[str, dict[str, Any]]) -> dict[str, Any]:
         made["settings"], layers = _match_settings(file, **groups["settings"])
     if render_options is not None:
         use_cache = not render_options.pop("no_cache")
-        given = {name: value for name, value in render_options.items() if value is not None}
+        given = {name: value for name, value in render_options.items() if value not in (None, [])}
+        if "tags" in given:
+            from refmaster.settings.tags import parse_tags
+
+            given["tags"] = parse_tags(given["tags"])
+        if "codecs" in given:
+            given["codecs"] = parse_codecs(given["codecs"], "--codec")
         from_files = {name: value for layer in layers for name, value in layer.output.items()}
         made["render_options"] = {**from_files, **given, "use_cache": use_cache}
     if printing is not None:
@@ -301,6 +379,9 @@ def _match_settings(file: Path | None, **values: Any) -> tuple[MatchSettings, li
     from refmaster.settings.model import settings_from
 
     given = {name: value for name, value in values.items() if value is not None}
+    repairs, fades_s = given.pop("repair", []), {n: given.pop(n) for n in REPAIR_OPTIONS if n in given}
+    if repairs or fades_s:
+        given["repair"] = asked_repair(repairs, fades_s)
     if "strength" in given:
         given["strength"] = parse_strength(given["strength"])
     if given.pop("no_loudness", False):
@@ -350,6 +431,16 @@ def _refuse_ignored(given: dict[str, Any]) -> None:
             f"--engine {given['engine']} makes its own curves and cannot honour {', '.join(ignored)}: "
             "drop that, or use the engine refmaster"
         )
+
+
+def parse_codecs(texts: list[str], option: str) -> tuple[Codec, ...]:
+    """Return the codecs that an option names; SettingsError names the option and the known ones."""
+    from refmaster.settings.codecs import Codec
+
+    try:
+        return tuple(map(Codec.parse, texts))
+    except SettingsError as error:
+        raise SettingsError(f"{option}: {error}") from error
 
 
 def parse_strength(text: str) -> float | str:

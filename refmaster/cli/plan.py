@@ -52,6 +52,8 @@ def run(
         check_destinations([output], overwrite=overwrite, inputs=inputs)
         check_text(inputs, output.parent)
         with screen.progress_bar(printing.progress) as progress, Staging(progress) as staging:
+            if "art" in render_options:
+                render_options["art"] = staging.fetched(render_options["art"])
             source, use_cache = fetched_mix(mixes, stems, staging), render_options["use_cache"]
             fetched, told = fetched_references(
                 references, source, settings, staging, progress, use_cache=use_cache

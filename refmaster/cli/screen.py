@@ -133,7 +133,9 @@ def conclude_master(result: MasterResult, printing: Printing, told: Sequence[str
             print_decisions(result, verbose=printing.verbose)
             for layer in printing.layers if printing.verbose else ():
                 print_text(f"settings {layer}", indent=9)
-        print_findings(result.findings, quiet=printing.quiet)
+        told_later = ("playback_quieter",)
+        findings = [f for f in result.findings if printing.verbose or f.code not in told_later]
+        print_findings(findings, quiet=printing.quiet)
     conclude(kept_promises=result.kept_promises)
 
 
@@ -147,6 +149,8 @@ def print_decisions(result: MasterResult, *, verbose: bool) -> None:
     from refmaster.report.result import dynamics_done, tone_left
 
     plan = result.plan
+    if plan.repair.why:
+        print_text(f"repair  {plan.repair.why}", indent=8)
     print_text(f"level   {plan.level.in_words()}", indent=8)
     print_text(f"limiter {_limiting(result)}", indent=8)
     print_text(f"tone    {plan.tone.why}", indent=8)

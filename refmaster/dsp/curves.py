@@ -16,6 +16,9 @@ from refmaster.settings.moves import ToneMove
 
 Points = tuple[CurvePoint, ...]
 
+# The side's cut is that of a Butterworth high-pass: 3 dB at its frequency, 48 dB an octave lower.
+_MONO_ORDER = 8
+_MONO_FLOOR_DB = -100.0
 # Where a move is sampled: from where every one of them is level, and finer than the narrowest of them.
 _MOVES_FROM_HZ = 1.0
 _MOVES_PER_OCTAVE = 96
@@ -76,16 +79,37 @@ def with_width(part: P) -> P:
     return part
 
 
+def mono_gain_db(mono_below_hz: float, frequencies_hz: Array) -> Array:
+    """Return the gain in dB of the side where it is removed below a frequency, at most 0 and at least -100.
+
+    It is the magnitude of a Butterworth high-pass of order 8.
+    """
+    cut = -10.0 * np.log10(1.0 + (mono_below_hz / frequencies_hz) ** (2 * _MONO_ORDER))
+    return np.maximum(cut, _MONO_FLOOR_DB)
+
+
+def with_mono_below(points: Points, mono_below_hz: float | None, highest_hz: float) -> Points:
+    """Return the side's curve up to `highest_hz`, the side removed below a frequency; None: as it is."""
+    if mono_below_hz is None:
+        return points
+    hz = np.union1d(_fine_grid(highest_hz), [f for f, _ in points])
+    gains = curve_at(points, hz) + mono_gain_db(mono_below_hz, hz)
+    return tuple(zip(hz.tolist(), gains.tolist(), strict=True))
+
+
 def with_moves(points: Points, moves: Sequence[ToneMove], highest_hz: float) -> Points:
     """Return a curve with moves on it, sampled up to `highest_hz`; the curve itself where there are none."""
     moves = [move for move in moves if move.db != 0.0]
     if not moves:
         return points
-    octaves = np.log2(highest_hz / _MOVES_FROM_HZ)
-    grid = np.geomspace(_MOVES_FROM_HZ, highest_hz, round(octaves * _MOVES_PER_OCTAVE) + 1)
-    hz = np.union1d(grid, [f for f, _ in points])
+    hz = np.union1d(_fine_grid(highest_hz), [f for f, _ in points])
     gains = curve_at(points, hz) + sum(move_gain_db(move, hz) for move in moves)
     return tuple(zip(hz.tolist(), gains.tolist(), strict=True))
+
+
+def _fine_grid(highest_hz: float) -> Array:
+    octaves = np.log2(highest_hz / _MOVES_FROM_HZ)
+    return np.geomspace(_MOVES_FROM_HZ, highest_hz, round(octaves * _MOVES_PER_OCTAVE) + 1)
 
 
 def move_gain_db(move: ToneMove, frequencies_hz: Array) -> Array:

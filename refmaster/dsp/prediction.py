@@ -34,8 +34,8 @@ def error_filter(passages: Sequence[Array], order: int) -> Array:
 
     References
     ----------
-    The modified covariance method (S. L. Marple, "Digital Spectral Analysis", 1987, chapter 8): it makes the same
-    error small as Burg's method, without its lattice, and costs a third or less in NumPy.
+    The modified covariance method (S. L. Marple, "Digital Spectral Analysis", 1987, chapter 8): it makes
+    the same error small as Burg's method, without its lattice, and costs a third or less in NumPy.
     """
     power = np.zeros((order + 1, order + 1))  # of products of two frames, by how long ago each was
     steps = np.zeros((order, order))

@@ -26,12 +26,13 @@ from refmaster.io.open import open_audio
 from refmaster.io.sink import AudioSink
 from refmaster.io.source import AudioSource
 from refmaster.io.suffixes import is_yaml
-from refmaster.plan import Balance, Dynamics, MasteringPlan, Region
+from refmaster.plan import Balance, MasteringPlan, Region
 from refmaster.profile.bands import judged
 from refmaster.profile.model import Profile
 from refmaster.profile.obtain import Recording
 from refmaster.settings.aspects import ServedAspects
 from refmaster.settings.curves import MAX_GAIN_DB, CurvePoint
+from refmaster.settings.dynamics import Dynamics
 
 STAGE = "matchering matches"
 POINTS_WITHIN_DB = 0.05
@@ -102,10 +103,11 @@ class MatcheringEngine(Engine):
         side_db = curves.side_db if curves.side_known.any() else curves.mid_db
         applied_db = curves.mid_db[counts] - level_db
         mid, side = (_points(curves.frequencies_hz, db - level_db) for db in (curves.mid_db, side_db))
+        mono_hz = plan.tone.mono_below_hz
         tone = plan.tone.model_copy(
             update={
                 "why": "matchering's curves, read off its own output (mid and side, level removed)",
-                "width_why": "",
+                "width_why": "" if mono_hz is None else f"the side is removed below {mono_hz:g} Hz",
                 "mid": mid,
                 "width": combined_points(side, mid, sign=-1.0) if mix.format.channels == 2 else (),
                 "regions": tuple(_region(region, curves, level_db) for region in plan.tone.regions),

@@ -31,7 +31,8 @@ _RATES_HZ = {
     "OPUS": (8000, 12000, 16000, 24000, 48000),
 }
 _MAX_RATE_HZ = {"FLAC": 655350, "OGG": 200000}
-_DEPTH_SUBTYPES: dict[str, str] = {"16": "PCM_16", "24": "PCM_24", "32f": "FLOAT", "64f": "DOUBLE"}
+_DEPTH_SUBTYPES: dict[BitDepth, str] = {"16": "PCM_16", "24": "PCM_24", "32f": "FLOAT", "64f": "DOUBLE"}
+_DEPTHS: dict[str, BitDepth] = {subtype: depth for depth, subtype in _DEPTH_SUBTYPES.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +127,22 @@ def output_format_for(
         dither_seed=dither_seed,
         channel_mask=source_format.channel_mask,
     )
+
+
+def bit_depth_of(subtype: str) -> BitDepth | None:
+    """Return the word length of a coding as it is asked for; None of one that is not asked for."""
+    return _DEPTHS.get(subtype)
+
+
+def container_name(container: str, subtype: str) -> str:
+    """Return a container as delivery targets name it, from libsndfile's name and that of the coding."""
+    if container in ("WAVEX", "RF64"):
+        return "wav"
+    if subtype == "OPUS":
+        return "opus"
+    if container == "FFMPEG" and subtype in ("aac", "alac"):
+        return "m4a"
+    return container.lower()
 
 
 def _integer_bits(subtype: str) -> int | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from refmaster.dsp.curves import mono_gain_db
 from refmaster.matching.curves import curve_at
 from refmaster.matching.dynamics import derive_dynamics
 from refmaster.matching.explain import explained_tone
@@ -20,16 +21,16 @@ from refmaster.plan import (
     Level,
     LimiterStage,
     MasteringPlan,
-    MixRecord,
     Output,
     Promise,
-    ReferenceRecord,
     Tone,
 )
 from refmaster.profile.model import Profile
 from refmaster.settings.aspects import ServedAspect, ServedAspects, serves, unserved
+from refmaster.settings.codecs import Codec
 from refmaster.settings.limiter import LimiterSettings
 from refmaster.settings.match import MatchSettings
+from refmaster.settings.records import MixRecord, ReferenceRecord
 from refmaster.settings.sections import Sections
 from refmaster.units import db_to_power, power_to_db
 from refmaster.version import made_by
@@ -67,6 +68,7 @@ def derive_plan(
     bit_depth: str | None = None,
     dither_seed: int = 0,
     loudness_tags: str | None = None,
+    codecs: Sequence[Codec | str] = (),
     known_near: NearGain | None = None,
 ) -> MasteringPlan:
     """Derive a plan whose level stage is still 0 dB.
@@ -89,6 +91,8 @@ def derive_plan(
         Recorded for the render.
     loudness_tags : {"replaygain", "r128"}, optional
         Recorded for the render.
+    codecs : sequence of Codec or str, optional
+        Recorded for the render, which keeps the true peak of the decoded files too.
     known_near : NearGain, optional
         The gain of the mid behind shared material, where stems told it.
 
@@ -98,6 +102,7 @@ def derive_plan(
     """
     asked = _Asked(references, aspects or [()] * len(references))
     tone, sections, likely = _tone_and_sections(mix, asked, settings, known_near)
+    tone = _with_mono_below(tone, mix, settings)
     toned = iter(() if likely is None else zip(likely.fits, likely.oddness, strict=True))
     compared = [next(toned, (None, None)) if serves(a, "tone") else (None, None) for a in asked.aspects]
     balance = _balance_stage(mix, asked.serving("balance"), settings, tone)
@@ -146,6 +151,7 @@ def derive_plan(
             dither=True,
             dither_seed=dither_seed,
             loudness_tags=loudness_tags,  # type: ignore[arg-type]
+            codecs=tuple(codecs),  # type: ignore[arg-type]
         ),
         promise=Promise(
             integrated_lufs=target,
@@ -178,6 +184,15 @@ def _tone_and_sections(
     elif settings.sections:
         sections = no_sections(unserved("tone"))
     return explained_tone(match, mix, toned, settings, others), sections, match.likely
+
+
+def _with_mono_below(tone: Tone, mix: Profile, settings: MatchSettings) -> Tone:
+    """Return a tone with the side removed below a frequency, where that is asked and there is a side."""
+    if settings.mono_below_hz is None or mix.source.channels != 2:
+        return tone
+    removed = f"removed below {settings.mono_below_hz:g} Hz"
+    why = f"{tone.width_why}; {removed}" if tone.width_why else f"the side is {removed}"
+    return tone.model_copy(update={"mono_below_hz": settings.mono_below_hz, "width_why": why})
 
 
 def target_lufs(mix: Profile, references: Sequence[WeightedProfile], settings: MatchSettings) -> float | None:
@@ -228,6 +243,8 @@ def _balance_after(mix: Profile, tone: Tone) -> float:
     mid, side = db_to_power(np.asarray(mix.spectrum.mid_db)), db_to_power(np.asarray(mix.spectrum.side_db))
     mid_after = float(np.sum(mid * db_to_power(curve_at(tone.mid, frequencies))))
     side_db = curve_at(tone.mid, frequencies) + curve_at(tone.width, frequencies)
+    if tone.mono_below_hz is not None:
+        side_db += mono_gain_db(tone.mono_below_hz, frequencies)
     side_after = float(np.sum(side * db_to_power(side_db)))
     before, after = float(mid.sum() + side.sum()), mid_after + side_after
     ratio = db_to_power(mix.stereo.balance_db or 0.0)

@@ -21,8 +21,8 @@ from refmaster.matching.features import match_features
 from refmaster.matching.level_spread import LikelySlope, band_at, level_summary, likely_slope
 from refmaster.matching.likely import Likely, likely_gains
 from refmaster.meters.loudness import momentary_spread_lu
-from refmaster.plan import Dynamics
 from refmaster.profile.model import Profile
+from refmaster.settings.dynamics import Dynamics
 from refmaster.settings.match import BALANCED_PERCENT, EVIDENCE_PERCENT, FULL_PERCENT, MatchSettings
 
 # A ratio of 2 at most, and of 0.67 at least. Set by hand: beyond them it is heard as an effect.

@@ -79,9 +79,10 @@ def measure(
     loudness = LoudnessMeter(rate, channels)
     peak = TruePeakMeter(rate, channels)
     thirds = third_centers_hz(rate)
-    spectrum = SpectrumMeter(rate, channels, band_edges_hz(thirds, 3))
-    stereo = StereoMeter(channels)
     faulty = FaultMeter(rate, channels) if faults else None
+    watcher = None if faulty is None else faulty.watch
+    spectrum = SpectrumMeter(rate, channels, band_edges_hz(thirds, 3), watcher=watcher)
+    stereo = StereoMeter(channels)
     digest = _digest(source) if identify else None
 
     def half_measured() -> Iterator[Block]:
@@ -103,13 +104,13 @@ def measure(
         frames += len(block)
     sha256 = None if digest is None else digest.sha256()
     source.check_unchanged()  # the hash is of the file that was measured
-    heard, image = loudness.result(), stereo.result()
+    heard, image, peaks = loudness.result(), stereo.result(), peak.result()
     tone = spectrum.result()
     return Profile(
         version=1,
         made_by=made_by(),
         source=_source_facts(source, frames, sha256),
-        levels=_levels(heard, peak.result(), image),
+        levels=_levels(heard, peaks, image),
         stereo=StereoFacts(
             correlation=_rounded(image.correlation),
             balance_db=_rounded(image.balance_db),
@@ -123,7 +124,7 @@ def measure(
             momentary_lufs=_series(heard.momentary_lufs, 2),
             short_term_lufs=_series(heard.short_term_lufs, 2),
         ),
-        faults=None if faulty is None else faulty.result(),
+        faults=None if faulty is None else faulty.result(peaks.true_peak_series_dbtp),
     )
 
 

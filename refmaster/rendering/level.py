@@ -50,7 +50,7 @@ def drive_analyzed(
     """
     renderer = Renderer(plan, source, kept)
     rate, channels = plan.output.sample_rate_hz, source.format.channels
-    total = round(plan.mix.frames * rate / plan.mix.sample_rate_hz)
+    total = round(plan.repaired_frames * rate / plan.mix.sample_rate_hz)
     peaks: list[Array32] = []
     keeps_peaks = kept is not None and kept.has_room_for(total * channels)
     analyzer = DriveAnalyzer(rate, channels, on_peaks=peaks.append if keeps_peaks else None)

@@ -36,6 +36,7 @@ def rendered_until_met(
     *,
     slope_lu_per_db: float | None,
     corrects_tone: bool,
+    kept: KeptBlocks | None = None,
 ) -> Rendered:
     """Solve the level, render, measure and correct until what is written keeps the plan's promise.
 
@@ -44,7 +45,7 @@ def rendered_until_met(
     source : AudioSource
         The mix.
     mix : Profile
-        Its measurements.
+        Its measurements, after its repair.
     plan : MasteringPlan
         Its promise says what is to be met.
     outlet : Outlet
@@ -55,8 +56,10 @@ def rendered_until_met(
         How much loudness a dB of gain brings, where the plan's level is solved already.
     corrects_tone : bool
         Whether the tone is corrected too, once, by what the limiter moved.
+    kept : KeptBlocks, optional
+        Shared with other renders of the source, which need not equalise alike.
     """
-    kept = KeptBlocks()
+    kept = kept or KeptBlocks()
     if slope_lu_per_db is None:
         plan, slope_lu_per_db = _solve(source, plan, progress, kept)
     for attempt in range(1, MAX_ATTEMPTS + 1):
@@ -91,8 +94,9 @@ def rendered_once(
 
 
 def expected_frames(plan: MasteringPlan, mix: Profile) -> int:
-    """Return the length of a master of `mix`, in frames."""
-    return round(mix.source.frames * plan.output.sample_rate_hz / mix.source.sample_rate_hz)
+    """Return the length of a master of `mix` as it was measured before its repair, in frames."""
+    frames = plan.repair.frames_of(mix.source.frames)
+    return round(frames * plan.output.sample_rate_hz / mix.source.sample_rate_hz)
 
 
 def _solve(

@@ -122,8 +122,9 @@ class FileOutlet(Outlet):
 
     def keep(self, source: AudioSource, master: Profile) -> None:
         """Copy tags and chunks from the mix and move the file into place."""
-        if source.path is not None:
-            notes = tag(self._destination.path, source.path, self._plan, master, name=str(self.path))
+        plan = self._plan
+        if source.path is not None or said_tags(plan, master) or plan.art or plan.output.bext:
+            notes = tag(self._destination.path, source.path, plan, master, name=str(self.path))
             self.findings += [info("metadata", note) for note in notes]
         source.check_unchanged()  # the master and its tags are of one file
         if self._before_commit is not None:
@@ -131,8 +132,12 @@ class FileOutlet(Outlet):
         self._destination.commit()
 
 
-def tag(written: Path, mix: Path, plan: MasteringPlan, master: Profile, *, name: str) -> list[str]:
-    """Write the mix's tags and chunks, and the plan's, to a master; return a note on each loss."""
+def tag(written: Path, mix: Path | None, plan: MasteringPlan, master: Profile, *, name: str) -> list[str]:
+    """Write the mix's tags and chunks, and the plan's, to a master; return a note on each loss.
+
+    The mix is None where it is no file of its own (stems); the plan's cover picture is read.
+    """
+    from refmaster.io.metadata.art import read_art
     from refmaster.io.metadata.broadcast import BextLoudness
     from refmaster.io.metadata.copy import copy_metadata
 
@@ -144,7 +149,9 @@ def tag(written: Path, mix: Path, plan: MasteringPlan, master: Profile, *, name:
         max_momentary_lufs=levels.max_momentary_lufs,
         max_short_term_lufs=levels.max_short_term_lufs,
     )
-    return copy_metadata(mix, written, said=said_tags(plan, master), loudness=loudness, name=name)
+    art = None if plan.art is None else read_art(Path(plan.art.file), plan.art.sha256).picture
+    said, bext = said_tags(plan, master), plan.output.bext
+    return copy_metadata(mix, written, said=said, picture=art, bext=bext, loudness=loudness, name=name)
 
 
 def said_tags(plan: MasteringPlan, master: Profile) -> dict[str, str]:

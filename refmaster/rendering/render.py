@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from refmaster._types import Progress
 from refmaster.check.preflight import require_planned_mix
 from refmaster.check.promises import judge_edits, judge_master, judge_moves
+from refmaster.check.repair import judge_repair
 from refmaster.io.open import open_audio
-from refmaster.plan import Level, MasteringPlan, load_plan
+from refmaster.io.source import AudioSource
+from refmaster.plan import Level, MasteringPlan, beside, load_plan
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
 from refmaster.profile.obtain import PathLike
+from refmaster.rendering.labels import checked_labels
 from refmaster.rendering.loop import Rendered, expected_frames, rendered_once, rendered_until_met
 from refmaster.rendering.outlets import FileOutlet
+from refmaster.rendering.repaired import RepairedSource
 from refmaster.rendering.result import MasterResult
 from refmaster.rendering.stem_sum import planned_stems
 
@@ -24,6 +28,9 @@ def render_file(
     output: PathLike,
     *,
     mix: PathLike | None = None,
+    tags: Mapping[str, str] | None = None,
+    art: PathLike | None = None,
+    bext: bool | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
     before_commit: Callable[[Path], None] | None = None,
@@ -41,6 +48,12 @@ def render_file(
         The file to write.
     mix : str or Path, optional
         Render this file instead of the plan's mix (a stem, an instrumental); its hash is not compared.
+    tags : mapping of str to str, optional
+        Tags besides, or in place of, those of the plan; as for `master_file`.
+    art : str or Path, optional
+        Cover art in place of the plan's.
+    bext : bool, optional
+        Write a bext chunk, in place of what the plan says.
     overwrite : bool
         Replace an existing file.
     progress : callable, optional
@@ -55,29 +68,29 @@ def render_file(
     SettingsError
         Something in the plan is wrong; every problem is named with its place.
     """
-    folder, inputs = Path(), []
-    if not isinstance(plan, MasteringPlan):
-        folder, inputs = Path(plan).parent, [Path(plan)]
-        plan = load_plan(plan)
-    stems = plan.stems if mix is None else ()
-    paths = [folder / stem.file for stem in stems] or [Path(mix or folder / plan.mix.file)]
-    outlet = FileOutlet(output, overwrite=overwrite, inputs=[*paths, *inputs], before_commit=before_commit)
-    source = planned_stems(stems, folder, plan.tone.phase) if stems else open_audio(paths[0])
+    own = [] if isinstance(plan, MasteringPlan) else [Path(plan)]
+    plan = checked_labels(tags, art, bext, output=output).on(planned(plan))
+    inputs = [*planned_inputs(plan, mix), *own]
+    outlet = FileOutlet(output, overwrite=overwrite, inputs=inputs, before_commit=before_commit)
+    source = planned_source(plan, mix)
     mix_profile = measure(source, progress=progress, stage="measuring the mix")
     if mix is None:
         require_planned_mix(plan, mix_profile)
+    if not plan.repair.is_at_rest:
+        source = RepairedSource(source, plan.repair, mix_profile.source.frames)
     stated = plan.restated()
     with outlet:
         if stated.level.lufs is None:
             master, renderer = rendered_once(source, stated, outlet, progress)
             done = Rendered(stated, master, renderer, 1)
         else:
-            start, slope = _first_level(stated, mix_profile)
+            start, slope = first_level(stated, mix_profile)
             done = rendered_until_met(
                 source, mix_profile, start, outlet, progress, slope_lu_per_db=slope, corrects_tone=False
             )
             done = done._replace(plan=_recorded(done.plan, stated))
         findings = [
+            *judge_repair(done.plan),
             *judge_moves(done.plan),
             *judge_edits(plan, done.master),
             *judge_master(
@@ -101,7 +114,25 @@ def render_file(
     )
 
 
-def _first_level(plan: MasteringPlan, mix: Profile) -> tuple[MasteringPlan, float | None]:
+def planned(plan: MasteringPlan | PathLike) -> MasteringPlan:
+    """Return a plan, read where it is a path, with its own paths led through its folder."""
+    return plan if isinstance(plan, MasteringPlan) else beside(load_plan(plan), Path(plan).parent)
+
+
+def planned_inputs(plan: MasteringPlan, mix: PathLike | None) -> list[Path]:
+    """Return the files that a plan's render reads, `mix` in place of its mix or stems."""
+    stems = [] if mix is not None else [Path(stem.file) for stem in plan.stems]
+    return [*(stems or [Path(mix or plan.mix.file)]), *([Path(plan.art.file)] if plan.art else [])]
+
+
+def planned_source(plan: MasteringPlan, mix: PathLike | None) -> AudioSource:
+    """Open a plan's mix, the sum of its stems, or `mix`; AudioError where it cannot be read."""
+    if plan.stems and mix is None:
+        return planned_stems(plan.stems, Path(), plan.tone.phase)
+    return open_audio(mix or plan.mix.file)
+
+
+def first_level(plan: MasteringPlan, mix: Profile) -> tuple[MasteringPlan, float | None]:
     """Return the plan with a gain to start from, and the slope of its loudness where that is known.
 
     Through the limiter the gain is solved, so that 0 dB will do. Without one a dB of gain is 1 LU: the mix's

@@ -8,7 +8,7 @@ import numpy as np
 
 from refmaster._types import Array, Array32, Block
 from refmaster.dsp.blocks import BlockKernel
-from refmaster.dsp.curves import Points, combined_points, with_moves
+from refmaster.dsp.curves import Points, combined_points, with_mono_below, with_moves
 from refmaster.dsp.dynamics import BandActivity, DynamicsProcessor
 from refmaster.dsp.fir import FilterBanks, FirEqualizer, design_linear_phase, design_minimum_phase
 from refmaster.dsp.limiter import Limiter, LimiterActivity
@@ -180,10 +180,9 @@ class Renderer:
             mid = combined_points(tone.mid, added.mid)
             side = combined_points(tone.side, combined_points(added.mid, added.width))
             moves = (*tone.moves, *added.moves)
-            curves = [
-                with_moves(mid, [move for move in moves if move.acts_on("mid")], rate / 2),
-                with_moves(side, [move for move in moves if move.acts_on("side")], rate / 2),
-            ]
+            mid = with_moves(mid, [move for move in moves if move.acts_on("mid")], rate / 2)
+            side = with_moves(side, [move for move in moves if move.acts_on("side")], rate / 2)
+            curves = [mid, with_mono_below(side, tone.mono_below_hz, rate / 2)]
             same = channels == 1 or curves[0] == curves[1]
             return designed(curves[0]), None if same else designed(curves[1])
 
@@ -193,7 +192,7 @@ class Renderer:
         return SectionEqualizer(
             channels,
             [alone, *(bank(kind) for kind in sections.kinds)],
-            _bank_spans(sections, rate, self.plan.mix.frames / self.plan.mix.sample_rate_hz),
+            _bank_spans(sections, rate, self.plan.repaired_frames / self.plan.mix.sample_rate_hz),
             crossfade_frames=sections.crossfade_s * rate,
             delay_frames=delay_frames,
         )

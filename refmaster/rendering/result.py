@@ -64,6 +64,7 @@ class MasterResult(Summarized):
             ("references", "; ".join(levels(reference) for reference in self.references) or "none"),
             ("master", levels(self.master)),
             ("output", str(self.output or "no file was kept")),
+            *([("repair", self.plan.repair.why)] if self.plan.repair.why else []),
             ("tone", self.plan.tone.why),
             ("dynamics", self.plan.dynamics.why or "off"),
             ("level", self.plan.level.in_words()),

@@ -10,10 +10,10 @@ from typing import Any
 from refmaster.dsp.dynamics import BandActivity
 from refmaster.matching.image import image_aim_db
 from refmaster.matching.tone import distance_to_aim_db, tonal_distance_db
-from refmaster.plan import ReferenceRecord
 from refmaster.profile.model import Profile
 from refmaster.rendering.result import MasterResult
 from refmaster.settings.aspects import ServedAspect, serves
+from refmaster.settings.records import ReferenceRecord
 
 # By name: the unit, the format, and the value in a profile.
 LEVELS: dict[str, tuple[str, str, Callable[[Profile], float | None]]] = {

@@ -22,6 +22,9 @@ def _rising(points: tuple[CurvePoint, ...]) -> tuple[CurvePoint, ...]:
     return points
 
 
+MonoBelowHz = Annotated[float, Field(ge=20.0, le=500.0)]
+"""A frequency below which the side is removed."""
+
 Curve = Annotated[tuple[CurvePoint, ...], AfterValidator(_rising)]
 """A gain over frequency: linear in dB over log frequency, flat outside its points."""
 

@@ -5,9 +5,10 @@ Levels are dB, frequencies Hz, times ms.
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from refmaster.settings.model import Model
 
@@ -46,3 +47,33 @@ class DynamicsBand(Model):
     max_change_db: MaxChangeDb = Field(description="dB, most that it turns down or up")
     parallel: Parallel = Field(description="share of the signal that is treated; the rest is added as it is")
     makeup_db: MakeupDb = Field(description="dB, constant gain of the band")
+
+
+class Dynamics(Model):
+    """Gentle compression or expansion in bands that sum to the signal."""
+
+    why: str = ""
+    crossover_hz: tuple[CrossoverHz, ...] = Field(description="Hz, between the bands, rising")
+    bands: tuple[DynamicsBand, ...] = Field(
+        max_length=MAX_DYNAMICS_BANDS, description="from low to high; empty: off"
+    )
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Dynamics:
+        for low, high in itertools.pairwise(self.crossover_hz):
+            if high <= low:
+                raise ValueError(f"crossover_hz: frequencies must rise, found {low:g} Hz before {high:g} Hz")
+        if len(self.crossover_hz) != max(0, len(self.bands) - 1):
+            raise ValueError(
+                f"expected one crossover frequency between two bands, found {len(self.crossover_hz)} for "
+                f"{len(self.bands)} band(s)"
+            )
+        return self
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether the stage leaves every signal as it is."""
+        return all(
+            band.makeup_db == 0.0 and (band.ratio == 1.0 or band.max_change_db == 0.0 or band.parallel == 0.0)
+            for band in self.bands
+        )

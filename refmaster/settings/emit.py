@@ -45,7 +45,7 @@ def _fields(model: BaseModel, indent: int, *, comments: bool = True) -> list[str
         if info.exclude:
             continue
         value = getattr(model, name)
-        if not value and name in getattr(model, "omitted_when_empty", ()):
+        if value == info.default and name in getattr(model, "omitted_when_empty", ()):
             continue
         comment = f"  # {info.description}" if info.description and comments else ""
         below = _below(value, indent + 1)

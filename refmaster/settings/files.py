@@ -6,16 +6,17 @@ The keys are those of a job: all settings of a match (`target` among them), `bit
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from refmaster.settings.document import read_document
+from refmaster.settings.folders import own_folder
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import validate_document
 from refmaster.settings.output import OutputSettings
+from refmaster.settings.repair import updated
 
 DEFAULTS_NAME = "settings.yaml"
 
@@ -66,12 +67,7 @@ def own_defaults() -> SettingsLayer | None:
 
 def own_defaults_path() -> Path:
     """Return the file of own defaults, in ``$REFMASTER_CONFIG`` or the user's configuration folder."""
-    named = os.environ.get("REFMASTER_CONFIG")
-    if named:
-        return Path(named) / DEFAULTS_NAME
-    from platformdirs import user_config_path
-
-    return user_config_path("refmaster", appauthor=False) / DEFAULTS_NAME
+    return own_folder() / DEFAULTS_NAME
 
 
 def merged_layers(layers: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -82,5 +78,5 @@ def merged_layers(layers: Iterable[dict[str, Any]]) -> dict[str, Any]:
             merged.pop("target_lufs", None)
         elif layer.get("target_lufs") is not None:
             merged.pop("loudness", None)
-        merged.update(layer)
+        merged = updated(merged, layer)
     return merged

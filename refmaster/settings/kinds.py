@@ -15,9 +15,10 @@ _KEYS = {
     "an album plan": {"common", "engineers", "tracks", "promise"},
     "a saved profile": {"source", "levels", "spectrum", "series"},
     "a prior": {"frequencies_hz", "tracks", "mid", "side"},
+    "a manifest": {"deliveries", "versions"},
     "a jobs file": {"jobs"},
     "an album": {"tracks"},
-    "a table of delivery targets": {"targets", "as_of"},
+    "a delivery target": {"grade", "checked_on"},
     "a settings file": {"strength"},
 }
 

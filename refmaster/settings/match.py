@@ -6,14 +6,17 @@ Levels are dB, LUFS or dBTP, frequencies Hz, as the names say. Every range and d
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from refmaster.errors import SettingsError
+from refmaster.settings.curves import MonoBelowHz
 from refmaster.settings.limiter import DEFAULT_CEILING_DBTP, CeilingDbtp
 from refmaster.settings.model import Model
-from refmaster.settings.targets import TargetLufs, delivery_target
+from refmaster.settings.repair import RepairSettings
+from refmaster.settings.target_files import delivery_target
+from refmaster.settings.targets import TargetLufs
 
 # `full` promises the reference's balance itself, so its bounds only stop what no recording needs: of 25 pairs
 # of raw mixes and other songs one needs more. With the width on top it is what a plan can hold.
@@ -35,7 +38,9 @@ STRENGTH_NAMES = tuple(STRENGTH_PERCENT)
 EngineName = Literal["refmaster", "matchering"]
 # The settings that an engine honours, where that is not all of them: matchering makes its own curves.
 _HONOURED: dict[str, frozenset[str]] = {
-    "matchering": frozenset({"engine", "loudness", "target_lufs", "ceiling_dbtp", "max_reduction_db"})
+    "matchering": frozenset(
+        {"engine", "loudness", "target_lufs", "ceiling_dbtp", "max_reduction_db", "mono_below_hz", "repair"}
+    )
 }
 
 MIN_WEIGHT, MAX_WEIGHT = 1e-6, 1e6
@@ -62,6 +67,8 @@ class MatchSettings(Model):
     48 dB, and between the two they are mixed. The side moves against the mid by at most 3 dB at `evidence`,
     at `balanced` by 6 dB as a whole and 3 dB more or less in single bands, at `full` by 12 dB.
     """
+
+    omitted_when_empty: ClassVar[tuple[str, ...]] = ("repair",)
 
     engine: EngineName = Field(
         default="refmaster", description="whose curves: refmaster's, or those that matchering 2.0 makes"
@@ -111,6 +118,10 @@ class MatchSettings(Model):
         description="dB; the deepest limiting that loudness may cost; null: bounded by what is heard",
     )
     phase: Phase = Field(default="linear", description="of the equalizer")
+    repair: RepairSettings = Field(default=RepairSettings(), description="of the mix, before all else")
+    mono_below_hz: MonoBelowHz | None = Field(
+        default=None, description="Hz; the side is removed below, as for vinyl; null: kept"
+    )
 
     @model_validator(mode="before")
     @classmethod

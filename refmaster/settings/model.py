@@ -43,7 +43,7 @@ class Model(BaseModel):
             raise _settings_error(type(self), values, error) from error
 
     omitted_when_empty: ClassVar[tuple[str, ...]] = ()
-    """Fields that are not written into YAML while they are empty."""
+    """Fields that are not written into YAML while they are empty: what they are by default."""
 
     # Tells pydantic that values inside documents need not go through this door: they keep their places.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from refmaster.settings.codecs import Codec
 from refmaster.settings.model import Model
 
 MIN_SAMPLE_RATE_HZ, MAX_SAMPLE_RATE_HZ = 4000, 768000
@@ -30,7 +31,15 @@ DitherSeed = Annotated[int, Field(ge=0)]
 LoudnessTags = Literal["replaygain", "r128"]
 
 
-class OutputSettings(Model):
+def _as_tuple(value: Any) -> Any:
+    """Return a list as a tuple: options of a command and of a batch come as lists."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+Codecs = Annotated[tuple[Codec, ...], BeforeValidator(_as_tuple, json_schema_input_type=list[Codec])]
+
+
+class FileSettings(Model):
     """The written file's word length, sample rate and dither."""
 
     bit_depth: BitDepth | None = Field(default=None, description="16, 24, 32f or 64f; null: the mix's")
@@ -38,4 +47,13 @@ class OutputSettings(Model):
     dither_seed: DitherSeed = Field(default=0, description="the same seed gives the same bytes")
     loudness_tags: LoudnessTags | None = Field(
         default=None, description="gains for players: replaygain, or r128 as Opus has them; null: none"
+    )
+
+
+class OutputSettings(FileSettings):
+    """The written file, and the lossy codecs that its ceiling has to survive."""
+
+    codecs: Codecs = Field(
+        default=(),
+        description="decoded from these it keeps the ceiling too: mp3:128, vorbis:q5, opus:96, aac:256",
     )

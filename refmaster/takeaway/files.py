@@ -23,7 +23,7 @@ from refmaster.takeaway.impulse import CHANNELS, impulse_response, write_impulse
 from refmaster.takeaway.moves import with_fitted_moves
 from refmaster.takeaway.reading import read_curves
 from refmaster.takeaway.texts import bands_text, graphic_eq_text, rew_text
-from refmaster.takeaway.total import has_one_curve, left_out, total_points
+from refmaster.takeaway.total import has_one_curve, left_out, total_points, without_mono_filter
 
 _SUFFIXES: dict[str, CurveFormat] = {
     ".wav": "impulse",
@@ -106,10 +106,13 @@ def export_curve(
     check_destination(path, overwrite=overwrite, inputs=inputs)
     title = f"equalizer of {shown_line(inputs[0].name)}" if inputs else "equalizer of a plan"
     plan = _at_hand(plan)
+    rest = left_out(plan, mono_filter=kind not in ("impulse", "moves"))
+    if kind not in ("impulse", "moves"):
+        plan = without_mono_filter(plan)
     parts = _parts_of(plan, asked, kind)
     if asked.part is not None:
         title = f"{asked.part} {title}"
-    written = WrittenCurve(output=path, format=kind, parts=parts, left_out=left_out(plan))
+    written = WrittenCurve(output=path, format=kind, parts=parts, left_out=rest)
     rate = asked.sample_rate_hz or plan.output.sample_rate_hz
     if kind == "impulse":
         phase = asked.phase or plan.tone.phase

@@ -11,7 +11,7 @@ from refmaster.profile.bands import BANDS_HZ, judged
 from refmaster.settings.moves import MAX_MOVES, MAX_MOVES_DB, ToneMove
 from refmaster.settings.takeaway import CurvePart
 from refmaster.takeaway.bands import BandFit, fit_bands
-from refmaster.takeaway.total import has_one_curve, total_points
+from refmaster.takeaway.total import has_one_curve, total_points, without_mono_filter
 
 # Moves are analogue shapes. So are the cookbook's biquads at a rate that no audible frequency comes near.
 _ANALOGUE_RATE_HZ = 1 << 24
@@ -23,7 +23,7 @@ def with_fitted_moves(plan: MasteringPlan, count: int) -> tuple[MasteringPlan, d
     Parameters
     ----------
     plan : MasteringPlan
-        Its curves of mid and width, and its moves, are all replaced.
+        Its curves of mid and width, and its moves, are all replaced; a mono filter stays.
     count : int
         Moves that mid and side share; as many again for the side alone, where it has a curve of its own.
 
@@ -32,10 +32,11 @@ def with_fitted_moves(plan: MasteringPlan, count: int) -> tuple[MasteringPlan, d
     SettingsError
         A plan cannot hold so many moves, or such large ones.
     """
-    has_one = has_one_curve(plan)
+    bare = without_mono_filter(plan)
+    has_one = has_one_curve(bare)
     _require_at_most(MAX_MOVES, count if has_one else 2 * count, "moves")
     rate = plan.output.sample_rate_hz
-    mid, side = (curve_at(total_points(plan.tone, part, rate), BANDS_HZ) for part in ("mid", "side"))
+    mid, side = (curve_at(total_points(bare.tone, part, rate), BANDS_HZ) for part in ("mid", "side"))
     fits: dict[CurvePart, BandFit] = {"mid": fit_bands(mid, count, _ANALOGUE_RATE_HZ)}
     moves = _moves(fits["mid"], "both")
     if not has_one:

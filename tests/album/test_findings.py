@@ -15,7 +15,7 @@ from refmaster.album.plan import AlbumPlan
 from refmaster.album.pooled import pooled_lufs
 from refmaster.check.findings import Finding
 from refmaster.meters.masking import CLEAN_NOISE_TO_MASK_DB
-from refmaster.plan import ReferenceRecord
+from refmaster.settings.records import ReferenceRecord
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,10 @@ from refmaster.album.plan import (
 from refmaster.album.request import AlbumOutput
 from refmaster.errors import SettingsError
 from refmaster.matching.curves import curve_at, tone_points
-from refmaster.plan import LimiterStage, MixRecord
+from refmaster.plan import LimiterStage
 from refmaster.profile.bands import band_centers_hz
 from refmaster.settings.match import MatchSettings
+from refmaster.settings.records import MixRecord
 
 
 def made_plan(*, keep=(), share=1.0, channels=2):
@@ -105,6 +106,13 @@ def test_what_is_kept_is_kept():
     assert kept.level.gain_db == pytest.approx(3.25)
     wide = track_plan(made_plan(keep=("width",)), 0)
     assert wide.tone.mid == wide.tone.side != ()
+
+
+def test_the_albums_bass_is_mono_on_every_stereo_track():
+    for channels, expected in ((2, 250.0), (1, None)):
+        plan = made_plan(channels=channels)
+        asked = plan.requested.model_copy(update={"mono_below_hz": 250.0})
+        assert track_plan(plan.model_copy(update={"requested": asked}), 0).tone.mono_below_hz == expected
 
 
 def test_mono_has_no_side():

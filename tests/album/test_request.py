@@ -90,6 +90,12 @@ def test_sections_are_refused(refused):
     assert problem.startswith(":6:19: match.sections: an album has one curve for all of its songs")
 
 
+def test_a_repair_is_refused(refused):
+    references = "references: [{file: r.wav}]\n"
+    (problem,) = refused(TRACKS + references + "match: {repair: {dc: true}}\n")
+    assert problem.startswith(":6:17: match.repair: an album's mixes are repaired one by one")
+
+
 def test_another_engine_is_refused(refused):
     assert refused(TRACKS + "match: {engine: matchering}\n")[-1].startswith(
         ":5:17: match.engine: an album is"

@@ -12,11 +12,26 @@ MAKERS = {"info", "warning", "broken"}
 
 # The files whose `CASES` cover the codes of a room of the package.
 CASES_OF = {
-    "check": ("check/test_preflight.py", "check/test_promises.py", "check/test_clicks.py"),
+    "check": (
+        "check/test_clicks.py",
+        "check/test_delivery.py",
+        "check/test_edges.py",
+        "check/test_levels.py",
+        "check/test_noise.py",
+        "check/test_playback.py",
+        "check/test_preflight.py",
+        "check/test_promises.py",
+        "check/test_repair.py",
+        "check/test_stereo.py",
+        "check/test_tone.py",
+        "check/test_vinyl.py",
+    ),
     "rendering": ("check/test_other_rooms.py",),
     "engines": ("check/test_other_rooms.py",),
     "comparison": ("check/test_other_rooms.py",),
     "album": ("album/test_findings.py",),
+    "release": ("release/test_findings.py",),
+    "delivery": ("delivery/test_verify.py",),
 }
 
 

@@ -113,7 +113,7 @@ def one_bit_apart(folder: Path) -> list[Finding]:
 # Code: what provokes it, and the same situation just inside the limit.
 CASES: dict[str, tuple[Case, Case]] = {
     "mix_clipped": (lambda _: mix(flat_tops(10)), lambda _: mix(flat_tops(9))),
-    "mix_hot": (lambda _: mix(peaking(-0.49)), lambda _: mix(peaking(-0.5))),
+    "mix_hot": (lambda _: mix(peaking(-5.9)), lambda _: mix(peaking(-6.0))),
     "over_compressed": (lambda _: mix(saturated(8.95)), lambda _: mix(saturated(9.05))),
     "mix_lossy": (
         lambda folder: inspect_mix(coded(folder, "mix.ogg")),

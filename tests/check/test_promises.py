@@ -19,9 +19,10 @@ from refmaster.io.open import open_audio
 from refmaster.io.source import ArraySource
 from refmaster.matching.derive import derive_plan
 from refmaster.meters.masking import CLEAN_NOISE_TO_MASK_DB
-from refmaster.plan import MasteringPlan, ReferenceRecord, Region
+from refmaster.plan import MasteringPlan, Region
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
+from refmaster.settings.records import ReferenceRecord
 from refmaster.settings.sections import SectionKind, Sections
 
 Samples = NDArray[np.float64]

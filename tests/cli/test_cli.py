@@ -166,6 +166,7 @@ def test_options_stand_under_headings(command):
     headings = [line.rstrip(":") for line in out.splitlines() if line.endswith(":") and line[0] != " "]
     assert headings == [
         "Arguments",
+        "Repair of the mix",
         "What to match",
         "Equalizer",
         "Loudness and limiting",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import get_args
@@ -13,7 +14,8 @@ import yaml
 from refmaster.cli import choices
 from refmaster.settings.match import STRENGTH_NAMES, EngineName, Loudness, Phase
 from refmaster.settings.output import BitDepth
-from refmaster.settings.targets import delivery_targets
+from refmaster.settings.repair import RepairSettings
+from refmaster.settings.target_files import delivery_targets
 
 
 @pytest.fixture
@@ -109,13 +111,15 @@ def test_the_names_of_options_are_those_of_the_settings():
     assert get_args(EngineName) == choices.ENGINES
     assert STRENGTH_NAMES == choices.STRENGTHS
     assert get_args(Phase) == choices.PHASES
+    repairs = [name for name, field in RepairSettings.model_fields.items() if field.annotation is bool]
+    assert (*repairs, "all", "none") == choices.REPAIRS
     assert get_args(get_args(get_args(Loudness)[0])[1]) == choices.LOUDNESSES
     assert get_args(get_args(BitDepth)[0]) == choices.BIT_DEPTHS
     assert choices.target_names() == list(delivery_targets())
 
 
 def test_help_names_the_targets_the_engines_and_the_strengths(command):
-    _, out, _ = command("master", "--help")
+    out = re.sub(r"-\n\s+", "-", command("master", "--help")[1])  # it wraps at hyphens too
     for name in (*delivery_targets(), "evidence", "balanced", "full", "refmaster|matchering"):
         assert name in out
     assert "--engine" not in command("compare", "--help")[1]

@@ -10,12 +10,12 @@ from refmaster.io.source import ArraySource
 from refmaster.mastering import close_loop
 from refmaster.matching.derive import derive_plan
 from refmaster.meters.kweighting import KWeightedPower
-from refmaster.plan import Balance, Dynamics
+from refmaster.plan import Balance
 from refmaster.profile.measure import measure
 from refmaster.rendering.outlets import ArrayOutlet
 from refmaster.rendering.renderer import KeptBlocks, Renderer
 from refmaster.report.result import dynamics_done, result_json
-from refmaster.settings.dynamics import DynamicsBand
+from refmaster.settings.dynamics import Dynamics, DynamicsBand
 from refmaster.settings.match import MatchSettings
 
 RATE = 44100

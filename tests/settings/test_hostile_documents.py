@@ -15,10 +15,10 @@ from refmaster.batch.schema import WeightedReference
 from refmaster.cli.references import parse_references
 from refmaster.errors import SettingsError
 from refmaster.mastering import plan_file
-from refmaster.plan import ReferenceRecord
 from refmaster.settings import document as bounds
 from refmaster.settings.document import parse_document, read_document
 from refmaster.settings.model import Model, validate_document
+from refmaster.settings.records import ReferenceRecord
 
 
 class Song(Model):

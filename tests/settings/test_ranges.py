@@ -7,7 +7,8 @@ from refmaster.settings.limiter import DEFAULT_CEILING_DBTP, LimiterSettings
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import settings_from
 from refmaster.settings.output import OutputSettings
-from refmaster.settings.targets import LevelTarget, delivery_target, delivery_targets
+from refmaster.settings.target_files import delivery_target, delivery_targets
+from refmaster.settings.targets import LevelTarget
 
 
 def test_one_default_ceiling():

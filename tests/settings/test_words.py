@@ -15,7 +15,7 @@ from refmaster.settings.limiter import LimiterSettings
 from refmaster.settings.match import MatchSettings
 from refmaster.settings.model import Model, validate_document
 from refmaster.settings.output import OutputSettings
-from refmaster.settings.targets import DeliveryTable
+from refmaster.settings.targets import DeliveryTarget
 
 
 def refused(make):
@@ -106,7 +106,7 @@ MODELS = {
     "a prior": Prior,
     "a jobs file": jobs_file_model(),
     "an album": AlbumSettings,
-    "a table of delivery targets": DeliveryTable,
+    "a delivery target": DeliveryTarget,
 }
 
 

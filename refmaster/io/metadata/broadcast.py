@@ -12,11 +12,15 @@ import re
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
+from pathlib import Path
 
+from refmaster.errors import OutputError
 from refmaster.io import chunks
 from refmaster.io.source import AudioFormat
+from refmaster.io.suffixes import CONTAINERS
 
 _NOT_SET = 0x7FFF
+_DESCRIPTION_BYTES = 256
 _TIME_REFERENCE_AT = 338
 _VERSION_AT = 346
 _LOUDNESS_AT = 412
@@ -32,6 +36,20 @@ class BextLoudness:
     max_true_peak_dbtp: float | None
     max_momentary_lufs: float | None
     max_short_term_lufs: float | None
+
+
+def require_bext(path: str | Path) -> None:
+    """Refuse a bext chunk where the container has none.
+
+    Raises
+    ------
+    OutputError
+        The file is not WAV or RF64.
+    """
+    if CONTAINERS.get(Path(path).suffix.lower()) not in ("WAV", "RF64"):
+        raise OutputError(
+            f"{path}: expected a .wav or .rf64 file for a bext chunk, found another kind; leave the chunk out"
+        )
 
 
 def fitted(
@@ -67,6 +85,15 @@ def fitted(
     if key == b"MARK":
         return _scaled(content, _marker_positions(content), rate_ratio, ">I")
     return content
+
+
+def new_bext(written: AudioFormat, loudness: BextLoudness | None) -> bytes:
+    """Return the content of a bext chunk for a master whose mix had none.
+
+    The description stays empty (players show it in place of the comment) and so does the date, which would
+    make the bytes differ from render to render.
+    """
+    return _bext(bytes(_DESCRIPTION_BYTES) + b"refmaster", 1.0, written, loudness)
 
 
 def _bext(content: bytes, rate_ratio: float, written: AudioFormat, loudness: BextLoudness | None) -> bytes:

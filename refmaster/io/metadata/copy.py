@@ -38,6 +38,7 @@ from refmaster.io.metadata.fields import (
     to_info,
     with_texts,
 )
+from refmaster.io.metadata.mp4 import write_mp4
 from refmaster.io.open import open_audio
 
 _FAMILIES = {"RIFF": "WAVE", "RF64": "WAVE", "AIFF": "AIFF"}
@@ -58,11 +59,13 @@ _FLAC_APPLICATION = 2
 
 @dataclass
 class _Mix:
-    """The metadata of the mix; `said` are the fields that stand for its own."""
+    """The metadata of the mix (`path` is None for one that is no file), and what stands for its own."""
 
-    path: Path
-    family: str | None
-    said: Mapping[str, str]
+    path: Path | None
+    family: str | None = None
+    said: Mapping[str, str] = field(default_factory=dict)
+    picture: Any = None
+    bext: bool = False
     tags: Tags = field(default_factory=Tags)
     chunks: list[tuple[bytes, bytes]] = field(default_factory=list)
     flac: Any = None
@@ -72,10 +75,12 @@ class _Mix:
 
 
 def copy_metadata(
-    source_path: str | Path,
+    source_path: str | Path | None,
     written_path: str | Path,
     *,
     said: Mapping[str, str] = MappingProxyType({}),
+    picture: Any = None,
+    bext: bool = False,
     loudness: BextLoudness | None = None,
     name: str | None = None,
 ) -> list[str]:
@@ -83,12 +88,16 @@ def copy_metadata(
 
     Parameters
     ----------
-    source_path : str or Path
-        The mix, in any format that `refmaster.io.open.open_audio` reads.
+    source_path : str, Path or None
+        The mix, in any format that `refmaster.io.open.open_audio` reads; None if it is no file.
     written_path : str or Path
         The complete audio file, changed in place; its samples stay as they are.
     said : mapping of str to str, optional
         Fields under their neutral names that stand for those of the mix.
+    picture : mutagen.flac.Picture, optional
+        Cover art that stands for all pictures of the mix.
+    bext : bool
+        Give a WAVE file a bext chunk where the mix has none.
     loudness : BextLoudness, optional
         Of the master, for the bext chunk if there is one; without it the chunk says "not set".
     name : str, optional
@@ -106,10 +115,11 @@ def copy_metadata(
     AudioError
         If one of the two is no audio file.
     """
-    source_path, written_path = Path(source_path), Path(written_path)
+    written_path = Path(written_path)
     name = str(written_path) if name is None else name
-    mix = _read(source_path, said)
-    mix.tags.put(said)
+    mix = _Mix(None) if source_path is None else _read(Path(source_path))
+    mix.said, mix.picture, mix.bext = said, picture, bext
+    mix.tags.put(said, picture)
     try:
         _write(mix, written_path, loudness, name)
     except mutagen.MutagenError as error:
@@ -130,16 +140,16 @@ def read_fields(path: Path) -> dict[str, list[str]]:
     AudioError
         If the file cannot be read.
     """
-    return _read(path, {}).tags.fields
+    return _read(path).tags.fields
 
 
-def _read(path: Path, said: Mapping[str, str]) -> _Mix:
+def _read(path: Path) -> _Mix:
     try:
-        mix = _Mix(path=path, family=_family(path), said=said)
+        mix = _Mix(path=path, family=_family(path))
         if mix.family is None:
-            _read_tags(mix)
+            _read_tags(mix, path)
         else:
-            _read_chunks(mix, mix.family)
+            _read_chunks(mix, path, mix.family)
     except OSError as error:
         raise AudioError(f"{path}: cannot be read: {error.strerror or error}") from error
     return mix
@@ -149,9 +159,9 @@ def _family(path: Path) -> str | None:
     return _FAMILIES.get(chunks.form_of(path) or "")
 
 
-def _read_tags(mix: _Mix) -> None:
+def _read_tags(mix: _Mix, path: Path) -> None:
     try:
-        file: Any = mutagen.File(mix.path)
+        file: Any = mutagen.File(path)
     except mutagen.MutagenError as error:
         mix.note(f"the mix's tags could not be read and were not kept: {error}")
         return
@@ -185,8 +195,8 @@ def _read_comments(mix: _Mix, pairs: Iterable[tuple[str, Any]]) -> None:
     add_comments(mix.tags, texts)
 
 
-def _read_chunks(mix: _Mix, family: str) -> None:
-    for chunk in chunks.list_chunks(mix.path):
+def _read_chunks(mix: _Mix, path: Path, family: str) -> None:
+    for chunk in chunks.list_chunks(path):
         key = chunk.identifier
         label = key.decode("latin-1").strip()
         if key in _STRUCTURE[family]:
@@ -194,7 +204,7 @@ def _read_chunks(mix: _Mix, family: str) -> None:
         if chunk.size is None or chunk.size > chunks.MAX_CHUNK_BYTES:
             mix.note(f"chunk '{label}' of {chunk.size} bytes is too large and was not kept")
             continue
-        content = chunks.read_chunk(mix.path, chunk)
+        content = chunks.read_chunk(path, chunk)
         if key in _ID3_CHUNKS:
             try:
                 add_id3(mix.tags, ID3(io.BytesIO(content)))
@@ -211,7 +221,7 @@ def _read_chunks(mix: _Mix, family: str) -> None:
 
 def _write(mix: _Mix, path: Path, loudness: BextLoudness | None, name: str) -> None:
     family = _family(path)
-    container = family or open_audio(path, name=name).format.container
+    container = family or _container(path, name)
     if mix.tags.unheld_frames and container not in ("WAVE", "AIFF", "MP3"):
         frames = ", ".join(sorted(mix.tags.unheld_frames))
         mix.note(f"ID3 frames that the new format cannot hold were not kept: {frames}")
@@ -226,8 +236,17 @@ def _write(mix: _Mix, path: Path, loudness: BextLoudness | None, name: str) -> N
             tag.save(path, v1=0, v2_version=mix.tags.id3_version, padding=lambda _: 1024)
     elif container in ("FLAC", "OGG"):
         _write_comments(mix, path)
+    elif container == "MP4":
+        write_mp4(mix.tags, path)
     elif not mix.tags.is_empty():
         mix.note(f"tags and pictures were not kept: not written to {container} files")
+
+
+def _container(path: Path, name: str) -> str:
+    with path.open("rb") as file:
+        if file.read(8)[4:] == b"ftyp":  # whoever decodes it
+            return "MP4"
+    return open_audio(path, name=name).format.container
 
 
 def _note_lost_chunks(mix: _Mix) -> None:
@@ -241,14 +260,17 @@ def _note_lost_chunks(mix: _Mix) -> None:
 
 def _write_chunks(mix: _Mix, path: Path, family: str, loudness: BextLoudness | None, name: str) -> None:
     same_kind = family == mix.family
-    made = _fitted_chunks(mix, path, loudness, name) if same_kind else []
+    made = _fitted_chunks(mix, mix.path, path, loudness, name) if same_kind and mix.path is not None else []
+    if mix.bext and family == "WAVE" and not any(key == b"bext" for key, _ in made):
+        made.append((b"bext", broadcast.new_bext(open_audio(path, name=name).format, loudness)))
     if family == "WAVE" and not any(content[:4] == b"INFO" for _, content in made):
         info = to_info(mix.tags)
         if info:
             made.append((b"LIST", info))
     # Texts that the copied chunks hold already need no second home; an ID3 tag that was there stays, and
     # holds what INFO has no place for.
-    if mix.tags.id3 is not None or mix.said or (not same_kind and not mix.tags.is_empty()):
+    said = bool(mix.said or mix.picture)
+    if mix.tags.id3 is not None or said or (not same_kind and not mix.tags.is_empty()):
         memory = io.BytesIO()
         to_id3(mix.tags).save(memory, v1=0, v2_version=mix.tags.id3_version, padding=lambda _: 0)
         made.append((b"ID3 " if family == "AIFF" else b"id3 ", memory.getvalue()))
@@ -264,13 +286,13 @@ def _cut_behind_audio(path: Path, family: str) -> None:
 
 
 def _fitted_chunks(
-    mix: _Mix, path: Path, loudness: BextLoudness | None, name: str
+    mix: _Mix, source: Path, path: Path, loudness: BextLoudness | None, name: str
 ) -> list[tuple[bytes, bytes]]:
     """Return the mix's own chunks, made true of the master."""
     if not mix.chunks:
         return []
     written = open_audio(path, name=name).format
-    ratio = written.sample_rate_hz / open_audio(mix.path).format.sample_rate_hz
+    ratio = written.sample_rate_hz / open_audio(source).format.sample_rate_hz
     made: list[tuple[bytes, bytes]] = []
     for key, content in mix.chunks:
         if key == b"axml" and b"oudness" in content:

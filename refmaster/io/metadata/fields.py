@@ -27,13 +27,13 @@ _ID3_FIELDS = {
     "TENC": "encoded-by", "TMED": "media",
 }  # fmt: skip
 _ID3_NUMBERED = {"TRCK": ("tracknumber", "tracktotal"), "TPOS": ("discnumber", "disctotal")}
-_MP4_FIELDS = {
+MP4_FIELDS = {
     "\xa9nam": "title", "\xa9ART": "artist", "\xa9alb": "album", "aART": "albumartist", "\xa9day": "date",
     "\xa9gen": "genre", "\xa9wrt": "composer", "\xa9cmt": "comment", "cprt": "copyright", "tmpo": "bpm",
     "\xa9grp": "grouping", "\xa9lyr": "lyrics", "desc": "description", "soar": "artistsort",
     "soal": "albumsort", "sonm": "titlesort", "soaa": "albumartistsort", "soco": "composersort",
 }  # fmt: skip
-_MP4_NUMBERED = {"trkn": ("tracknumber", "tracktotal"), "disk": ("discnumber", "disctotal")}
+MP4_NUMBERED = {"trkn": ("tracknumber", "tracktotal"), "disk": ("discnumber", "disctotal")}
 _INFO_FIELDS = {
     b"INAM": "title", b"IART": "artist", b"IPRD": "album", b"ICRD": "date", b"IGNR": "genre",
     b"ICMT": "comment", b"ICOP": "copyright", b"ITRK": "tracknumber", b"IMUS": "composer",
@@ -84,14 +84,22 @@ class Tags:
         elif value not in self.fields.setdefault(key, []):
             self.fields[key].append(value)
 
-    def put(self, texts: Mapping[str, str]) -> None:
-        """Let fields have these texts, whatever the recording said there."""
+    def put(self, texts: Mapping[str, str], picture: Any = None) -> None:
+        """Let fields have these texts, and be this the only picture, whatever the recording has there."""
         for key, text in texts.items():
             self.fields[key] = [text]
         if self.id3 is not None:
-            for frame in to_id3(Tags(fields={key: [text] for key, text in texts.items()})).values():
-                self.id3.delall(frame.HashKey)
+            pairs = [pair for pair in _ID3_NUMBERED.values() if set(pair) & texts.keys()]
+            names = dict.fromkeys([*texts, *(name for pair in pairs for name in pair if name in self.fields)])
+            for frame in [frame for frame in self.id3.values() if _fields_of(frame) & names.keys()]:
+                del self.id3[frame.HashKey]  # whatever its language, or the case of its name
+            for frame in to_id3(Tags(fields={name: self.fields[name] for name in names})).values():
                 self.id3.add(frame)
+        if picture is not None:
+            self.pictures = [picture]
+            if self.id3 is not None:
+                self.id3.delall("APIC")
+                self.id3.add(next(iter(to_id3(Tags(pictures=[picture])).values())))
 
     def note_level(self) -> None:
         """Note that level tags were dropped."""
@@ -115,6 +123,13 @@ def add_id3(tags: Tags, source: Any) -> None:
         elif frame.FrameID not in _ENCODING_FRAMES and about not in _ABOUT_ENCODING:
             tags.id3.add(frame)
             _add_frame(tags, frame)
+
+
+def _fields_of(frame: Any) -> set[str]:
+    """Return the names of the fields that a frame holds."""
+    held = Tags()
+    _add_frame(held, frame)
+    return set(held.fields)
 
 
 def _add_frame(tags: Tags, frame: Any) -> None:
@@ -142,12 +157,12 @@ def add_mp4(tags: Tags, source: Any) -> None:
     """Add the tags of an MP4 file."""
     unknown: set[str] = set()
     for key, values in sorted(source.items()):
-        if key in _MP4_NUMBERED:
-            for name, value in zip(_MP4_NUMBERED[key], values[0], strict=True):
+        if key in MP4_NUMBERED:
+            for name, value in zip(MP4_NUMBERED[key], values[0], strict=True):
                 tags.add(name, str(value) if value else "")
-        elif key in _MP4_FIELDS:
+        elif key in MP4_FIELDS:
             for value in values:
-                tags.add(_MP4_FIELDS[key], str(value))
+                tags.add(MP4_FIELDS[key], str(value))
         elif key == "cpil":
             tags.add("compilation", "1" if values else "")
         elif key == "covr":

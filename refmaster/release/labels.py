@@ -1,0 +1,67 @@
+"""The tags of released files, and the broadcast chunk of those for the archive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from refmaster.album.request import Album
+from refmaster.album.tags import track_tags
+from refmaster.io.metadata.broadcast import BextLoudness
+from refmaster.io.metadata.copy import copy_metadata
+from refmaster.profile.model import Profile
+from refmaster.release.layout import Layout
+
+
+def label_pieces(
+    album: Album,
+    folder: Path,
+    names: Sequence[str],
+    layout: Layout,
+    masters: Sequence[Profile],
+    *,
+    bext: bool = False,
+) -> None:
+    """Give each numbered track the tags of its mix and of album.yaml.
+
+    Parameters
+    ----------
+    album : Album
+        Says titles, artists, ISRC and barcode.
+    folder : Path
+        Of the release.
+    names : sequence of str
+        The files, in the order of the layout's marks.
+    layout : Layout
+        Which song each track is named after.
+    masters : sequence of Profile
+        Of each song: their loudness stands in the broadcast chunk.
+    bext : bool
+        Whether a file without a broadcast chunk gets one.
+
+    Raises
+    ------
+    OutputError
+        A file cannot be changed.
+    """
+    for number, (name, marks) in enumerate(zip(names, layout.marks, strict=True), start=1):
+        levels = masters[marks.song].levels
+        said = track_tags(album, marks.song) | {
+            "title": album.titles[marks.song],
+            "tracknumber": str(number),
+            "tracktotal": str(len(layout.marks)),
+        }
+        copy_metadata(
+            album.paths[marks.song],
+            folder / name,
+            said=said,
+            bext=bext,
+            loudness=BextLoudness(
+                integrated_lufs=levels.integrated_lufs,
+                loudness_range_lu=levels.loudness_range_lu,
+                max_true_peak_dbtp=levels.true_peak_dbtp,
+                max_momentary_lufs=levels.max_momentary_lufs,
+                max_short_term_lufs=levels.max_short_term_lufs,
+            ),
+            name=name,
+        )
