@@ -21,8 +21,8 @@ from refmaster.settings.repair import MAX_CLICK_FRAMES
 # A longer fill fades towards silence in its middle: it would be heard as a hole.
 MAX_GAP_FRAMES = MAX_CLICK_FRAMES
 
-# Set by hand: of orders of 32 to 160 and contexts of 1024 to 4096 frames all fill clicks in music within 1 dB of
-# each other; from here on only the time grows.
+# Set by hand: with orders of 32 to 160 and contexts of 1024 to 4096 frames, clicks in music are filled within
+# 1 dB of each other.
 CONTEXT_FRAMES = 2048
 ORDER = 100
 # Frames of sound for each coefficient that is made from them, where there are fewer than the context has.
