@@ -1,23 +1,24 @@
 """Clicks put into music: how many are found, what is found where there is none, and what a repair leaves.
 
-Run it from the checkout, on a folder of recordings with a ``manifest.csv`` (columns ``file``, ``title``, ``album``);
-the tables are Markdown::
+Run it from the checkout, on a folder of recordings with a ``manifest.csv`` (columns ``file``, ``title``,
+``album``); the tables are Markdown::
 
     python benchmarks/clicks.py --music FOLDER
     python benchmarks/clicks.py --music FOLDER --choose
 
-With ``--choose``, the constants are chosen anew for each album or artist, on all others: the most clicks found with at
-most one false alarm in 5 minutes of music as it is. What they then give on the one left out is added up. The
-constants of the package are those chosen on all. A chiptune is made here, of pulse waves, a stepped triangle and
+With ``--choose``, the constants are chosen anew for each album or artist, on all others: the most clicks
+found with at most one false alarm in 5 minutes. What they then give on the one left out is added up. The
+first look's constants were set by hand. A chiptune is made here, of pulse waves, a stepped triangle and
 noise; it has a row of its own and is in no sum.
 
-Clicks are, in turn, impulses of 1 to 3 samples, decaying bursts (of noise or a sine) of 4 to 40, and offsets of 4 to
-40 that hold or decay; each in one channel and at least 200 ms from the next. Their highest sample stands 6 to 24 dB
-over the local level: the root mean square of that channel, without the click, over the 20 ms about its beginning.
-Where that is below -60 dBFS no click is put.
+Clicks are, in turn, impulses of 1 to 3 samples, decaying bursts (of noise or a sine) of 4 to 40, and offsets
+of 4 to 40 that hold or decay; each in one channel and at least 200 ms from the next. Their highest sample
+stands 6 to 24 dB over the local level: the root mean square of that channel, without the click, over the 20
+ms about its beginning. Where that is below -60 dBFS no click is put.
 
-Most free music is decoded from lossy files, which end below half their sample rate: prediction is easier there. So all
-is done again on every second sample, without a filter: what was above is folded back, and the band is full.
+Most free music is decoded from lossy files, which end below half their sample rate: prediction is easier
+there. So all is done again on every second sample, without a filter: what was above is folded back, and the
+band is full.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import argparse
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -152,7 +153,7 @@ def tried(piece: Piece, clicks: int, rounds: int) -> list[Outcome]:
 
 
 def chiptune(rate: int, seconds: float) -> Samples:
-    """Return two pulse waves, a stepped triangle and noise on the beat, with volumes in 16 steps and no filter."""
+    """Return two pulse waves, a stepped triangle and noise, with volumes in 16 steps, unfiltered."""
     rng = np.random.default_rng(1)
     tick = rate // 60
     ticks = round(seconds * 60)
@@ -272,18 +273,23 @@ def print_figures(found: list[Outcome], made: Outcome) -> None:
             alarms = f"{len(outcome.false_alarms)}: {outcome.alarms_in_5_minutes:.2f} in 5 minutes"
         share = f"{sum(outcome.found)} of {len(outcome.found)} ({np.mean(outcome.found):.1%})"
         rows.append(
-            [outcome.name, f"{outcome.minutes:.1f}", alarms if outcome.false_alarms else "none", share]
-            + repair_figures(outcome)
+            [
+                outcome.name,
+                f"{outcome.minutes:.1f}",
+                alarms if outcome.false_alarms else "none",
+                share,
+                *repair_figures(outcome),
+            ]
         )
     header = ["piece", "minutes", "found in the clean piece", "clicks found"]
     print(table([*header, "error after repair, dB: all, median", "15 dB below the click"], rows))
-    classes = list(zip(HEIGHT_CLASSES_DB, HEIGHT_CLASSES_DB[1:], strict=False))
+    classes = list(pairwise(HEIGHT_CLASSES_DB))
     shares = [[shape, *(share_found(whole, shape, low, high) for low, high in classes)] for shape in SHAPES]
     print("\n" + table(["found", *(f"{low:g} to {high:g} dB" for low, high in classes)], shares))
 
 
 def repair_figures(outcome: Outcome) -> list[str]:
-    """Return the error after repair against the clicks: of all together, the median, and how often 15 dB are reached."""
+    """Return the error after repair against the clicks: of all, the median, and how often it is -15 dB."""
     if not outcome.power:
         return ["", ""]
     before, after = np.array(outcome.power).T

@@ -1,6 +1,7 @@
 """Linear prediction of short passages: a sample as a weighted sum of its neighbours in time.
 
-Coefficients are those of the error filter, first one 1: ``e[n] = x[n] + a[1] x[n-1] + ... + a[order] x[n-order]``.
+Coefficients are those of the error filter, first one 1: ``e[n] = x[n] + a[1] x[n-1] + ... + a[order]
+x[n-order]``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import numpy as np
 
 from refmaster._types import Array, Mask
 
-# The share of the power by which the equations are eased: keeps them solvable for tones, which are foretold exactly.
+# The share of the power by which the equations are eased: keeps them solvable for tones, which are foretold
+# exactly.
 _EASE = 1e-10
 _TINY = 1e-30
 
@@ -32,8 +34,8 @@ def error_filter(passages: Sequence[Array], order: int) -> Array:
 
     References
     ----------
-    The modified covariance method (S. L. Marple, "Digital Spectral Analysis", 1987, chapter 8): the error that Burg's
-    method makes small, without its lattice; it costs a third in NumPy.
+    The modified covariance method (S. L. Marple, "Digital Spectral Analysis", 1987, chapter 8): it makes
+    the same error small as Burg's method, without its lattice, and costs a third or less in NumPy.
     """
     power = np.zeros((order + 1, order + 1))  # of products of two frames, by how long ago each was
     steps = np.zeros((order, order))
@@ -68,8 +70,8 @@ def filled(samples: Array, unknown: Mask, coefficients: Array) -> Array:
 
     References
     ----------
-    S. J. Godsill and P. J. W. Rayner, "Digital Audio Restoration", 1998, section 5.2 (least squares AR interpolation);
-    A. J. E. M. Janssen, R. N. J. Veldhuis and L. B. Vries, IEEE Trans. ASSP 34 (2), 1986.
+    S. J. Godsill and P. J. W. Rayner, "Digital Audio Restoration", 1998, section 5.2 (least squares AR
+    interpolation); A. J. E. M. Janssen, R. N. J. Veldhuis and L. B. Vries, IEEE Trans. ASSP 34 (2), 1986.
     """
     order = len(coefficients) - 1
     places = np.flatnonzero(unknown)

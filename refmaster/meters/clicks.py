@@ -1,14 +1,16 @@
 """Clicks and pops: short errors in a channel that the sound before and after does not explain.
 
-A first, cheap look measures the second difference of the signal, which holds little of music's power, in blocks
-of a third of a millisecond. It keeps those that stand out of all blocks within 15 ms: this leaves out most onsets,
-noise, and waveforms with an edge in every period, such as square waves. The second look foretells the passage
-about each of the few that are left by linear prediction, from its past and from its future:
+A first, cheap look measures the second difference of the signal, which holds little of music's power, in
+blocks of a third of a millisecond. It keeps those that stand out of all blocks within 15 ms: this leaves out
+most onsets, noise, and waveforms with an edge in every period, such as square waves. The second look
+foretells the passage about each of the few that are left by linear prediction, from its past and from its
+future:
 
-* a click is foretold by neither, and so the smaller of both errors counts. The beginning of a note is foretold by what
-  follows, its end by what was before, and a single edge has no length between the two;
+* a click is foretold by neither, and so the smaller of both errors counts. The beginning of a note is
+  foretold by what follows, its end by what was before, and a single edge has no length between the two;
 * it is short and stands alone: all errors beyond 1.2 ms before and after it are far smaller;
-* the sound goes on after it: where the level changes, a click has to stand out more, because that is how drums begin.
+* the sound goes on after it: where the level changes, a click has to stand out more, because that is how
+  drums begin.
 
 Longer pops, and those below the local level, are not looked for.
 """
@@ -35,16 +37,18 @@ MAX_ROWS = 200
 _BLOCKS_PER_S = 2800.0
 _MIN_BLOCK_FRAMES = 4
 _FIRST_LOOK_DB = 3.0
-# The sound on either side that a click is held against, and how far it reaches from its highest place at most.
+# The sound on either side that a click is held against, and how far it reaches from its highest place at
+# most.
 _SIDE_S = 0.015
 _HALF_CLICK_S = 0.0012
 _ORDER = 24
 # A short filter spares most of the work: beginnings of notes hardly stand out of its error, clicks do.
 _SHORT_ORDER = 4
 _SHORT_ISOLATION_DB = 8.0
-# By how much the error of a click exceeds the largest beside it, for one without length and a level that stays. Longer
-# ones have to stand out more, and so do those where the level changes: these are the ways in which drums begin.
-# `python benchmarks/clicks.py --choose` tries other values of the first, the second and the last.
+# By how much the error of a click exceeds the largest beside it, for one without length and a level that
+# stays. Longer ones have to stand out more, and so do those where the level changes: these are the ways in
+# which drums begin. `python benchmarks/clicks.py --choose` tries other values of the first, the second and
+# the last.
 ISOLATION_DB = 14.0
 ISOLATION_DB_PER_MS = 8.0
 _ISOLATION_DB_PER_DB = 0.5
@@ -102,9 +106,11 @@ class ClickMeter:
         self._rows: list[tuple[float, int, int, int]] = []  # a heap, the lowest first
         self._count = 0
         self._ends = [0] * channels  # of the last click
+        self._frames = 0
 
     def update(self, planar: Block) -> None:
         """Take a block of shape (frames, channels), each channel's frames side by side in memory."""
+        self._frames += len(planar)
         for piece in self._pieces.push(planar):
             self._take(piece)
 
@@ -113,7 +119,10 @@ class ClickMeter:
         silence = self._pieces.filled_up(self._channels)
         for _ in range(2):  # the rest, and what follows the last frames
             self._take(next(silence))
-        rows = sorted((start, frames, channel, height) for height, start, frames, channel in self._rows)
+        rows = sorted(
+            (start, min(end, self._frames) - start, channel, height)
+            for height, start, end, channel in self._rows
+        )
         return ClickResult(count=self._count, rows=tuple(rows))
 
     def _take(self, piece: NDArray[np.floating]) -> None:
@@ -152,11 +161,12 @@ class ClickMeter:
             return
         first, end, height_db = found
         offset = self._start + middle - reach
-        if offset + first < self._ends[channel]:
+        start, end = max(0, offset + first), offset + end
+        if start < self._ends[channel]:
             return  # seen already: two blocks of one click stand out alike
-        self._ends[channel] = offset + end
+        self._ends[channel] = end
         self._count += 1
-        row = (round(height_db, 1), offset + first, end - first, channel)
+        row = (round(height_db, 1), start, end, channel)
         (heapq.heappush if len(self._rows) < MAX_ROWS else heapq.heappushpop)(self._rows, row)
 
 
@@ -213,7 +223,7 @@ class _Examiner:
 
 
 def _errors(passage: Array, filter_: Array) -> tuple[Array, Array]:
-    """Return the errors with which the past foretells each sample, and the future; 0 where it does not reach."""
+    """Return the errors with which the past foretells each sample, and the future; 0 beyond their reach."""
     order = len(filter_) - 1
     forward, backward = np.zeros((2, len(passage)))
     forward[order:] = np.abs(np.convolve(passage, filter_, "valid"))
@@ -222,7 +232,10 @@ def _errors(passage: Array, filter_: Array) -> tuple[Array, Array]:
 
 
 def _in_both(forward: Array, backward: Array) -> Array:
-    """Return the smaller of two errors, each the largest of three frames: past and future miss an edge a frame apart."""
+    """Return the smaller of two errors, each the largest of three frames.
+
+    Past and future see a single edge a frame apart.
+    """
     errors = np.stack([forward, backward])
     wide = errors.copy()
     np.maximum(wide[:, 1:], errors[:, :-1], out=wide[:, 1:])

@@ -13,6 +13,7 @@ MAKERS = {"info", "warning", "broken"}
 # The files whose `CASES` cover the codes of a room of the package.
 CASES_OF = {
     "check": (
+        "check/test_clicks.py",
         "check/test_delivery.py",
         "check/test_edges.py",
         "check/test_levels.py",
