@@ -28,6 +28,7 @@ from refmaster.check.promises import judge_master, judge_moves, judge_references
 from refmaster.check.repair import judge_repair
 from refmaster.engines.registry import engine_named
 from refmaster.errors import SettingsError
+from refmaster.io.codecs import require_codecs
 from refmaster.io.formats import output_format_for
 from refmaster.io.metadata.loudness import require_loudness_tags
 from refmaster.io.open import open_audio
@@ -49,9 +50,11 @@ from refmaster.profile.obtain import (
     recording_key,
     weighted_references,
 )
+from refmaster.rendering.codec_safety import made_safe
 from refmaster.rendering.labels import checked_labels
-from refmaster.rendering.loop import expected_frames, rendered_until_met
+from refmaster.rendering.loop import RenderLoop, expected_frames
 from refmaster.rendering.outlets import ArrayOutlet, FileOutlet, Outlet, SpoolOutlet
+from refmaster.rendering.previews import checked_previews, with_previews
 from refmaster.rendering.repaired import RepairedSource
 from refmaster.rendering.result import MasterResult
 from refmaster.rendering.stem_sum import StemSum, open_stems, stem_stages
@@ -75,6 +78,7 @@ def master_file(
     dither_seed: int = 0,
     loudness_tags: str | None = None,
     codecs: Sequence[Codec | str] = (),
+    previews: Sequence[Codec | str] = (),
     tags: Mapping[str, str] | None = None,
     art: PathLike | None = None,
     bext: bool = False,
@@ -107,6 +111,9 @@ def master_file(
         Gains for players, written as tags.
     codecs : sequence of Codec or str, optional
         Lossy codecs, such as ``"mp3:128"``: decoded from each, the master keeps the promised true peak too.
+    previews : sequence of Codec or str, optional
+        Lossy codecs of which an audition is kept beside the master (``master.mp3-128.wav``): decoded, at the
+        master's loudness and in time with it.
     tags : mapping of str to str, optional
         Title, artist, isrc, barcode and others (`refmaster.settings.tags.TAGS`), in place of the mix's.
     art : str or Path, optional
@@ -143,10 +150,13 @@ def master_file(
         require_loudness_tags(output, asked.loudness_tags)
     labels = checked_labels(tags, art, bext, output=output)
     measured = mix if use_cache and not isinstance(mix, Stems) else source
+    require_codecs(asked.codecs)
+    heard = checked_previews(output, previews, overwrite=overwrite, inputs=inputs)
     prepared = _prepare(source, measured, asked_for, settings, asked, progress, use_cache=use_cache)
     prepared = prepared._replace(plan=labels.on(prepared.plan))
     with outlet:
-        return prepared.finished(outlet, progress)
+        result = prepared.finished(outlet, progress)
+    return with_previews(result, heard, overwrite=overwrite, progress=progress)
 
 
 def plan_file(
@@ -171,6 +181,7 @@ def plan_file(
     labels = checked_labels(tags, art, bext)
     measured = mix if use_cache and not isinstance(mix, Stems) else source
     asked_for = weighted_references(references)
+    require_codecs(asked.codecs)
     prepared = _prepare(source, measured, asked_for, settings, asked, progress, use_cache=use_cache)
     prepared = prepared._replace(plan=labels.on(prepared.plan))
     with SpoolOutlet() as outlet:
@@ -335,15 +346,10 @@ def close_loop(
     """
     require_planned_mix(plan, mix)
     engine = engine_named(plan.requested.engine)
-    rendered = rendered_until_met(
-        source,
-        repaired or mix,
-        plan,
-        outlet,
-        progress,
-        slope_lu_per_db=slope_lu_per_db,
-        corrects_tone=engine.tone_is_corrected,
-    )
+    loop = RenderLoop(source, repaired or mix, outlet, progress)
+    first = loop.until_met(plan, slope_lu_per_db, corrects_tone=engine.tone_is_corrected)
+    safe = made_safe(first, loop, progress)
+    rendered = safe.done
     plan, master = rendered.plan.as_derived(), rendered.master
     findings = [
         *inspect_mix(mix),
@@ -352,6 +358,7 @@ def close_loop(
         *judge_moves(plan),
         *judge_references(plan),
         *judge_master(plan, master, expected_frames=expected_frames(plan, mix)),
+        *safe.findings,
         *judge_playback(translate(master, _toned(plan, [profile for profile, _ in references]))),
     ]
     outlet.keep(source, master)
@@ -365,6 +372,7 @@ def close_loop(
         dynamics=rendered.renderer.dynamics_activity,
         output=outlet.path,
         renders=rendered.renders,
+        decoded=safe.decoded,
     )
 
 

@@ -233,7 +233,8 @@ class JobPlanner(Generic[JobT]):
         known = {
             "title": title or self._title(source),
             "stem": path.stem,
-            "ext": path.suffix if path.suffix.lower() in CONTAINERS else ".wav",
+            # an .m4a may hold lossless audio, and would become AAC
+            "ext": path.suffix if path.suffix.lower() in CONTAINERS.keys() - {".m4a"} else ".wav",
             "kind": self.job.kind,
             "reference": "+".join(references),
         }

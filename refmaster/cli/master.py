@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn
 import typer
 
 from refmaster.cli import deliveries, labels, options
+from refmaster.cli.codecs import Previews, parse_codecs
 from refmaster.cli.help import FILE
 from refmaster.cli.references import (
     Reference,
@@ -63,6 +64,7 @@ def run(
             rich_help_panel=FILE,
         ),
     ] = None,
+    preview: Previews = None,
     manifest: labels.Manifest = None,
     stem: options.StemFiles = None,
     for_: deliveries.For = None,
@@ -72,19 +74,23 @@ def run(
     """Master one mix, one for several targets, or many."""
     mixes, stems = mix or [], stem or []
     require_one_kind(mixes, stems)
-    references = parse_references(reference)
+    references, previews = parse_references(reference), parse_codecs(preview, "--preview")
     if asked := deliveries.targets_asked(for_ or [], targets):
+        if previews:
+            raise SettingsError("--preview: expected one master, found --for; render its plan with --preview")
         job = _Job(mixes, stems, references, settings, render_options)
         _deliver(job, asked, output, save_plan, manifest, printing, overwrite=overwrite)
     if mixes and _are_many(mixes, output):
         from refmaster.cli.batch import master_songs
 
         refuse_folders(references)
-        _refuse_for_many(save_plan, manifest, use_cache=render_options.pop("use_cache"))
+        _refuse_for_many(save_plan, manifest, preview, use_cache=render_options.pop("use_cache"))
         code = master_songs(
             mixes, references, output, settings, render_options, printing=printing, overwrite=overwrite
         )
         raise typer.Exit(code)
+    if previews and is_url(output):
+        raise SettingsError(f"--preview: expected a master in a folder of this machine, found {output}")
     from refmaster import mastering
     from refmaster.batch.staging import Staging
     from refmaster.cli import screen
@@ -117,6 +123,7 @@ def run(
                 fetched,
                 destination,
                 settings,
+                previews=previews,
                 overwrite=overwrite,
                 progress=progress,
                 **render_options,
@@ -198,10 +205,13 @@ def _are_many(mixes: list[str], output: str) -> bool:
     )
 
 
-def _refuse_for_many(save_plan: Path | None, manifest: Path | None, *, use_cache: bool) -> None:
+def _refuse_for_many(
+    save_plan: Path | None, manifest: Path | None, preview: list[str] | None, *, use_cache: bool
+) -> None:
     asked = {
         "--save-plan": save_plan is not None,
         "--manifest": manifest is not None,
+        "--preview": bool(preview),
         "--no-cache": not use_cache,
     }
     given = [name for name, is_asked in asked.items() if is_asked]

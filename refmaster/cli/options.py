@@ -21,13 +21,13 @@ from refmaster.cli.choices import (
     completing,
     target_names,
 )
+from refmaster.cli.codecs import CodecNames, parse_codecs
 from refmaster.cli.help import EQUALIZER, FILE, LEVELS, MATCHING, SCREEN
 from refmaster.cli.labels import Art, Bext, TagOptions
 from refmaster.cli.repair import REPAIR_OPTIONS, with_repair
 from refmaster.errors import SettingsError
 
 if TYPE_CHECKING:
-    from refmaster.settings.codecs import Codec
     from refmaster.settings.files import SettingsLayer
     from refmaster.settings.match import MatchSettings
 
@@ -207,14 +207,7 @@ RENDER_OPTIONS: dict[str, Any] = {
     "tags": TagOptions,
     "art": Art,
     "bext": Bext,
-    "codecs": _value(
-        list[str],
-        "--codec",
-        FILE,
-        "A lossy codec, such as mp3:128, vorbis:q5, opus:96 or aac:256: decoded from it, the master stays "
-        "below the ceiling too. Repeat for several.  [none]",
-        metavar="NAME:RATE",
-    ),
+    "codecs": CodecNames,
     "no_cache": NoCache,
 }
 PRINT_OPTIONS: dict[str, Any] = {"as_json": Json, "quiet": Quiet, "verbose": Verbose}
@@ -300,7 +293,7 @@ def _made(groups: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
             given["tags"] = parse_tags(given["tags"])
         if "codecs" in given:
-            given["codecs"] = parse_codecs(given["codecs"], "--codec")
+            given["codecs"] = parse_codecs(given["codecs"])
         from_files = {name: value for layer in layers for name, value in layer.output.items()}
         made["render_options"] = {**from_files, **given, "use_cache": use_cache}
     if printing is not None:
@@ -374,16 +367,6 @@ def _refuse_ignored(given: dict[str, Any]) -> None:
             f"--engine {given['engine']} makes its own curves and cannot honour {', '.join(ignored)}: "
             "drop that, or use the engine refmaster"
         )
-
-
-def parse_codecs(texts: list[str], option: str) -> tuple[Codec, ...]:
-    """Return the codecs that an option names; SettingsError names the option and the known ones."""
-    from refmaster.settings.codecs import Codec
-
-    try:
-        return tuple(map(Codec.parse, texts))
-    except SettingsError as error:
-        raise SettingsError(f"{option}: {error}") from error
 
 
 def parse_strength(text: str) -> float | str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from refmaster.cli import deliveries, labels, options
+from refmaster.cli.codecs import CodecNames, Previews, parse_codecs
 from refmaster.cli.help import DELIVERY, FILE
 from refmaster.errors import SettingsError
 
@@ -38,6 +39,8 @@ def run(
             rich_help_panel=FILE,
         ),
     ] = None,
+    codec: CodecNames = None,
+    preview: Previews = None,
     tag: labels.TagOptions = None,
     art: labels.Art = None,
     bext: labels.Bext = None,
@@ -68,6 +71,14 @@ def run(
     from refmaster.rendering.render import render_file
     from refmaster.settings.tags import parse_tags
 
+    lossy: dict[str, Any] = {
+        "codecs": parse_codecs(codec),
+        "previews": parse_codecs(preview, "--preview"),
+    }
+    if asked and any(lossy.values()):
+        raise SettingsError(
+            "--codec, --preview: expected one master, found --for; a target names its own codecs"
+        )
     folder = deliveries.delivery_folder(output) if asked else output.parent
     with (
         folders_made(folder, save_plan, manifest and manifest.parent),
@@ -101,7 +112,7 @@ def run(
                 **wanted,
             )
             deliveries.conclude_deliveries(asked, results, printing)
-        result = render_file(local, output, overwrite=overwrite, progress=progress, **wanted)
+        result = render_file(local, output, overwrite=overwrite, progress=progress, **lossy, **wanted)
         if manifest is not None:
             named = replace(result, plan=staging.with_origins(result.plan))
             write_manifest(manifest, [named], overwrite=overwrite)

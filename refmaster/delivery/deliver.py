@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from refmaster._types import Progress
+from refmaster.check.codecs import judge_decoded
 from refmaster.check.delivery import judge_delivery
 from refmaster.check.findings import Finding
 from refmaster.check.preflight import require_planned_mix, require_supported
@@ -22,6 +23,7 @@ from refmaster.delivery.manifest import require_beside, write_manifest
 from refmaster.delivery.unlimited import rendered_unlimited
 from refmaster.errors import SettingsError
 from refmaster.io.atomic import check_destinations
+from refmaster.io.codecs import require_codecs
 from refmaster.io.metadata.loudness import require_loudness_tags
 from refmaster.io.names import check_text
 from refmaster.io.source import AudioSource
@@ -29,8 +31,9 @@ from refmaster.plan import MasteringPlan, save_plan
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
 from refmaster.profile.obtain import PathLike
+from refmaster.rendering.codec_safety import Safe, checked, made_safe
 from refmaster.rendering.labels import checked_labels
-from refmaster.rendering.loop import Rendered, expected_frames, rendered_until_met
+from refmaster.rendering.loop import RenderLoop, expected_frames
 from refmaster.rendering.outlets import FileOutlet, format_of
 from refmaster.rendering.render import first_level, planned, planned_inputs, planned_source
 from refmaster.rendering.renderer import KeptBlocks
@@ -152,6 +155,7 @@ def deliver(
         require_beside(job.path, path)
         check_text(inputs, path.parent)
     for job in jobs:
+        require_codecs(job.plan.output.codecs)
         format_of(job.path, source, job.plan)  # says before the work what a container cannot hold
         if job.plan.output.loudness_tags is not None:
             require_loudness_tags(job.path, job.plan.output.loudness_tags)
@@ -195,7 +199,7 @@ def _all_rendered(
     source: AudioSource,
     mix: Profile,
     progress: Progress | None,
-) -> list[Rendered]:
+) -> list[Safe]:
     """Render each job; those of one sample rate follow each other, so that they are equalized once."""
     kept, done = KeptBlocks(), {}
     for number in sorted(range(len(jobs)), key=lambda n: jobs[n].plan.output.sample_rate_hz):
@@ -211,17 +215,15 @@ def _rendered(
     mix: Profile,
     progress: Progress | None,
     kept: KeptBlocks,
-) -> Rendered:
-    plan = job.plan
+) -> Safe:
+    plan, loop = job.plan, RenderLoop(source, mix, outlet, progress, kept)
     if not plan.limiter.enabled:
-        return rendered_unlimited(source, plan, outlet, progress, kept)
+        return checked(rendered_unlimited(source, plan, loop, progress, kept), progress)
     if plan.level.lufs is not None:
         plan, _ = first_level(plan, mix)
     # A gain that was edited promises no loudness and stands; any other is solved for this rate and ceiling.
     slope = 1.0 if plan.promise.integrated_lufs is None else None
-    return rendered_until_met(
-        source, mix, plan, outlet, progress, slope_lu_per_db=slope, corrects_tone=False, kept=kept
-    )
+    return made_safe(loop.until_met(plan, slope, corrects_tone=False), loop, progress)
 
 
 def _named(progress: Progress | None, name: str) -> Progress | None:
@@ -231,13 +233,13 @@ def _named(progress: Progress | None, name: str) -> Progress | None:
     return lambda stage, done, total: progress(f"{name}: {stage}", done, total)
 
 
-def _keep_all(outlets: Sequence[FileOutlet], source: AudioSource, done: Sequence[Rendered]) -> None:
+def _keep_all(outlets: Sequence[FileOutlet], source: AudioSource, done: Sequence[Safe]) -> None:
     """Give all files their names; where one cannot have it, those that were new are taken back."""
     new = [not outlet.path.exists() for outlet in outlets]
     kept: list[Path] = []
     try:
         for outlet, rendered, is_new in zip(outlets, done, new, strict=True):
-            outlet.keep(source, rendered.master)
+            outlet.keep(source, rendered.done.master)
             kept += [outlet.path] if is_new else []
     except BaseException:
         for path in kept:
@@ -249,17 +251,19 @@ def _told(derived: MasterResult) -> tuple[Finding, ...]:
     """Return the findings of a derivation that do not concern its trial render."""
     plan, master = derived.plan, derived.master
     of_trial = judge_master(plan, master, expected_frames=expected_frames(plan, derived.mix))
-    return tuple(finding for finding in derived.findings if finding not in of_trial)
+    of_trial += judge_decoded(plan, master, derived.decoded)
+    return tuple(f for f in derived.findings if f not in of_trial and f.code != "codec_ceiling")
 
 
 def _result(
     job: _Job,
-    rendered: Rendered,
+    safe: Safe,
     outlet: FileOutlet,
     mix: Profile,
     derived: MasterResult | None,
     told: Sequence[Finding],
 ) -> MasterResult:
+    rendered = safe.done
     plan, master = rendered.plan.as_derived(), rendered.master
     return MasterResult(
         plan=plan,
@@ -269,6 +273,7 @@ def _result(
         findings=(
             *told,
             *judge_master(plan, master, expected_frames=expected_frames(plan, mix)),
+            *safe.findings,
             *judge_delivery(master, job.target),
             *outlet.findings,
         ),
@@ -276,4 +281,5 @@ def _result(
         dynamics=rendered.renderer.dynamics_activity,
         output=outlet.path,
         renders=rendered.renders,
+        decoded=safe.decoded,
     )

@@ -10,8 +10,7 @@ from refmaster.io.source import AudioSource, counted
 from refmaster.meters.loudness import LoudnessMeter
 from refmaster.meters.true_peak import TruePeakMeter
 from refmaster.plan import Level, MasteringPlan
-from refmaster.rendering.loop import Rendered, rendered_once
-from refmaster.rendering.outlets import Outlet
+from refmaster.rendering.loop import Rendered, RenderLoop
 from refmaster.rendering.renderer import KeptBlocks, Renderer
 from refmaster.threads import prefetched
 
@@ -27,7 +26,7 @@ class _Unlimited(NamedTuple):
 
 
 def rendered_unlimited(
-    source: AudioSource, plan: MasteringPlan, outlet: Outlet, progress: Progress | None, kept: KeptBlocks
+    source: AudioSource, plan: MasteringPlan, loop: RenderLoop, progress: Progress | None, kept: KeptBlocks
 ) -> Rendered:
     """Render a plan whose limiter is off, its gain lowered as far as the promised true peak needs it.
 
@@ -37,21 +36,21 @@ def rendered_unlimited(
         The mix.
     plan : MasteringPlan
         Its level asks for a loudness or states a gain; its promise says what peaks stay below.
-    outlet : Outlet
-        Takes the file.
+    loop : RenderLoop
+        Writes the file.
     progress : callable, optional
         Called as ``progress(stage, frames_done, frames_in_all)``.
     kept : KeptBlocks
-        Keeps the signal for the render.
+        Keeps the signal for the render; shared with the loop.
     """
     plan = _held(plan, _measured(source, plan, progress, kept))
-    master, renderer = rendered_once(source, plan, outlet, progress, kept)
-    peak, limit = master.levels.true_peak_dbtp, plan.promise.true_peak_dbtp
+    done = loop.once(plan)
+    peak, limit = done.master.levels.true_peak_dbtp, plan.promise.true_peak_dbtp
     if peak is None or peak <= limit:
-        return Rendered(plan, master, renderer, 1)
+        return done
     gain = round(plan.level.solved_db - (peak - limit) - PEAK_MARGIN_DB, 3) + 0.0
     plan = plan.model_copy(update={"level": plan.level.model_copy(update={"gain_db": gain})})
-    return Rendered(plan, *rendered_once(source, plan, outlet, progress, kept), 2)
+    return loop.once(plan)
 
 
 def _held(plan: MasteringPlan, heard: _Unlimited) -> MasteringPlan:

@@ -10,8 +10,8 @@ frames lie side by side in memory (Fortran order), and their own blocks are of t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -116,6 +116,29 @@ def interleaved(block: Block) -> Block:
     for channel in range(block.shape[1]):  # several times faster than one strided copy
         samples[:, channel] = block[:, channel]
     return samples
+
+
+class StreamKernel(Protocol):
+    """A kernel that takes a stream in blocks and gives it back in others."""
+
+    def push(self, block: Block, /) -> Block:
+        """Take a block and return what is ready."""
+        ...
+
+    def flush(self) -> Block:
+        """Return the rest."""
+        ...
+
+
+def through(kernel: StreamKernel, blocks: Iterable[Block]) -> Iterator[Block]:
+    """Yield a stream as a kernel gives it back, its rest included."""
+    for block in blocks:
+        ready = kernel.push(block)
+        if len(ready):
+            yield ready
+    rest = kernel.flush()
+    if len(rest):
+        yield rest
 
 
 class BlockKernel(ABC):

@@ -23,6 +23,7 @@ import numpy as np
 
 from refmaster._types import Block
 from refmaster.errors import AudioError
+from refmaster.io.pyav import stated_aac_frames, within
 from refmaster.io.source import (
     BLOCK_FRAMES,
     AudioFormat,
@@ -63,6 +64,7 @@ class FfmpegSource:
         self._options = ["-drc_scale", "0"] if codec in ("ac3", "eac3") else []  # no playback compression
         states_length = bool(stream.get("duration")) and stream["format_name"] not in _BARE_STREAMS
         self._duration_s = float(stream["duration"]) if states_length else None
+        self._exact = _stated_frames(stream) if codec == "aac" else None
         found = AudioFormat(
             sample_rate_hz=int(stream["sample_rate"]),
             channels=int(stream["channels"]),
@@ -92,6 +94,9 @@ class FfmpegSource:
             while header is not None and len(data := output.read(size)) >= frame_bytes:
                 samples = np.frombuffer(data, dtype, len(data) // frame_bytes * channels)
                 block: Block = samples.astype(dtype.newbyteorder("=")).reshape(-1, channels)
+                block = within(block, delivered, self._exact)
+                if not len(block):
+                    continue
                 check_samples(block, delivered, self.name, self.format.sample_rate_hz)
                 delivered += len(block)
                 yield block
@@ -147,8 +152,18 @@ class FfmpegSource:
             )
 
 
+def _stated_frames(stream: dict[str, Any]) -> int | None:
+    """Return the exact length that an M4A states for its AAC audio, if it does."""
+    if "mp4" not in stream["format_name"]:
+        return None
+    ticks_per_s = int(str(stream.get("time_base", "0/0")).partition("/")[2] or 0)
+    numbers = (int(stream.get(key) or 0) for key in ("duration_ts", "nb_frames"))
+    return stated_aac_frames(int(stream["sample_rate"]), ticks_per_s, *numbers)
+
+
 def _probe(path: Path, name: str) -> dict[str, Any]:
-    entries = "codec_name,sample_fmt,sample_rate,channels,bits_per_sample,bits_per_raw_sample,duration"
+    entries = "codec_name,sample_fmt,sample_rate,channels,bits_per_sample,bits_per_raw_sample,"
+    entries += "duration,duration_ts,time_base,nb_frames"
     command = [
         "ffprobe", "-v", "error", "-protocol_whitelist", "file,pipe", "-select_streams", "a:0",
         "-show_entries", f"stream={entries}:format=format_name", "-of", "json", f"file:{path}",

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from refmaster.errors import OutputError
+from refmaster.io.aac import require_encoder
 from refmaster.io.source import PCM_BITS, AudioFormat
 from refmaster.io.suffixes import AUDIO_SUFFIXES, CONTAINERS
+from refmaster.settings.codecs import Codec
 from refmaster.settings.output import BitDepth
 
-_LOSSY = {"MP3": "MPEG_LAYER_III", "OGG": "VORBIS", "OPUS": "OPUS"}
+_LOSSY = {"MP3": "MPEG_LAYER_III", "OGG": "VORBIS", "OPUS": "OPUS", "M4A": "AAC"}
+_OF_CODEC = {"mp3": "MP3", "vorbis": "OGG", "opus": "OPUS", "aac": "M4A"}
 _WIDE = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 _LOSSLESS: dict[str, tuple[str, ...]] = {
     "WAV": ("PCM_U8", *_WIDE),
@@ -25,10 +28,11 @@ _LOSSLESS: dict[str, tuple[str, ...]] = {
     "CAF": ("PCM_S8", *_WIDE, "ALAC_16", "ALAC_24", "ALAC_32"),
     "FLAC": ("PCM_S8", "PCM_16", "PCM_24"),
 }
-_MAX_CHANNELS = {"FLAC": 8, "MP3": 2, "OGG": 255, "OPUS": 8}
+_MAX_CHANNELS = {"FLAC": 8, "MP3": 2, "OGG": 255, "OPUS": 8, "M4A": 2}
 _RATES_HZ = {
     "MP3": (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000),
     "OPUS": (8000, 12000, 16000, 24000, 48000),
+    "M4A": (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000),
 }
 _MAX_RATE_HZ = {"FLAC": 655350, "OGG": 200000}
 _DEPTH_SUBTYPES: dict[BitDepth, str] = {"16": "PCM_16", "24": "PCM_24", "32f": "FLOAT", "64f": "DOUBLE"}
@@ -42,7 +46,7 @@ class OutputFormat:
     Attributes
     ----------
     container : str
-        "WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "FLAC", "MP3" or "OGG".
+        "WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "FLAC", "MP3", "OGG" or "M4A".
     subtype : str
         libsndfile's name of the coding, "PCM_24" for instance.
     sample_rate_hz, channels : int
@@ -53,6 +57,8 @@ class OutputFormat:
         Seed of the dither: the same seed gives the same bytes.
     channel_mask : int or None
         Speaker positions of WAVEX and RF64 files; None for the usual ones.
+    codec : Codec or None
+        The rate of a lossy coding; None for the one that masters are written with.
     """
 
     container: str
@@ -62,6 +68,7 @@ class OutputFormat:
     dither: bool
     dither_seed: int
     channel_mask: int | None = None
+    codec: Codec | None = None
 
     @property
     def integer_bits(self) -> int | None:
@@ -113,6 +120,8 @@ def output_format_for(
         if bit_depth is not None:
             raise OutputError(f"{path}: {kind} has no bit depth, but {bit_depth} was asked for; leave it out")
         subtype = _LOSSY[kind]
+        if kind == "M4A":
+            require_encoder(str(path))
         if kind == "OGG" and source_format.subtype == "OPUS":
             kind, subtype = "OPUS", "OPUS"
     else:
@@ -126,6 +135,20 @@ def output_format_for(
         dither=(_integer_bits(subtype) or 32) < 32,
         dither_seed=dither_seed,
         channel_mask=source_format.channel_mask,
+    )
+
+
+def codec_format(codec: Codec, sample_rate_hz: int, channels: int) -> OutputFormat:
+    """Return the format of a file that is encoded by a codec."""
+    kind = _OF_CODEC[codec.name]
+    return OutputFormat(
+        container="OGG" if kind == "OPUS" else kind,
+        subtype=_LOSSY[kind],
+        sample_rate_hz=sample_rate_hz,
+        channels=channels,
+        dither=False,
+        dither_seed=0,
+        codec=codec,
     )
 
 

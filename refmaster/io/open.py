@@ -1,4 +1,4 @@
-"""Opening audio files: by libsndfile if it can, else by ffmpeg, whatever the name's suffix says.
+"""Opening audio files: by libsndfile if it can, else by ffmpeg (AAC also by PyAV), whatever the name says.
 
 Nothing is repaired in silence: a truncated or damaged file raises `AudioError`.
 """
@@ -15,7 +15,7 @@ import soundfile as sf
 
 from refmaster._types import Block
 from refmaster.errors import AudioError
-from refmaster.io import completeness, ffmpeg, mp3, wave
+from refmaster.io import completeness, ffmpeg, mp3, pyav, wave
 from refmaster.io.source import (
     BLOCK_FRAMES,
     AudioFormat,
@@ -190,6 +190,8 @@ def _open_with_ffmpeg(state: FileState, error: sf.LibsndfileError) -> AudioSourc
         raise AudioError(
             f"{name}: truncated or damaged ({error.error_string.strip()}); export or copy the file again"
         ) from error
+    if not ffmpeg.available() and pyav.holds_aac(state.path):
+        return pyav.PyavSource(state)
     if not ffmpeg.available():
         raise AudioError(
             f"{name}: not an audio file that libsndfile can read ({error.error_string.strip()}). If it is "

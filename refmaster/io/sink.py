@@ -9,7 +9,7 @@
         making.commit()
 
 Integers are made by `refmaster.dsp.dither.Quantiser`: libsndfile would floor where it should round. WAVE
-files are written by `refmaster.io.wave`, all others by libsndfile.
+files are written by `refmaster.io.wave`, M4A by `refmaster.io.aac`, all others by libsndfile.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from refmaster._types import Block
 from refmaster.dsp.blocks import Reblocker
 from refmaster.dsp.dither import Quantiser
 from refmaster.errors import AudioError, OutputError
-from refmaster.io import chunks, wave
+from refmaster.io import aac, chunks, wave
 from refmaster.io.atomic import output_error
 from refmaster.io.formats import OutputFormat
 from refmaster.io.open import open_audio
 
 MP3_KBPS = 320
-VORBIS_QUALITY = 0.8
-"""libvorbis quality 8 of 10, about 256 kbit/s in stereo."""
+VORBIS_QUALITY = 8
+"""Of libvorbis, 0 to 10: about 256 kbit/s in stereo."""
 OPUS_KBPS_PER_CHANNEL = 128
 
 _WRITE_FRAMES = 65536
@@ -153,15 +153,10 @@ class AudioSink:
         held = self.format
         if held.container in ("WAV", "WAVEX", "RF64"):
             return wave.WaveWriter(self.path, held, frames=self._frames)
-        options: dict[str, Any] = {}
-        if held.subtype == "MPEG_LAYER_III":
-            options = {"bitrate_mode": "CONSTANT", "compression_level": (320 - MP3_KBPS) / 288}
-        elif held.subtype == "VORBIS":
-            options = {"compression_level": 1.0 - VORBIS_QUALITY}
-        elif held.subtype == "OPUS":
-            # libsndfile maps 1..0 to 6 kbit/s in all .. 256 kbit/s a channel
-            span = 256 * held.channels - 6
-            options = {"compression_level": 1.0 - (OPUS_KBPS_PER_CHANNEL * held.channels - 6) / span}
+        if held.subtype == "AAC":
+            kbps = aac.KBPS if held.codec is None else held.codec.rate
+            return aac.open_writer(self.path, held.sample_rate_hz, held.channels, kbps)
+        options = _encoder_options(held)
         return sf.SoundFile(
             self.path, "w", held.sample_rate_hz, held.channels, held.subtype, format=held.container, **options
         )
@@ -237,6 +232,22 @@ class AudioSink:
             f"{self.name}: could not be written as {self.format.container} {self.format.subtype} at "
             f"{self.format.sample_rate_hz} Hz: {reason}; is the disk full?"
         )
+
+
+def _encoder_options(held: OutputFormat) -> dict[str, Any]:
+    """Return libsndfile's options for the rate of a lossy coding."""
+    rate = None if held.codec is None else held.codec.rate
+    if held.subtype == "MPEG_LAYER_III":
+        kbps = MP3_KBPS if rate is None else rate
+        return {"bitrate_mode": "CONSTANT", "compression_level": (320 - kbps) / 288}
+    if held.subtype == "VORBIS":
+        return {"compression_level": 1.0 - (VORBIS_QUALITY if rate is None else rate) / 10}
+    if held.subtype == "OPUS":
+        # libsndfile maps 1..0 to 6 kbit/s in all .. 256 kbit/s a channel
+        most = 256 * held.channels
+        kbps = OPUS_KBPS_PER_CHANNEL * held.channels if rate is None else min(rate, most)
+        return {"compression_level": 1.0 - (kbps - 6) / (most - 6)}
+    return {}
 
 
 def _make_deterministic(path: Path, output_format: OutputFormat) -> None:

@@ -11,11 +11,11 @@ from pathlib import PurePath
 CONTAINERS = {
     ".wav": "WAV", ".wave": "WAV", ".bwf": "WAV", ".rf64": "RF64", ".w64": "W64",
     ".aif": "AIFF", ".aiff": "AIFF", ".aifc": "AIFF", ".caf": "CAF", ".flac": "FLAC",
-    ".mp3": "MP3", ".ogg": "OGG", ".oga": "OGG", ".opus": "OPUS",
+    ".mp3": "MP3", ".ogg": "OGG", ".oga": "OGG", ".opus": "OPUS", ".m4a": "M4A",
 }  # fmt: skip
 """The container that a written file gets by its suffix."""
 
-AUDIO_SUFFIXES = frozenset(CONTAINERS) | {".au", ".m4a", ".mp4", ".aac", ".wma", ".wv", ".ape", ".alac"}
+AUDIO_SUFFIXES = frozenset(CONTAINERS) | {".au", ".mp4", ".aac", ".wma", ".wv", ".ape", ".alac"}
 """Files taken from a folder as recordings; a file that is named outright is opened whatever its suffix."""
 
 YAML_SUFFIXES = (".yaml", ".yml")

@@ -39,14 +39,18 @@ def corrected_level(plan: MasteringPlan, master: Profile, slope_lu_per_db: float
 
 
 def corrected_peak(plan: MasteringPlan, master: Profile) -> MasteringPlan | None:
-    """Lower the limiter's own ceiling by what the written file (a lossy codec, say) goes over."""
+    """Lower the limiter's own ceiling by what the written file goes over."""
     reached = master.levels.true_peak_dbtp
     if reached is None or reached <= plan.promise.true_peak_dbtp or not plan.limiter.enabled:
         return None
-    over = reached - plan.promise.true_peak_dbtp
-    ceiling = round(plan.limiter.ceiling_dbtp - over - PEAK_MARGIN_DB, 3)
+    return lowered_ceiling(plan, reached - plan.promise.true_peak_dbtp + PEAK_MARGIN_DB, "as it is written")
+
+
+def lowered_ceiling(plan: MasteringPlan, by_db: float, holds: str) -> MasteringPlan:
+    """Lower the limiter's own ceiling, so that the file `holds` the promised one in some sense."""
+    ceiling = round(plan.limiter.ceiling_dbtp - by_db, 3)
     lower = plan.promise.true_peak_dbtp - ceiling
-    why = f"set {lower:.2f} dB lower, so that the written file holds its ceiling"
+    why = f"set {lower:.2f} dB lower, so that the file holds its ceiling {holds}"
     limiter = plan.limiter.model_copy(update={"ceiling_dbtp": ceiling, "why": why})
     return plan.model_copy(update={"limiter": limiter})
 

@@ -120,4 +120,3 @@ def _record(length: int, fields: dict[int, str]) -> bytes:
         encoded = text.encode("ascii")
         record[place : place + len(encoded)] = encoded
     return bytes(record)
-

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from refmaster._types import Progress
 from refmaster.check.preflight import require_planned_mix
 from refmaster.check.promises import judge_edits, judge_master, judge_moves
 from refmaster.check.repair import judge_repair
+from refmaster.io.codecs import require_codecs
 from refmaster.io.open import open_audio
 from refmaster.io.source import AudioSource
 from refmaster.plan import Level, MasteringPlan, beside, load_plan
 from refmaster.profile.measure import measure
 from refmaster.profile.model import Profile
 from refmaster.profile.obtain import PathLike
+from refmaster.rendering.codec_safety import Safe, checked, made_safe
 from refmaster.rendering.labels import checked_labels
-from refmaster.rendering.loop import Rendered, expected_frames, rendered_once, rendered_until_met
+from refmaster.rendering.loop import RenderLoop, expected_frames
 from refmaster.rendering.outlets import FileOutlet
+from refmaster.rendering.previews import checked_previews, with_previews
 from refmaster.rendering.repaired import RepairedSource
 from refmaster.rendering.result import MasterResult
 from refmaster.rendering.stem_sum import planned_stems
+from refmaster.settings.codecs import Codec
+from refmaster.settings.model import settings_from
+from refmaster.settings.output import OutputSettings
 
 
 def render_file(
@@ -28,6 +34,8 @@ def render_file(
     output: PathLike,
     *,
     mix: PathLike | None = None,
+    codecs: Sequence[Codec | str] = (),
+    previews: Sequence[Codec | str] = (),
     tags: Mapping[str, str] | None = None,
     art: PathLike | None = None,
     bext: bool | None = None,
@@ -48,6 +56,11 @@ def render_file(
         The file to write.
     mix : str or Path, optional
         Render this file instead of the plan's mix (a stem, an instrumental); its hash is not compared.
+    codecs : sequence of Codec or str, optional
+        In place of the plan's lossy codecs. The limiter's ceiling is lowered until the file decoded from each
+        is safe, and the level solved again; the plan's own codecs are only checked.
+    previews : sequence of Codec or str, optional
+        As for `master_file`.
     tags : mapping of str to str, optional
         Tags besides, or in place of, those of the plan; as for `master_file`.
     art : str or Path, optional
@@ -70,8 +83,13 @@ def render_file(
     """
     own = [] if isinstance(plan, MasteringPlan) else [Path(plan)]
     plan = checked_labels(tags, art, bext, output=output).on(planned(plan))
+    asked = settings_from(OutputSettings, {"codecs": tuple(codecs)}).codecs
+    if asked:
+        plan = plan.model_copy(update={"output": plan.output.model_copy(update={"codecs": asked})})
+    require_codecs(plan.output.codecs)
     inputs = [*planned_inputs(plan, mix), *own]
     outlet = FileOutlet(output, overwrite=overwrite, inputs=inputs, before_commit=before_commit)
+    heard = checked_previews(output, previews, overwrite=overwrite, inputs=inputs)
     source = planned_source(plan, mix)
     mix_profile = measure(source, progress=progress, stage="measuring the mix")
     if mix is None:
@@ -80,15 +98,10 @@ def render_file(
         source = RepairedSource(source, plan.repair, mix_profile.source.frames)
     stated = plan.restated()
     with outlet:
-        if stated.level.lufs is None:
-            master, renderer = rendered_once(source, stated, outlet, progress)
-            done = Rendered(stated, master, renderer, 1)
-        else:
-            start, slope = first_level(stated, mix_profile)
-            done = rendered_until_met(
-                source, mix_profile, start, outlet, progress, slope_lu_per_db=slope, corrects_tone=False
-            )
-            done = done._replace(plan=_recorded(done.plan, stated))
+        safe = _rendered(
+            stated, RenderLoop(source, mix_profile, outlet, progress), mix_profile, asked, progress
+        )
+        done = safe.done
         findings = [
             *judge_repair(done.plan),
             *judge_moves(done.plan),
@@ -97,11 +110,12 @@ def render_file(
                 done.plan,
                 done.master,
                 expected_frames=expected_frames(done.plan, mix_profile),
-                gain_stands=stated.level.lufs is None,
+                gain_stands=stated.level.lufs is None and not asked,
             ),
+            *safe.findings,
         ]
         outlet.keep(source, done.master)
-    return MasterResult(
+    result = MasterResult(
         plan=done.plan,
         mix=mix_profile,
         master=done.master,
@@ -111,7 +125,24 @@ def render_file(
         dynamics=done.renderer.dynamics_activity,
         output=Path(output),
         renders=done.renders,
+        decoded=safe.decoded,
     )
+    return with_previews(result, heard, overwrite=overwrite, progress=progress)
+
+
+def _rendered(
+    plan: MasteringPlan, loop: RenderLoop, mix: Profile, asked: Sequence[Codec], progress: Progress | None
+) -> Safe:
+    """Return the plan's master: its level solved where it asks for that, safe in codecs that are new."""
+    if plan.level.lufs is None:
+        first = loop.once(plan)
+        if not asked and not first.master.source.lossy:
+            return checked(first, progress)
+        safe = made_safe(first, loop, progress)
+    else:
+        start, slope = first_level(plan, mix)
+        safe = made_safe(loop.until_met(start, slope, corrects_tone=False), loop, progress)
+    return safe._replace(done=safe.done._replace(plan=_recorded(safe.done.plan, plan)))
 
 
 def planned(plan: MasteringPlan | PathLike) -> MasteringPlan:
@@ -150,5 +181,5 @@ def first_level(plan: MasteringPlan, mix: Profile) -> tuple[MasteringPlan, float
 
 def _recorded(solved: MasteringPlan, asked: MasteringPlan) -> MasteringPlan:
     """Return a plan whose level was solved, recorded as derived with what the loop changed besides."""
-    changed = [] if solved.limiter == asked.limiter else ["limiter"]
-    return solved.as_derived("level", *changed)
+    changed = [stage for stage in ("level", "limiter") if getattr(solved, stage) != getattr(asked, stage)]
+    return solved.as_derived(*changed) if changed else solved

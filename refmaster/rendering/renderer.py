@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from refmaster._types import Array, Array32, Block
-from refmaster.dsp.blocks import BlockKernel
+from refmaster.dsp.blocks import through
 from refmaster.dsp.curves import Points, combined_points, with_mono_below, with_moves
 from refmaster.dsp.dynamics import BandActivity, DynamicsProcessor
 from refmaster.dsp.fir import FilterBanks, FirEqualizer, design_linear_phase, design_minimum_phase
@@ -129,10 +129,10 @@ class Renderer:
         blocks = self.source.blocks()
         rate, channels = self.source.format.sample_rate_hz, self.source.format.channels
         if plan.output.sample_rate_hz != rate:
-            blocks = _through(Resampler(rate, plan.output.sample_rate_hz, channels), blocks)
+            blocks = through(Resampler(rate, plan.output.sample_rate_hz, channels), blocks)
         equalizer = self._equalizer(channels)
         if equalizer is not None:
-            blocks = _through(equalizer, blocks)
+            blocks = through(equalizer, blocks)
         if plan.balance.left_over_right_db != 0.0 and channels == 2:
             half = plan.balance.left_over_right_db / 2.0
             gains = db_to_amplitude(half), db_to_amplitude(-half)
@@ -145,7 +145,7 @@ class Renderer:
         processor = DynamicsProcessor(
             rate, channels, bands, plan.dynamics.crossover_hz, weighted_sums=power.second
         )
-        yield from _through(processor, blocks)
+        yield from through(processor, blocks)
         self._kept.keep_activity(self.stages, processor.activity)
 
     def blocks(self) -> Iterator[Block]:
@@ -160,7 +160,7 @@ class Renderer:
                 gain_db=plan.level.solved_db,
                 peaks=self._kept.peaks_of(self.stages),
             )
-            yield from prefetched(_through(self._limiter, prefetched(blocks)))
+            yield from prefetched(through(self._limiter, prefetched(blocks)))
             return
         gain = db_to_amplitude(plan.level.solved_db)
         for block in prefetched(blocks):
@@ -224,16 +224,6 @@ def _balanced(block: Block, gains: tuple[float, float]) -> Block:
     for channel, gain in enumerate(gains):  # several times faster than one product with both gains
         np.multiply(block[:, channel], block.dtype.type(gain), out=balanced[:, channel])
     return balanced
-
-
-def _through(kernel: BlockKernel | Resampler, blocks: Iterator[Block]) -> Iterator[Block]:
-    for block in blocks:
-        ready = kernel.push(block)
-        if len(ready):
-            yield ready
-    rest = kernel.flush()
-    if len(rest):
-        yield rest
 
 
 def _require_format(plan: MasteringPlan, source: AudioSource) -> None:

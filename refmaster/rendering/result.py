@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from refmaster.check.codecs import DecodedLevels
 from refmaster.check.findings import Finding, kept_promises
 from refmaster.dsp.dynamics import BandActivity
 from refmaster.dsp.limiter import LimiterActivity
@@ -33,6 +34,8 @@ class MasterResult(Summarized):
         The URL of what was stored there; None for an array.
     renders : int
         How often the audio was rendered until every promise was met (or could not be).
+    decoded : tuple of DecodedLevels
+        Levels of the master decoded from each of the plan's lossy codecs.
     """
 
     plan: MasteringPlan
@@ -44,6 +47,7 @@ class MasterResult(Summarized):
     dynamics: tuple[BandActivity, ...]
     output: Path | str | None
     renders: int
+    decoded: tuple[DecodedLevels, ...] = ()
 
     @property
     def kept_promises(self) -> bool:

@@ -14,9 +14,10 @@ from pydantic_core import CoreSchema, core_schema
 
 from refmaster.errors import SettingsError
 
-# MPEG-1 Layer III (ISO/IEC 11172-3, table 2.4.2.3), the rates of sample rates from 32 kHz up.
-_MP3_KBPS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
-_MIN_OPUS_KBPS, _MAX_OPUS_KBPS = 6, 510  # RFC 6716, section 2.1.1
+# MPEG-1 Layer III (ISO/IEC 11172-3, table 2.4.2.3); below 64 the first frame has no room for the header that
+# states the encoder's delay, and what is decoded is late.
+_MP3_KBPS = (64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_MIN_OPUS_KBPS, _MAX_OPUS_KBPS = 32, 510  # up to 510: RFC 6716, section 2.1.1
 _MIN_AAC_KBPS, _MAX_AAC_KBPS = 32, 320
 _MAX_VORBIS_QUALITY = 10
 

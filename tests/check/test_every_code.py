@@ -14,6 +14,7 @@ MAKERS = {"info", "warning", "broken"}
 CASES_OF = {
     "check": (
         "check/test_clicks.py",
+        "check/test_codecs.py",
         "check/test_delivery.py",
         "check/test_edges.py",
         "check/test_levels.py",

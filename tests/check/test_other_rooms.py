@@ -52,6 +52,15 @@ def peaking(folder: Path, peak: float) -> list[Finding]:
     return rendered(written(folder / "mix.wav", samples, subtype="FLOAT"), folder / "master.wav")
 
 
+def previewed(folder: Path, level: float) -> list[Finding]:
+    """Render a square wave at `level`, and a preview of it in MP3, which rounds its corners beyond it."""
+    wave = np.sign(np.sin(2 * np.pi * 441 * (np.arange(88200) + 0.5) / 44100))
+    mix = written(folder / "mix.wav", level * np.stack([wave, wave], axis=1), subtype="PCM_24")
+    plan = at_rest(measure(open_audio(mix)))
+    plan = plan.model_copy(update={"promise": plan.promise.model_copy(update={"true_peak_dbtp": 99.0})})
+    return list(render_file(plan, folder / "master.wav", previews=["mp3:128"]).findings)
+
+
 def tagged(folder: Path, suffix: str) -> list[Finding]:
     """Render a mix with a title to a container."""
     mix = written(folder / "mix.flac", noise())
@@ -85,6 +94,7 @@ def compared(folder: Path, *, seed: int, references: int = 1) -> list[Finding]:
 # Code: what provokes it, and the same situation just inside the limit.
 CASES: dict[str, tuple[Case, Case]] = {
     "clipped": (lambda folder: peaking(folder, 1.001), lambda folder: peaking(folder, 0.999)),
+    "preview_quieter": (lambda folder: previewed(folder, 0.95), lambda folder: previewed(folder, 0.5)),
     "metadata": (lambda folder: tagged(folder, ".caf"), lambda folder: tagged(folder, ".flac")),
     "engine_matchering": (engine, lambda folder: engine(folder, "refmaster")),
     "engine_rate": (lambda folder: engine(folder, rate_hz=48000), engine),

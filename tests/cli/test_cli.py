@@ -92,7 +92,7 @@ def test_measure_and_saved_profiles(command, music, tmp_path):
         (["master", "{mix}", "-r", "{ref}", "-o", "o.wav", "--ceiling", "3"], "--ceiling: expected"),
         (["master", "{mix}", "-r", "{ref}", "-o", "o.wav", "--target", "spotfy"], 'did you mean "spotify"'),
         (["master", "{mix}", "-r", "{ref}", "-o", "o.wav", "--bit-depth", "12"], "bit depth: expected"),
-        (["master", "{mix}", "-r", "{ref}", "-o", "o.m4a"], ".m4a"),
+        (["master", "{mix}", "-r", "{ref}", "-o", "o.wma"], ".wma"),
         (["master", "{mix}", "-r", "{ref}", "-o", "{mix}", "--overwrite"], "mix.wav"),
         (["master", "{mix}", "-r", "{ref}:-1", "-o", "o.wav"], "weight must be above 0"),
         (["master", "{mix}", "-o", "o.wav"], "Missing option"),
