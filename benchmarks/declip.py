@@ -8,9 +8,9 @@ Run it from the checkout, on a folder of recordings with a ``manifest.csv`` (col
 
 An excerpt of each recording is scaled so that its highest peak is 1, 2 or 3 dB above a level, and clipped
 there. The error is summed over the clipped samples, before and after; a median is over recordings, and a
-recording without a clipped top of the kind has no say. The constants were chosen (``--choose``) on every
-second album or artist, by name; the figures are of the others. "Level found" says in how many the meter finds
-by itself at which level tops are cut, where there are ten and more of two samples and more.
+recording without a clipped top of the kind has no say. ``--choose`` tries other constants on every second
+album or artist, by name; the figures are of the others. "Level found" says in how many the meter finds by
+itself at which level tops are cut, where there are ten and more of two samples and more.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from refmaster.settings.repair import LONGEST_OVER_FRAMES
 
 LEVEL = 0.5
 CLIPPED_BY_DB = (1.0, 2.0, 3.0)
-EXCERPT_S = 20.0
+EXCERPT_S = 10.0
 # Upper ends of the classes of runs, in frames.
 LENGTHS = (2, 4, 8, 16, 32, 64, 128)
 TOPS_TO_FIND = 10

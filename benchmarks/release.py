@@ -4,9 +4,9 @@ Run it from the checkout; the tables are Markdown::
 
     python benchmarks/release.py --music FOLDER
 
-Ten recordings of the folder become an album with a segue, a crossfade and gaps by ear, which is mastered to -14
-LUFS by ``refmaster album`` and released by ``refmaster release`` (archive, CD with cue sheet and DDP image, one
-delivery), in turn, each time with empty folders and an empty cache.
+Ten recordings of the folder become an album with a segue, a crossfade and gaps by ear, which is mastered to
+-14 LUFS by ``refmaster album`` and released by ``refmaster release`` (archive, CD with cue sheet and DDP
+image, one delivery), in turn, each time with empty folders and an empty cache.
 """
 
 from __future__ import annotations

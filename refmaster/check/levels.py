@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from refmaster.check.findings import Finding, info, warning
 from refmaster.matching.compressed import LOW_PLR_DB, is_over_compressed
+from refmaster.matching.repair import NOTABLE_DC
 from refmaster.meters.tops import ClippedLevel
 from refmaster.profile.model import Profile
 
@@ -18,7 +19,6 @@ FULL_SCALE_DBTP = 0.0
 # limiting stay below 0.075, raw mixes limited by 5 dB and more lie above 0.11 (benchmarks/preflight.py).
 LIMITED_SHARE = 0.10
 LIMITED_COUNT = 50
-NOTABLE_DC = 0.001
 
 _AGAIN = "ask for a mix that peaks between -10 and -6 dBFS"
 
@@ -33,7 +33,7 @@ def inspect_levels(mix: Profile) -> list[Finding]:
 def _peaks(mix: Profile) -> Iterable[Finding]:
     levels = mix.levels
     clipped = list(clipped_levels(mix))
-    runs = sum(c.runs for c in clipped) if mix.faults is not None else levels.clipped_runs
+    runs = flat_tops(mix)
     over = mix.faults.overs if mix.faults is not None else None
     if runs >= CLIPPED_FROM_RUNS:
         highest = max((c.level_dbfs for c in clipped), default=levels.sample_peak_dbfs)
@@ -68,6 +68,13 @@ def _peaks(mix: Profile) -> Iterable[Finding]:
             limit=HIGHEST_PEAK_DBFS,
             unit="dBFS",
         )
+
+
+def flat_tops(profile: Profile) -> int:
+    """Return how many flat tops a recording has where it is clipped."""
+    if profile.faults is None:
+        return profile.levels.clipped_runs
+    return sum(level.runs for level in clipped_levels(profile))
 
 
 def clipped_levels(profile: Profile) -> Iterable[ClippedLevel]:
@@ -123,6 +130,7 @@ def _dc(mix: Profile) -> Iterable[Finding]:
         yield info(
             "mix_dc",
             f"the mix carries DC of {worst:.4f} of full scale",
+            "--repair dc removes it",
             channel=channel_of({n for n, dc in enumerate(mix.stereo.dc) if abs(dc) > NOTABLE_DC}, mix),
             value=worst,
             limit=NOTABLE_DC,

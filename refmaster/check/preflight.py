@@ -13,9 +13,18 @@ import numpy as np
 from refmaster.check.clicks import inspect_clicks
 from refmaster.check.edges import inspect_edges
 from refmaster.check.findings import Finding, info, warning
-from refmaster.check.levels import CLIPPED_FROM_RUNS, inspect_levels
+from refmaster.check.levels import (
+    CLIPPED_FROM_RUNS,
+    FULL_SCALE_DBTP,
+    all_times,
+    clipped_levels,
+    flat_tops,
+    inspect_levels,
+)
 from refmaster.check.noise import inspect_noise
+from refmaster.check.origin import inspect_origin
 from refmaster.check.stereo import inspect_channels, louder
+from refmaster.check.swapped import inspect_swapped
 from refmaster.check.tone import inspect_tone
 from refmaster.errors import AudioError
 from refmaster.io.source import AudioSource
@@ -42,6 +51,8 @@ _CONCERNS: dict[str, Sequence[ServedAspect]] = {
     "reference_clipped": ("tone", "dynamics", "loudness"),
     "reference_low_passed": ("tone",),
     "reference_lossy": ("tone", "width"),
+    "lossy_origin": ("tone", "width"),
+    "upsampled": ("tone",),
     "reference_short": ("tone", "width", "dynamics"),
     "reference_one_sided": _IMAGE,
     "reference_imbalanced": _IMAGE,
@@ -49,6 +60,7 @@ _CONCERNS: dict[str, Sequence[ServedAspect]] = {
     "reference_surround": _IMAGE,
     "reference_mono": _IMAGE,
     "mix_mono": _IMAGE,
+    "channels_swapped": _IMAGE,
 }
 
 
@@ -121,6 +133,7 @@ def inspect_mix(mix: Profile, references: Sequence[Profile] = ()) -> list[Findin
         *inspect_edges(mix),
         *inspect_noise(mix),
         *inspect_clicks(mix),
+        *inspect_origin(mix, "mix"),
     ]
 
 
@@ -141,17 +154,29 @@ def _reference_findings(reference: Profile, mix: Profile) -> list[Finding]:
         findings.append(
             warning("reference_is_mix", f"the reference {name} is the mix itself: there is nothing to match")
         )
-    if levels.clipped_runs >= CLIPPED_FROM_RUNS:
+    runs = flat_tops(reference)
+    if runs >= CLIPPED_FROM_RUNS:
         findings.append(
             warning(
                 "reference_clipped",
-                f"the reference {name} is clipped ({levels.clipped_runs} flat tops, "
+                f"the reference {name} is clipped ({runs} flat tops, "
                 f"{levels.true_peak_dbtp:+.1f} dBTP): its treble holds distortion, its loudness cost peaks",
+                times_s=all_times(level.times_s for level in clipped_levels(reference)),
+                value=float(runs),
+                limit=float(CLIPPED_FROM_RUNS),
+                unit="flat tops",
             )
         )
-    elif levels.true_peak_dbtp is not None and levels.true_peak_dbtp > 0.0:
+    elif levels.true_peak_dbtp is not None and levels.true_peak_dbtp > FULL_SCALE_DBTP:
         findings.append(
-            info("reference_over", f"the reference {name} reaches {levels.true_peak_dbtp:+.1f} dBTP")
+            info(
+                "reference_over",
+                f"the reference {name} reaches {levels.true_peak_dbtp:+.1f} dBTP",
+                times_s=() if reference.faults is None else reference.faults.overs.times_s,
+                value=levels.true_peak_dbtp,
+                limit=FULL_SCALE_DBTP,
+                unit="dBTP",
+            )
         )
     cutoff = cutoff_hz(np.asarray(reference.spectrum.frequencies_hz), np.asarray(reference.spectrum.mid_db))
     if cutoff is not None and cutoff < LOW_PASSED_BELOW_HZ:
@@ -166,7 +191,13 @@ def _reference_findings(reference: Profile, mix: Profile) -> list[Finding]:
         findings.append(
             info("reference_lossy", f"the reference {name} is lossy ({reference.source.subtype})")
         )
-    findings += [*_reference_channels(reference), *_image(reference, mix)]
+    said = cutoff is not None and cutoff < LOW_PASSED_BELOW_HZ
+    findings += [f for f in inspect_origin(reference, "reference") if not (said and f.code == "upsampled")]
+    findings += [
+        *_reference_channels(reference),
+        *_image(reference, mix),
+        *inspect_swapped(mix, reference),
+    ]
     if SHORT_TERM_S <= reference.source.duration_s < min(SHORT_REFERENCE_S, 0.25 * mix.source.duration_s):
         findings.append(
             warning(

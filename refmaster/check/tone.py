@@ -25,7 +25,7 @@ _DEVIATIONS = 2.5
 SMALLEST_EXCESS_DB = 6.0
 
 
-class Region(NamedTuple):
+class Contrast(NamedTuple):
     """A region in Hz, those on either side, and its contrast in finished songs in dB.
 
     Mean and standard deviation are learned by ``benchmarks/preflight.py --learn``.
@@ -39,13 +39,13 @@ class Region(NamedTuple):
 
     @property
     def limit_db(self) -> float:
-        """How far beyond the usual contrast a mix may be."""
+        """Excess over the usual contrast that a mix may have."""
         return max(SMALLEST_EXCESS_DB, round(_DEVIATIONS * self.sd_db, 1))
 
 
-BOOMY = Region((45.0, 120.0), (22.0, 36.0), (160.0, 400.0), 9.1, 3.7)
-MUDDY = Region((150.0, 500.0), (70.0, 130.0), (600.0, 1200.0), 0.3, 2.6)
-HARSH = Region((2000.0, 5000.0), (1000.0, 1800.0), (6000.0, 9000.0), 0.7, 3.3)
+BOOMY = Contrast((45.0, 120.0), (22.0, 36.0), (160.0, 400.0), 9.1, 3.7)
+MUDDY = Contrast((150.0, 500.0), (70.0, 130.0), (600.0, 1200.0), 0.3, 2.6)
+HARSH = Contrast((2000.0, 5000.0), (1000.0, 1800.0), (6000.0, 9000.0), 0.7, 3.3)
 
 
 def inspect_tone(mix: Profile, references: Sequence[Profile] = ()) -> list[Finding]:
@@ -94,7 +94,7 @@ def inspect_tone(mix: Profile, references: Sequence[Profile] = ()) -> list[Findi
     return findings
 
 
-def excess_db(mix: Profile, region: Region, references: Sequence[Profile] = ()) -> float | None:
+def excess_db(mix: Profile, region: Contrast, references: Sequence[Profile] = ()) -> float | None:
     """Return how far a region of a mix stands out beyond what is usual; None where it holds too little."""
     own = contrast_db(mix, region)
     theirs = [c for c in (contrast_db(r, region) for r in references) if c is not None]
@@ -102,7 +102,7 @@ def excess_db(mix: Profile, region: Region, references: Sequence[Profile] = ()) 
     return None if own is None else round(own - usual, 1)
 
 
-def contrast_db(profile: Profile, region: Region) -> float | None:
+def contrast_db(profile: Profile, region: Contrast) -> float | None:
     """Return a region's mean level over the mean of those beside it, in dB; None where they hold little."""
     hz, power = np.array(profile.spectrum.frequencies_hz), db_to_power(np.array(profile.spectrum.mid_db))
     if profile.spectrum.side_db:

@@ -99,9 +99,9 @@ def _times(times_s: Sequence[float]) -> str:
     """Return times as minutes and seconds, the first few of them."""
     if not times_s:
         return ""
-    tenths = [int(10 * time) for time in times_s[:LISTED_TIMES]]  # never rounded up to a full minute
-    said = ", ".join(f"{t // 600}:{t // 10 % 60:02}.{t % 10}" for t in tenths)
-    more = len(times_s) - LISTED_TIMES
+    tenths = list(dict.fromkeys(int(10 * time) for time in times_s))  # never rounded up to a full minute
+    said = ", ".join(f"{t // 600}:{t // 10 % 60:02}.{t % 10}" for t in tenths[:LISTED_TIMES])
+    more = len(tenths) - LISTED_TIMES
     return f" (at {said}{f' and {more} more' if more > 0 else ''})"
 
 

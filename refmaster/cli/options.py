@@ -24,7 +24,7 @@ from refmaster.cli.choices import (
 from refmaster.cli.codecs import CodecNames, parse_codecs
 from refmaster.cli.help import EQUALIZER, FILE, LEVELS, MATCHING, SCREEN
 from refmaster.cli.labels import Art, Bext, TagOptions
-from refmaster.cli.repair import REPAIR_OPTIONS, asked_repair
+from refmaster.cli.repair import REPAIR_OPTIONS, with_repair
 from refmaster.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -317,10 +317,7 @@ def _match_settings(file: Path | None, **values: Any) -> tuple[MatchSettings, li
     from refmaster.settings.match import MatchSettings, ignored_by, with_target_values
     from refmaster.settings.model import settings_from
 
-    given = {name: value for name, value in values.items() if value is not None}
-    repairs, fades_s = given.pop("repair", []), {n: given.pop(n) for n in REPAIR_OPTIONS if n in given}
-    if repairs or fades_s:
-        given["repair"] = asked_repair(repairs, fades_s)
+    given = with_repair({name: value for name, value in values.items() if value is not None})
     if "strength" in given:
         given["strength"] = parse_strength(given["strength"])
     if given.pop("no_loudness", False):

@@ -33,15 +33,10 @@ REPAIR_OPTIONS: dict[str, Any] = {
 }
 
 
-def asked_repair(repairs: list[str], fades_s: dict[str, float]) -> dict[str, Any]:
-    """Return the values of `RepairSettings` that the options ask for.
+def with_repair(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of options with those of `REPAIR_OPTIONS` as one ``repair``, where any is given.
 
-    Parameters
-    ----------
-    repairs : list of str
-        As given; ``all`` stands for each of them, ``none`` takes back what a settings file asks for.
-    fades_s : dict
-        ``fade_in_s`` and ``fade_out_s``, where they are given.
+    ``all`` stands for each repair, ``none`` takes back what a settings file asks for.
 
     Raises
     ------
@@ -51,13 +46,15 @@ def asked_repair(repairs: list[str], fades_s: dict[str, float]) -> dict[str, Any
     from refmaster.settings.model import settings_from
     from refmaster.settings.repair import RepairSettings
 
+    others = {name: value for name, value in given.items() if name not in REPAIR_OPTIONS}
+    repairs = given.get("repair", [])
     unknown = [name for name in repairs if name not in REPAIRS]
     if unknown or ("none" in repairs and len(set(repairs)) > 1):
         expected = f"one of {', '.join(REPAIRS)}" if unknown else "none alone"
         raise SettingsError(f"--repair: expected {expected}, found {', '.join(unknown or repairs)}")
     every = [name for name in REPAIRS if name not in ("all", "none")]
-    asked: dict[str, Any] = dict.fromkeys(every, False) if "none" in repairs else {}
-    asked |= dict.fromkeys(every if "all" in repairs else [r for r in repairs if r != "none"], True)
-    asked |= fades_s
+    named = every if set(repairs) & {"all", "none"} else repairs
+    asked: dict[str, Any] = dict.fromkeys(named, "none" not in repairs)
+    asked |= {name: given[name] for name in ("fade_in_s", "fade_out_s") if name in given}
     settings_from(RepairSettings, asked, names={"fade_in_s": "--fade-in", "fade_out_s": "--fade-out"})
-    return asked
+    return {**others, "repair": asked} if asked else others

@@ -1,6 +1,7 @@
 """Linear prediction of short passages: a sample as a weighted sum of its neighbours in time.
 
-Coefficients are those of the error filter, first one 1: ``e[n] = x[n] + a[1] x[n-1] + ... + a[order] x[n-order]``.
+Coefficients are those of the error filter, first one 1: ``e[n] = x[n] + a[1] x[n-1] + ... + a[order]
+x[n-order]``.
 """
 
 from __future__ import annotations
@@ -8,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from refmaster._types import Array, Mask
 
-# The share of the power by which the equations are eased: keeps them solvable for tones, which are foretold exactly.
+# The share of the power by which the equations are eased: keeps them solvable for tones, which are foretold
+# exactly.
 _EASE = 1e-10
 _TINY = 1e-30
 
@@ -33,17 +34,22 @@ def error_filter(passages: Sequence[Array], order: int) -> Array:
 
     References
     ----------
-    The modified covariance method (S. L. Marple, "Digital Spectral Analysis", 1987, chapter 8): the error that Burg's
-    method makes small, without its lattice; it costs a third in NumPy.
+    The modified covariance method (S. L. Marple, "Digital Spectral Analysis", 1987, chapter 8): it makes
+    the same error small as Burg's method, without its lattice, and costs a third or less in NumPy.
     """
-    power = np.zeros((order + 1, order + 1))
+    power = np.zeros((order + 1, order + 1))  # of products of two frames, by how long ago each was
+    steps = np.zeros((order, order))
     for passage in passages:
         if len(passage) > order:
-            rows = sliding_window_view(passage, order + 1)
-            power += rows.T @ rows
-    power += power[::-1, ::-1].copy()
-    power[np.diag_indices(order + 1)] += _EASE * np.trace(power) / (order + 1) + _TINY
-    return np.concatenate([[1.0], np.linalg.solve(power[:order, :order], -power[:order, order])[::-1]])
+            power[0] += np.correlate(passage, passage[order:], "valid")[::-1]
+            start, end = passage[:order][::-1], passage[len(passage) - order :][::-1]
+            steps += start[:, np.newaxis] * start - end[:, np.newaxis] * end
+    power[:, 0] = power[0]
+    for ago in range(order):  # a frame earlier, the same products but for those at both ends
+        power[ago + 1, 1:] = power[ago, :-1] + steps[ago]
+    power = power + power[::-1, ::-1]
+    power.flat[:: order + 2] += _EASE * float(power.flat[:: order + 2].mean()) + _TINY
+    return np.concatenate([[1.0], -np.linalg.solve(power[1:, 1:], power[1:, 0])])
 
 
 def filled(samples: Array, unknown: Mask, coefficients: Array) -> Array:
@@ -64,8 +70,8 @@ def filled(samples: Array, unknown: Mask, coefficients: Array) -> Array:
 
     References
     ----------
-    S. J. Godsill and P. J. W. Rayner, "Digital Audio Restoration", 1998, section 5.2 (least squares AR interpolation);
-    A. J. E. M. Janssen, R. N. J. Veldhuis and L. B. Vries, IEEE Trans. ASSP 34 (2), 1986.
+    S. J. Godsill and P. J. W. Rayner, "Digital Audio Restoration", 1998, section 5.2 (least squares AR
+    interpolation); A. J. E. M. Janssen, R. N. J. Veldhuis and L. B. Vries, IEEE Trans. ASSP 34 (2), 1986.
     """
     order = len(coefficients) - 1
     places = np.flatnonzero(unknown)

@@ -1,15 +1,16 @@
 """Clicks and pops: short errors in a channel that the sound before and after does not explain.
 
-A first, cheap look measures the second difference of the signal, which holds little of music's power, in blocks
-of a third of a millisecond. It keeps those that stand out of all blocks within 20 ms: this leaves out most onsets,
-noise, and waveforms with an edge in every period, such as square waves. The second look foretells the passage
-about each of the few that are left by linear prediction, from its past and from its future:
+A first, cheap look measures the second difference of the signal, which holds little of music's power, in
+blocks of a third of a millisecond. It keeps those that stand out of all blocks within 15 ms: this leaves out
+most onsets, noise, and waveforms with an edge in every period, such as square waves. The second look
+foretells the passage about each of the few that are left by linear prediction, from its past and from its
+future:
 
-* a click is foretold by neither, and so the smaller of both errors counts. The beginning of a note is foretold by what
-  follows, its end by what was before, and a single edge has no length between the two;
+* a click is foretold by neither, and so the smaller of both errors counts. The beginning of a note is
+  foretold by what follows, its end by what was before, and a single edge has no length between the two;
 * it is short and stands alone: all errors beyond 1.2 ms before and after it are far smaller;
-* the sound goes on after it: the more the level changes, the more a click has to stand out, because drums begin with
-  one.
+* the sound goes on after it: where the level changes, a click has to stand out more, because that is how
+  drums begin.
 
 Longer pops, and those below the local level, are not looked for.
 """
@@ -35,16 +36,22 @@ MAX_ROWS = 200
 # Of the first look: blocks of 16 frames at 44.1 and 48 kHz, at least 4.
 _BLOCKS_PER_S = 2800.0
 _MIN_BLOCK_FRAMES = 4
-_FIRST_LOOK_DB = 4.0
-# The sound on either side that a click is held against, and how far it reaches from its highest place at most.
-_SIDE_S = 0.020
+_FIRST_LOOK_DB = 3.0
+# The sound on either side that a click is held against, and how far it reaches from its highest place at
+# most.
+_SIDE_S = 0.015
 _HALF_CLICK_S = 0.0012
 _ORDER = 24
 # A short filter spares most of the work: beginnings of notes hardly stand out of its error, clicks do.
 _SHORT_ORDER = 4
-_SHORT_ISOLATION_DB = 6.0
-# `python benchmarks/clicks.py --choose` tries other values of these two, on music that its figures leave out.
-ISOLATION_DB = 13.0
+_SHORT_ISOLATION_DB = 8.0
+# By how much the error of a click exceeds the largest beside it, for one without length and a level that
+# stays. Longer ones have to stand out more, and so do those where the level changes: these are the ways in
+# which drums begin. `python benchmarks/clicks.py --choose` tries other values of the first, the second and
+# the last.
+ISOLATION_DB = 14.0
+ISOLATION_DB_PER_MS = 8.0
+_ISOLATION_DB_PER_DB = 0.5
 HEIGHT_DB = 3.0
 # Errors belong to a click where they exceed the largest of the neighbourhood by this.
 _EDGE_RATIO = 1.5
@@ -99,9 +106,11 @@ class ClickMeter:
         self._rows: list[tuple[float, int, int, int]] = []  # a heap, the lowest first
         self._count = 0
         self._ends = [0] * channels  # of the last click
+        self._frames = 0
 
     def update(self, planar: Block) -> None:
         """Take a block of shape (frames, channels), each channel's frames side by side in memory."""
+        self._frames += len(planar)
         for piece in self._pieces.push(planar):
             self._take(piece)
 
@@ -110,7 +119,10 @@ class ClickMeter:
         silence = self._pieces.filled_up(self._channels)
         for _ in range(2):  # the rest, and what follows the last frames
             self._take(next(silence))
-        rows = sorted((start, frames, channel, height) for height, start, frames, channel in self._rows)
+        rows = sorted(
+            (start, min(end, self._frames) - start, channel, height)
+            for height, start, end, channel in self._rows
+        )
         return ClickResult(count=self._count, rows=tuple(rows))
 
     def _take(self, piece: NDArray[np.floating]) -> None:
@@ -149,11 +161,12 @@ class ClickMeter:
             return
         first, end, height_db = found
         offset = self._start + middle - reach
-        if offset + first < self._ends[channel]:
+        start, end = max(0, offset + first), offset + end
+        if start < self._ends[channel]:
             return  # seen already: two blocks of one click stand out alike
-        self._ends[channel] = offset + end
+        self._ends[channel] = end
         self._count += 1
-        row = (round(height_db, 1), offset + first, end - first, channel)
+        row = (round(height_db, 1), start, end, channel)
         (heapq.heappush if len(self._rows) < MAX_ROWS else heapq.heappushpop)(self._rows, row)
 
 
@@ -162,6 +175,7 @@ class _Examiner:
 
     def __init__(self, sample_rate_hz: int) -> None:
         self._half = math.ceil(_HALF_CLICK_S * sample_rate_hz)
+        self._ms_per_frame = 1e3 / sample_rate_hz
         self._local = max(1, round(_LOCAL_LEVEL_S * sample_rate_hz))
 
     def click(self, passage: Array) -> tuple[int, int, float] | None:
@@ -176,7 +190,8 @@ class _Examiner:
         peak = float(both[before:after].max())
         # Two frames farther than the inside: both errors of its edges are within.
         beside = max(float(both[order : before - 2].max()), float(both[after + 2 : -order].max()))
-        if peak <= max(beside * db_to_amplitude(ISOLATION_DB), db_to_amplitude(_LOWEST_DBFS)):
+        needed_db = ISOLATION_DB
+        if peak <= max(beside * db_to_amplitude(needed_db), db_to_amplitude(_LOWEST_DBFS)):
             return None
         first = before - _EDGE_FRAMES + int(np.argmax(forward[before:after] > beside * _EDGE_RATIO))
         end = after + _EDGE_FRAMES - int(np.argmax(backward[before:after][::-1] > beside * _EDGE_RATIO))
@@ -185,7 +200,10 @@ class _Examiner:
         around = (passage[max(0, first - self._local) : first], passage[end : end + self._local])
         power = [float(np.mean(part**2)) + db_to_power(_SILENCE_DBFS) for part in around]
         change_db = abs(power_to_db(power[1] / power[0]))
-        if peak <= beside * db_to_amplitude(ISOLATION_DB + change_db):
+        needed_db += (
+            ISOLATION_DB_PER_MS * (end - first) * self._ms_per_frame + _ISOLATION_DB_PER_DB * change_db
+        )
+        if peak <= beside * db_to_amplitude(needed_db):
             return None
         unknown = np.zeros(len(passage), np.bool_)
         unknown[first:end] = True
@@ -205,7 +223,7 @@ class _Examiner:
 
 
 def _errors(passage: Array, filter_: Array) -> tuple[Array, Array]:
-    """Return the errors with which the past foretells each sample, and the future; 0 where it does not reach."""
+    """Return the errors with which the past foretells each sample, and the future; 0 beyond their reach."""
     order = len(filter_) - 1
     forward, backward = np.zeros((2, len(passage)))
     forward[order:] = np.abs(np.convolve(passage, filter_, "valid"))
@@ -214,7 +232,10 @@ def _errors(passage: Array, filter_: Array) -> tuple[Array, Array]:
 
 
 def _in_both(forward: Array, backward: Array) -> Array:
-    """Return the smaller of two errors, each the largest of three frames: past and future miss an edge a frame apart."""
+    """Return the smaller of two errors, each the largest of three frames.
+
+    Past and future see a single edge a frame apart.
+    """
     errors = np.stack([forward, backward])
     wide = errors.copy()
     np.maximum(wide[:, 1:], errors[:, :-1], out=wide[:, 1:])

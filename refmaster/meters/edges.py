@@ -71,7 +71,8 @@ class EdgeMeter:
             self._frames += len(block)
 
     def watch(self, highest: NDArray[np.floating]) -> None:
-        """Take the largest sample of every 20 ms (see `TopMeter`)."""
+        """Take the largest sample of each channel in every 20 ms (see `TopMeter`)."""
+        highest = highest.max(axis=0)
         self._head += highest[: _EDGE_HOPS - len(self._head)].tolist() if self._hops < _EDGE_HOPS else []
         self._late.extend(highest.tolist())
         for hop in np.flatnonzero(highest > db_to_amplitude(SILENT_BELOW_DBFS)).tolist():

@@ -24,7 +24,7 @@ _QUIETEST = 16
 OCTAVES_HZ = (125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0, 16000.0)
 
 _HUM_BELOW_HZ = 1100.0
-_LOWEST_DB, _PER_DB, _CLASSES = -150, 10, 1600
+_LOWEST_DB, _PER_DB, _CLASSES = -150, 5, 800
 _EXCEEDED_SHARE = 0.9
 MAINS_HZ = (50.0, 60.0)
 HARMONICS = 8
@@ -81,7 +81,7 @@ class NoiseMeter:
     def watch(self, power: NDArray[np.float32]) -> None:
         """Take the power of frames, shape (signals, frames, bins)."""
         both = power.sum(axis=0) if len(power) > 1 else power[0]
-        sums = both[:, self._first :].sum(axis=1, dtype=np.float64) * _SCALE
+        sums = both[:, self._first :].sum(axis=1).astype(np.float64) * _SCALE
         levels = 10.0 * np.log10(both[:, : self._low] * np.float32(_SCALE) + np.float32(1e-20))
         classes = np.clip((levels - _LOWEST_DB) * _PER_DB, 0, _CLASSES - 1).astype(np.intp)
         for number in np.flatnonzero(sums > _HEARD_ABOVE):
@@ -92,7 +92,8 @@ class NoiseMeter:
 
     def hum(self) -> Hum:
         """Return the lines of the mains."""
-        fifty, sixty = map(self._lines, MAINS_HZ)
+        levels = self._steady_db()
+        fifty, sixty = (self._lines(levels, hz) for hz in MAINS_HZ)
         return Hum(mains_50_hz=fifty, mains_60_hz=sixty)
 
     def noise(self) -> Noise:
@@ -115,8 +116,7 @@ class NoiseMeter:
             flatness=tuple(flatness),
         )
 
-    def _lines(self, mains_hz: float) -> tuple[HumLine, ...]:
-        levels = self._steady_db()
+    def _lines(self, levels: Array, mains_hz: float) -> tuple[HumLine, ...]:
         multiples = [mains_hz * k for k in range(1, HARMONICS + 1)]
         return tuple(self._line(levels, hz) for hz in multiples if hz + _NEIGHBOURHOOD_HZ < _HUM_BELOW_HZ)
 

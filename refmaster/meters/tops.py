@@ -29,7 +29,7 @@ _FLAT, _FLAT_SHARE = 5e-5, 1e-4
 # A corner is a step of so many times what a top may differ by, and of at most half the level.
 _CORNER, _LARGEST_STEP = 8.0, 0.5
 _TOP_FRAMES, _MAX_TOP_FRAMES = 3, 400
-# Tops are looked for near the largest sample of each third of a second.
+# Tops are looked for near the largest sample of each second.
 _NEAR_PEAK = 0.7
 _LOWEST_TOP = 0.1
 # Levels within this belong to one clipper.
@@ -37,7 +37,7 @@ _LEVEL_STEP_DB = 0.05
 _EVENT_S = 0.1
 MAX_LEVELS, MAX_TIMES = 8, 100
 
-_HOPS_PER_SECOND, _HOPS_AT_ONCE = 50, 16
+_HOPS_PER_SECOND, _HOPS_AT_ONCE = 50, 50
 # The largest samples of 20 ms are counted in steps of 0.1 dB from here up.
 _STEPS_PER_DB, _LOWEST_DBFS, _HIGHEST_DBFS = 10, -60, 12
 _HIGHER_SHARE = 0.0005
@@ -77,8 +77,8 @@ class TopMeter:
     sample_rate_hz : int
     channels : int
     watcher : callable, optional
-        Called with the largest sample of all channels of every 20 ms (`hop_frames`) in order; the last of a
-        recording may be shorter.
+        Called with the largest samples of every 20 ms (`hop_frames`) in order, shape (channels, hops); the
+        last of a recording may be shorter.
     """
 
     def __init__(self, sample_rate_hz: int, channels: int, *, watcher: PeakWatcher | None = None) -> None:
@@ -122,12 +122,13 @@ class TopMeter:
                 self._look(channel, line[start:end], self._done - kept + start, lowest)
         self._done += len(piece)
         self._before = lines[:, -_MAX_TOP_FRAMES - 2 :].copy()
-        self._count(highest.max(axis=0))
+        self._count(highest)
 
     def _count(self, highest: NDArray[np.floating]) -> None:
-        """Count the largest samples of hops by their level."""
+        """Count the largest samples of hops, shape (channels, hops), by their level."""
         if self._watcher is not None:
             self._watcher(highest)
+        highest = highest.max(axis=0)
         places = np.floor((amplitude_to_db(np.maximum(highest, 1e-12)) - _LOWEST_DBFS) * _STEPS_PER_DB)
         np.add.at(self._counts, np.clip(places, 0, len(self._counts) - 1).astype(np.intp), places >= 0)
 

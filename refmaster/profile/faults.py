@@ -6,6 +6,7 @@ Meters find and measure; whether something is a fault, `refmaster.check` decides
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,18 @@ from pydantic import Field
 
 from refmaster._types import Array, Block
 from refmaster.dsp.hops import HOPS_PER_SECOND
+from refmaster.meters.balance import MAX_VALUES, BalanceMeter
 from refmaster.meters.clicks import MAX_ROWS, ClickMeter
 from refmaster.meters.edges import EdgeMeter, Edges
+from refmaster.meters.framing import Codec
 from refmaster.meters.noise import Hum, Noise, NoiseMeter
+from refmaster.meters.origin import OriginMeter, OriginResult
 from refmaster.meters.repairable import MAX_TOP_TIMES, RepairableMeter, RepairableResult
 from refmaster.meters.tops import TopMeter, Tops
 from refmaster.settings.model import Model
+from refmaster.settings.output import MAX_SAMPLE_RATE_HZ
+
+BandEdgeHz = Annotated[float, Field(gt=0.0, le=MAX_SAMPLE_RATE_HZ / 2)]
 
 # Times of overs that facts keep.
 MAX_OVERS = 100
@@ -34,6 +41,27 @@ class Clicks(Model):
         description="the highest ones, by time: start (frames), length (frames), channel (0: left), height "
         "(dB over the local level)",
     )
+
+
+class Origin(Model):
+    """Signs in the samples of where they come from."""
+
+    used_bits: Annotated[int, Field(ge=8, le=32)] | None = Field(
+        description="shortest word length that holds every sample; null: none does, or silence"
+    )
+    bandwidth_hz: BandEdgeHz | None = Field(
+        description="Hz, where the spectrum ends; null: it does not end abruptly"
+    )
+    drop_db: Annotated[float, Field(ge=0.0, le=1000.0)] | None = Field(
+        description="dB, how far it falls there"
+    )
+    codec: Codec | None = Field(
+        description="the lossy codec whose frames stand out most; null: they were not looked for"
+    )
+    frame_prominence: float = Field(
+        ge=0.0, le=1e9, description="standard deviations by which they stand out; chance reaches about 5"
+    )
+    searched_to_hz: BandEdgeHz | None = Field(description="Hz, the highest sound that was looked at")
 
 
 class CutLevel(Model):
@@ -73,8 +101,12 @@ class Faults(Model):
     overs: Overs
     noise: Noise
     hum: Hum
+    balance_db: tuple[float, ...] = Field(
+        max_length=MAX_VALUES, description="dB, left over right every 0.2 s; empty for mono"
+    )
     clicks: Clicks
     repairable: Repairable
+    origin: Origin
 
 
 class FaultMeter:
@@ -89,15 +121,21 @@ class FaultMeter:
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
         self.sample_rate_hz = sample_rate_hz
         self._edges = EdgeMeter(sample_rate_hz)
-        self._tops = TopMeter(sample_rate_hz, channels, watcher=self._edges.watch)
+        self._tops = TopMeter(sample_rate_hz, channels, watcher=self._watch_peaks)
+        self._balance = BalanceMeter()
         self._noise = NoiseMeter(sample_rate_hz)
         self._clicks = ClickMeter(sample_rate_hz, channels)
         self._repairable = RepairableMeter(sample_rate_hz, channels)
+        self._origin = OriginMeter(sample_rate_hz)
 
     def update(self, planar: Block) -> None:
         """Take a block of shape (frames, channels), each channel's frames side by side in memory."""
-        for meter in (self._edges, self._tops, self._clicks, self._repairable):
+        for meter in (self._edges, self._tops, self._clicks, self._repairable, self._origin):
             meter.update(planar)
+
+    def _watch_peaks(self, highest: NDArray[np.floating]) -> None:
+        self._edges.watch(highest)
+        self._balance.watch(highest)
 
     def watch(self, power: NDArray[np.float32]) -> None:
         """Take the frames of the spectrum meter (see its `watcher`)."""
@@ -120,8 +158,10 @@ class FaultMeter:
             overs=Overs(count=len(over), times_s=tuple(over[:MAX_OVERS].tolist())),
             noise=self._noise.noise(),
             hum=self._noise.hum(),
+            balance_db=self._balance.result(),
             clicks=Clicks(count=clicks.count, rows=clicks.rows),
             repairable=_repairable(self._repairable.result()),
+            origin=_origin(self._origin.result()),
         )
 
 
@@ -130,4 +170,16 @@ def _repairable(found: RepairableResult) -> Repairable:
         heard_from_frame=found.heard_from_frame,
         heard_to_frame=found.heard_to_frame,
         cut=tuple(CutLevel(**asdict(tops)) for tops in found.cut),
+    )
+
+
+def _origin(found: OriginResult) -> Origin:
+    framing = found.framing
+    return Origin(
+        used_bits=found.used_bits,
+        bandwidth_hz=None if found.bandwidth_hz is None else round(found.bandwidth_hz, 1),
+        drop_db=None if found.drop_db is None else round(found.drop_db, 1),
+        codec=None if framing is None else framing.codec,
+        frame_prominence=0.0 if framing is None else round(framing.prominence, 2),
+        searched_to_hz=None if found.searched_to_hz is None else round(found.searched_to_hz, 1),
     )

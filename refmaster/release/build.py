@@ -125,7 +125,7 @@ def _layout(album: Album, masters: Sequence[Profile]) -> Layout:
 
 
 class _Build:
-    """What is made of one program."""
+    """Makes the files of a release from its program."""
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from refmaster.release.cdtext import cd_text_of
-from refmaster.release.disc import SECTOR_BYTES, Disc, msf
+from refmaster.release.disc import Disc, msf
 
 ID_NAME, MAP_NAME, PQ_NAME = "DDPID", "DDPMS", "PQDESCR"
 IMAGE_NAME, TEXT_NAME, CHECKSUM_NAME = "IMAGE.DAT", "CDTEXT.BIN", "CHECKSUM.MD5"
@@ -120,8 +120,3 @@ def _record(length: int, fields: dict[int, str]) -> bytes:
         encoded = text.encode("ascii")
         record[place : place + len(encoded)] = encoded
     return bytes(record)
-
-
-def image_bytes(disc: Disc) -> int:
-    """Return the length of the image in bytes."""
-    return disc.lead_out * SECTOR_BYTES

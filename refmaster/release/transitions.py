@@ -30,7 +30,7 @@ _GATE_LU = 20.0
 
 @dataclass(frozen=True, kw_only=True)
 class Transition:
-    """How one song ends and the next begins.
+    """The end of one song and the beginning of the next.
 
     Attributes
     ----------

@@ -31,7 +31,7 @@ FadeS = Annotated[float, Field(ge=0.0, le=60.0)]
 
 
 class TrackSequence(Model):
-    """How one track follows the one before it."""
+    """The way in which a track follows the one before it."""
 
     gap_s: GapS | Literal["auto"] = Field(
         default="auto",
@@ -75,7 +75,7 @@ class VinylSettings(Model):
 
 
 class ReleaseSettings(Model):
-    """What a release holds besides its archive of 24-bit masters."""
+    """Contents of a release besides its archive of 24-bit masters."""
 
     cd: bool = Field(default=True, description="a CD: tracks, program with cue sheet, DDP image")
     cd_text: bool = Field(default=True, description="titles and performers on the CD, in Latin-1")

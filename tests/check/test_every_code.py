@@ -13,11 +13,13 @@ MAKERS = {"info", "warning", "broken"}
 # The files whose `CASES` cover the codes of a room of the package.
 CASES_OF = {
     "check": (
+        "check/test_clicks.py",
         "check/test_codecs.py",
         "check/test_delivery.py",
         "check/test_edges.py",
         "check/test_levels.py",
         "check/test_noise.py",
+        "check/test_origin.py",
         "check/test_playback.py",
         "check/test_preflight.py",
         "check/test_promises.py",

@@ -10,6 +10,7 @@ import pytest
 from scipy.signal import butter, sosfiltfilt
 
 from refmaster.check.findings import Finding
+from refmaster.check.preflight import inspect_reference
 from refmaster.check.stereo import phase_per_band
 from tests.check.made_audio import RATE_HZ, Samples, mix, only, profile, song
 
@@ -28,8 +29,22 @@ def wide_at(band_hz: tuple[float, float], mid_to_side_db: float) -> Samples:
     return np.fft.irfft(np.column_stack([mid + side, mid - side]), len(samples), axis=0)
 
 
-# Mono keeps m / (m + s) of the power: a quarter is lost 6.02 dB where side has three times mid's power.
+def panning(turn: float) -> list[Finding]:
+    """Judge a mix whose panning moves `turn` times as much as that of a reference of 24 s."""
+    time_s = np.arange(24 * RATE_HZ) / RATE_HZ
+    move = np.convolve(np.random.default_rng(8).standard_normal(48), [0.5, 1.0, 0.5])[:48]
+    pan = np.interp(time_s, np.arange(48) / 2, move)
+    noise = np.random.default_rng(9).standard_normal((len(time_s), 2))
+    mixed, referred = (
+        profile(0.03 * noise * 10 ** (side * pan[:, None] * [1.0, -1.0] / 20), name)
+        for side, name in ((turn, "mix.wav"), (1.0, "ref.wav"))
+    )
+    return inspect_reference(referred, mixed)
+
+
+# Mono keeps m / (m + s) of the power: 6.02 dB are lost where side has three times mid's power.
 CASES: dict[str, tuple[Case, Case]] = {
+    "channels_swapped": (lambda _: panning(-0.8), lambda _: panning(0.8)),
     "mix_mono_loss": (
         lambda _: mix(wide_at((2000.0, 6000.0), -5.6)),
         lambda _: mix(wide_at((2000.0, 6000.0), -4.0)),

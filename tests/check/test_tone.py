@@ -10,13 +10,13 @@ import pytest
 
 from refmaster.check.findings import Finding
 from refmaster.check.preflight import inspect_mix
-from refmaster.check.tone import BOOMY, HARSH, MUDDY, Region, excess_db
+from refmaster.check.tone import BOOMY, HARSH, MUDDY, Contrast, excess_db
 from tests.check.made_audio import RATE_HZ, Samples, at_peak, mix, only, profile, song
 
 Case = Callable[[Path], list[Finding]]
 
 
-def standing_out(region: Region, beyond_limit_db: float) -> Samples:
+def standing_out(region: Contrast, beyond_limit_db: float) -> Samples:
     """A song with a region raised until it stands out by its limit and so much more."""
     samples = song()
     spectrum = np.fft.rfft(samples, axis=0)
@@ -44,7 +44,7 @@ def test_found_beyond_the_limit_and_not_inside(code: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("code", "region"), [("mix_boomy", BOOMY), ("mix_muddy", MUDDY), ("mix_harsh", HARSH)]
 )
-def test_the_region_and_its_excess_are_told(code: str, region: Region) -> None:
+def test_the_region_and_its_excess_are_told(code: str, region: Contrast) -> None:
     found = only(mix(standing_out(region, 2.0)), code)
     assert found.band_hz == region.hz
     assert found.value == pytest.approx(region.limit_db + 2.0, abs=0.3)
