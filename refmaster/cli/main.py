@@ -47,7 +47,7 @@ Examples:
   refmaster measure *.wav
   refmaster check mix.wav
   refmaster suggest mix.wav References/
-  refmaster playback master.wav --reference ref.wav  (mono, phone, laptop, car, club)
+  refmaster playback master.wav -r ref.wav       (mono, phone, laptop, car, club)
   refmaster compare mix.wav --reference ref.wav
   refmaster album album.yaml -o Masters/
   refmaster release album.yaml -o Release/
@@ -57,7 +57,7 @@ Examples:
   refmaster learn Catalogue/ -o prior.yaml       (then: --prior prior.yaml)
   refmaster master mix.wav -r ref.wav -o Masters/ --for spotify --for cd
   refmaster targets                              (then: --for spotify)
-  refmaster verify Masters/mix.manifest.json --render
+  refmaster verify manifest.json --render
 
 Exit codes: 0 done, 1 finished but a promise was not met, 2 bad use or bad input, 3 a fault of refmaster.
 """

@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
     """Add the verb to `app`."""
     app.command(
         "release",
-        help="Master an album and write its archive, CD with DDP image, and deliveries.\n\n"
+        help="Master an album; write archive, CD with DDP image, deliveries.\n\n"
         "Gaps, crossfades, ISRC and targets stand in album.yaml. The folder holds the old release until the "
         "new one is complete.",
         epilog="Example: refmaster release album.yaml -o Release/",

@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
     """Add the verb to `app`."""
     app.command(
         "targets",
-        help="List the delivery targets for --for and --target, with their sources.",
+        help="List the delivery targets of --for and --target, and sources.",
         epilog="Examples: refmaster master mix.wav -r ref.wav -o Masters/ --for spotify --for cd\n\n"
         "refmaster targets --show cd > my-target.yaml      (edit it, then: --for my-target.yaml)",
     )(run)

@@ -17,8 +17,8 @@ def register(app: typer.Typer) -> None:
     """Add the verb to `app`."""
     app.command(
         "verify",
-        help="Prove delivered files against their MANIFEST: hashes, loudness and true peak by other "
-        "meters than refmaster's.\n\nExit code 1 says that a file is not what the manifest says.",
+        help="Prove that delivered files are as their MANIFEST says.\n\nHashes are compared, loudness and "
+        "true peak measured by other meters than refmaster's. Exit code 1 says that a file is not what the manifest says.",
         epilog="Example: refmaster verify Masters/manifest.json --render",
     )(run)
 

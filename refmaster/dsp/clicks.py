@@ -27,6 +27,7 @@ CONTEXT_FRAMES = 2048
 ORDER = 100
 # Frames of sound for each coefficient that is made from them, where there are fewer than the context has.
 _FRAMES_PER_COEFFICIENT = 4
+_MOST_OVER_AROUND = 2.0
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,10 @@ class GapFiller:
             self.left_alone.append((gap.start, gap.end - gap.start, gap.channel))
             return
         whole = filled(passage, unknown, error_filter(known, order))
-        place = slice(gap.start - first, gap.end - first)
-        self._held[gap.start - self._start : gap.end - self._start, gap.channel] = whole[place]
+        # With little sound, or with none on one side, what is foretold may grow without end.
+        most = _MOST_OVER_AROUND * max(float(np.abs(part).max()) for part in known if len(part))
+        fill = whole[gap.start - first : gap.end - first].clip(-most, most)
+        self._held[gap.start - self._start : gap.end - self._start, gap.channel] = fill
 
     def _surroundings(self, gap: _Gap) -> tuple[int, Mask]:
         """Return the first frame of the passage that a gap is filled from, and its unknown frames.

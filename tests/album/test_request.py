@@ -43,7 +43,7 @@ def test_every_problem_has_its_place(refused):
         ':3:5: tracks[0].fil: unknown key, did you mean "file"?',
         ':5:18: tracks[1].keep[1]: expected tone, level or width, found "loudness"',
         ":6:5: tracks[1].gap: unknown key; "
-        "known here: anchor, artist, engineer, file, keep, level_db, strength, title",
+        "known here: anchor, artist, engineer, file, isrc, keep, level_db, sequence, strength, title",
     ]
 
 

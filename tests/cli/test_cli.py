@@ -171,6 +171,7 @@ def test_options_stand_under_headings(command):
         "Equalizer",
         "Loudness and limiting",
         "The file",
+        "Delivery",
         "Output on screen",
     ]
     place = out.index("Loudness and limiting:")

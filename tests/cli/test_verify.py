@@ -49,15 +49,17 @@ def test_a_manifest_elsewhere_is_refused_before_any_work(command, music, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["m.json"]
 
 
-def test_deliveries_have_one_manifest_beside_them(command, music, tmp_path):
+def test_deliveries_have_a_manifest_beside_each(command, music, tmp_path):
     folder, plan = tmp_path / "Masters", tmp_path / "plan.yaml"
     targets = ["--for", "spotify", "--for", "cd", "-q"]
     options = ["-r", music / "reference.wav", "-o", folder, *targets]
     code, _, err = command("master", music / "mix.wav", *options)
     assert (code, err) == (0, "")
-    code, out, _ = command("verify", folder / "mix.manifest.json", "--render", "--json")
-    assert code == 0
-    files = json.loads(out)["files"]
+    files = []
+    for target in ("spotify", "cd"):
+        code, out, _ = command("verify", folder / f"mix.{target}.manifest.json", "--render", "--json")
+        assert code == 0
+        files += json.loads(out)["files"]
     assert [(file["target"], file["render"]) for file in files] == [
         ("spotify", "same bytes"), ("cd", "same bytes")
     ]  # fmt: skip
