@@ -47,7 +47,7 @@ Examples:
   refmaster measure *.wav
   refmaster check mix.wav
   refmaster suggest mix.wav References/
-  refmaster playback master.wav -r ref.wav       (mono, phone, laptop, car, club)
+  refmaster playback master.wav -r ref.wav       (mono, phone, car, club)
   refmaster compare mix.wav --reference ref.wav
   refmaster album album.yaml -o Masters/
   refmaster release album.yaml -o Release/

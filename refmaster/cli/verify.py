@@ -18,7 +18,8 @@ def register(app: typer.Typer) -> None:
     app.command(
         "verify",
         help="Prove that delivered files are as their MANIFEST says.\n\nHashes are compared, loudness and "
-        "true peak measured by other meters than refmaster's. Exit code 1 says that a file is not what the manifest says.",
+        "true peak measured by other meters than refmaster's. Exit code 1 says that a file is not what the "
+        "manifest says.",
         epilog="Example: refmaster verify Masters/manifest.json --render",
     )(run)
 
