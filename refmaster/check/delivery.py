@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from refmaster.check.findings import Finding, broken, info
+from refmaster.check.vinyl import inspect_vinyl
 from refmaster.io.formats import bit_depth_of, container_name
 from refmaster.io.source import PCM_BITS
 from refmaster.profile.model import Profile
@@ -35,6 +36,7 @@ def judge_delivery(profile: Profile, target: DeliveryTarget) -> list[Finding]:
         *_peaks(profile, target),
         *_file(profile, target),
         *_content(profile, target),
+        *(inspect_vinyl(profile) if target.kind == "vinyl" else []),
     ]
 
 

@@ -51,6 +51,7 @@ Examples:
   refmaster compare mix.wav --reference ref.wav
   refmaster album album.yaml -o Masters/
   refmaster release album.yaml -o Release/
+  refmaster disc Release/DDP                     (any DDP image)
   refmaster batch --init jobs.yaml                           (edit it, then:)
   refmaster batch jobs.yaml
   refmaster watch jobs.yaml

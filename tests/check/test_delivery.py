@@ -186,3 +186,12 @@ def test_a_master_is_checked_against_targets_and_not_as_a_mix(channels: int, tmp
 def test_a_rf64_is_a_wav(tmp_path: Path) -> None:
     sf.write(tmp_path / "long.wav", noise(), RATE_HZ, "PCM_16", format="RF64")
     assert judge_delivery(measure(tmp_path / "long.wav"), delivery_target("cd")) == []
+
+
+def test_a_vinyl_master_is_held_to_what_a_side_can_hold(tmp_path: Path) -> None:
+    sf.write(tmp_path / "a.wav", noise(seconds=2.0), RATE_HZ, "PCM_24")
+    profile = measure(tmp_path / "a.wav")
+    long = profile.model_copy(update={"source": profile.source.model_copy(update={"duration_s": 26 * 60.0})})
+    found = {finding.code: finding for finding in judge_delivery(long, delivery_target("vinyl"))}
+    assert found["vinyl_side_too_long"].value == 1560.0
+    assert not any(f.code.startswith("vinyl") for f in judge_delivery(long, delivery_target("cd")))
