@@ -54,7 +54,7 @@ def _cuts(mix: Profile) -> Iterable[Finding]:
     if first is not None and first - peak > CUT_HEAD_DB:
         yield warning(
             "mix_cut_head",
-            f"the mix begins in the middle of a sound: its first sample is at {first:.0f} dBFS",
+            f"the mix begins in the middle of a sound: its first sample is at {round(first)} dBFS",
             "export it from a little earlier",
             times_s=(0.0,),
             value=round(first - peak, 1),
@@ -64,7 +64,7 @@ def _cuts(mix: Profile) -> Iterable[Finding]:
     if tail is not None and tail - peak > CUT_TAIL_DB:
         yield warning(
             "mix_cut_tail",
-            f"the mix ends in the middle of a sound: its last 40 ms reach {tail:.0f} dBFS",
+            f"the mix ends in the middle of a sound: its last 40 ms reach {round(tail)} dBFS",
             "export it to the end of the last decay, or fade it out",
             times_s=(round(max(0.0, mix.source.duration_s - 0.04), 2),),
             value=round(tail - peak, 1),

@@ -25,7 +25,9 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="A manifest (JSON) beside the files.")],
+    manifest: Annotated[
+        Path, typer.Argument(metavar="MANIFEST", help="A manifest (JSON) beside the files, or a release.")
+    ],
     render: Annotated[
         bool,
         typer.Option(
@@ -40,7 +42,11 @@ def run(
     """Verify the files of one manifest."""
     from refmaster.cli import screen
     from refmaster.delivery.verify import verify
+    from refmaster.release.verify import is_release_record
 
+    if is_release_record(manifest):
+        _verify_release(manifest, render=render, as_json=as_json, quiet=quiet)
+        return
     with screen.progress_bar(not (quiet or as_json)) as progress:
         result = verify(manifest, render=render, progress=progress)
     if as_json:
@@ -50,6 +56,26 @@ def run(
             _print_files(result, render=render)
         screen.print_findings(result.findings, quiet=quiet)
     screen.conclude(kept_promises=result.kept_promises)
+
+
+def _verify_release(record: Path, *, render: bool, as_json: bool, quiet: bool) -> None:
+    from refmaster.cli import screen
+    from refmaster.errors import SettingsError
+    from refmaster.release.verify import verify_release
+
+    if render:
+        raise SettingsError(
+            "--render: expected a manifest for that, found a release; release it again instead"
+        )
+    problems = verify_release(record)
+    if as_json:
+        screen.print_json({"release": str(record), "kept_promises": not problems, "problems": problems})
+    else:
+        for problem in problems:
+            screen.complain(problem)
+        if not (problems or quiet):
+            screen.print_text("every file is as it was released")
+    screen.conclude(kept_promises=not problems)
 
 
 def _print_files(result: Verification, *, render: bool) -> None:

@@ -157,7 +157,7 @@ class _Build:
         form = self._form(self._layout.sample_rate_hz, ARCHIVE_BITS)
         names = [f"{ARCHIVE}/{name}" for name in self._names(".wav")]
         written = self._write(form, names, bit_depth="24", stage="writing the archive")
-        label_pieces(self._album, self._folder, names, self._layout, self._masters, bext=True)
+        self._label(names, written, form, bext=True)
         return self._set(ARCHIVE, names, (), form, written)
 
     def compact_disc(self) -> ReleasedSet:
@@ -204,7 +204,7 @@ class _Build:
         form = self._form(rate, bits, ceiling_dbtp=ceiling, gain_db=gain_db)
         names = [f"{name}/{file}" for file in self._names(suffix)]
         written = self._write(form, names, bit_depth=None if lossy else depth, stage=f"writing for {name}")
-        label_pieces(self._album, self._folder, names, self._layout, self._masters)
+        self._label(names, written, form)
         if written.max_reduction_db > 0.1:
             self.findings.append(
                 info(
@@ -266,6 +266,21 @@ class _Build:
         folder.mkdir(parents=True, exist_ok=True)
         program = Program("the album", self._sources, self._layout, self._channels)
         write_previews(program, self._layout, [name_of(title) for title in self._album.titles], folder)
+
+    def _label(
+        self, names: Sequence[str], written: WrittenPieces, form: ProgramForm, *, bext: bool = False
+    ) -> None:
+        label_pieces(
+            self._album,
+            self._folder,
+            names,
+            self._layout,
+            self._masters,
+            peaks_dbfs=written.sample_peaks_dbfs[-len(names) :],
+            album_lufs=self.integrated_lufs,
+            gain_db=form.gain_db,
+            bext=bext,
+        )
 
     @property
     def _title(self) -> str:

@@ -9,6 +9,7 @@ from refmaster.album.request import Album
 from refmaster.album.tags import track_tags
 from refmaster.io.metadata.broadcast import BextLoudness
 from refmaster.io.metadata.copy import copy_metadata
+from refmaster.io.metadata.loudness import loudness_fields
 from refmaster.profile.model import Profile
 from refmaster.release.layout import Layout
 
@@ -20,6 +21,9 @@ def label_pieces(
     layout: Layout,
     masters: Sequence[Profile],
     *,
+    peaks_dbfs: Sequence[float | None],
+    album_lufs: float | None,
+    gain_db: float = 0.0,
     bext: bool = False,
 ) -> None:
     """Give each numbered track the tags of its mix and of album.yaml.
@@ -36,6 +40,12 @@ def label_pieces(
         Which song each track is named after.
     masters : sequence of Profile
         Of each song: their loudness stands in the broadcast chunk.
+    peaks_dbfs : sequence of (float or None)
+        Largest sample of each file.
+    album_lufs : float or None
+        Loudness of all masters together, for the gains of players where album.yaml asks for them.
+    gain_db : float
+        Gain of the files over the masters.
     bext : bool
         Whether a file without a broadcast chunk gets one.
 
@@ -44,12 +54,21 @@ def label_pieces(
     OutputError
         A file cannot be changed.
     """
-    for number, (name, marks) in enumerate(zip(names, layout.marks, strict=True), start=1):
+    kind = album.settings.output.loudness_tags
+    whole = {}
+    known = [peak for peak in peaks_dbfs if peak is not None]
+    if kind is not None and album_lufs is not None:
+        whole = loudness_fields(kind, album_lufs + gain_db, max(known, default=None), album=True)
+    files = zip(names, layout.marks, peaks_dbfs, strict=True)
+    for number, (name, marks, peak_dbfs) in enumerate(files, start=1):
         levels = masters[marks.song].levels
+        if kind is not None and levels.integrated_lufs is not None:
+            whole = whole | loudness_fields(kind, levels.integrated_lufs + gain_db, peak_dbfs)
         said = track_tags(album, marks.song) | {
             "title": album.titles[marks.song],
             "tracknumber": str(number),
             "tracktotal": str(len(layout.marks)),
+            **whole,
         }
         copy_metadata(
             album.paths[marks.song],

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import mutagen
 import mutagen.wave
 import numpy as np
 import pytest
@@ -86,6 +87,28 @@ def test_what_a_delivery_requires_is_met_by_the_album_as_a_whole(
     assert lufs == pytest.approx(-23.0, abs=0.3)
     assert not (tmp_path / "Out" / "CD").exists()
     assert not (tmp_path / "Out" / "DDP").exists()
+
+
+def test_players_get_the_gains_of_track_and_album(write_album: WriteAlbum, tmp_path: Path) -> None:
+    album = write_album(
+        TRACKS[:2],
+        **KEYS,
+        output={"loudness_tags": "replaygain"},
+        release={"cd": False, "targets": ["spotify"]},
+    )
+    for path in tmp_path.glob("0*.wav"):
+        sf.write(path.with_suffix(".flac"), *sf.read(path), "PCM_24")
+    album.write_text(album.read_text().replace(".wav", ".flac"))
+    result = release_album(album, tmp_path / "Out")
+    files = sorted((tmp_path / "Out" / "spotify").iterdir())
+    gains = [mutagen.File(path) for path in files]
+    assert result.integrated_lufs == pytest.approx(-16.0, abs=0.1)
+    for tags, master in zip(gains, result.masters, strict=True):
+        found = {str(key).split(":")[-1].lower(): str(value) for key, value in tags.tags.items()}
+        own = -18.0 - (master.levels.integrated_lufs or 0.0)
+        assert found["replaygain_track_gain"] == f"{own:.2f} dB"
+        assert float(found["replaygain_album_gain"].split()[0]) == pytest.approx(-2.0, abs=0.1)
+        assert 0.5 < float(found["replaygain_album_peak"]) < 1.0
 
 
 def test_masters_are_kept_and_the_same_release_has_the_same_bytes(
