@@ -19,6 +19,9 @@ from refmaster.units import power_to_db
 # Excerpts are kept evenly spread, at most so many; frames are looked for in the loudest and steadiest.
 _KEPT_EXCERPTS = 16
 _SEARCHED_EXCERPTS = 4
+# The search is most of the cost. Two excerpts suffice where they say clearly that there are frames, or none.
+_FIRST_EXCERPTS = 2
+_UNCERTAIN = (5.0, 9.0)
 _STEADY_FRAMES = 512
 # Nobody codes above 48 kHz, and nothing is left of the frames after conversion from there.
 _MAX_CODEC_RATE_HZ = 48000
@@ -104,7 +107,10 @@ class OriginMeter:
         if len(heard) and self._rate_hz <= _MAX_CODEC_RATE_HZ:
             searched_to_hz = float((heard[-1] + 1) * cell_hz)
             excerpts = sorted(excerpts, key=lambda excerpt: -_steady_level(excerpt[1]))[:_SEARCHED_EXCERPTS]
-            framing = find_framing(excerpts, self._rate_hz, searched_to_hz, rounding)[0]
+            few = excerpts[:_FIRST_EXCERPTS]
+            framing = find_framing(few, self._rate_hz, searched_to_hz, rounding)[0]
+            if _UNCERTAIN[0] <= framing.prominence < _UNCERTAIN[1] and len(excerpts) > len(few):
+                framing = find_framing(excerpts, self._rate_hz, searched_to_hz, rounding)[0]
         return OriginResult(
             used_bits=used_bits,
             bandwidth_hz=None if edge is None else float((edge + 1) * cell_hz),
