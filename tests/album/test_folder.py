@@ -90,6 +90,7 @@ class Killed(BaseException):
     """Stands for a process that ends here: nothing after it is done."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(1, 25, 4))
 def test_killed_at_any_moment_the_next_run_goes_on_unasked(done, tmp_path, monkeypatch, number):
     from refmaster.io.atomic import AtomicFile

@@ -160,6 +160,7 @@ def test_plans_render_to_the_same_bytes_with_their_tags(album, tmp_path):
         assert one.output.read_bytes() == other.output.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [3, 8, 9, 10, 11])
 def test_killed_among_the_tags_a_file_is_old_or_new(album, tmp_path, monkeypatch, number):
     plain = master_album(album(), tmp_path / "out")

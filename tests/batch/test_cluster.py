@@ -118,6 +118,7 @@ def test_ctrl_c_twice_leaves_the_cluster(project: Project, tmp_path_factory: pyt
         assert "fault" not in errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("address", "said"),
     [

@@ -76,6 +76,7 @@ def test_an_output_without_credentials_is_refused_before_any_work(project: Proje
     assert "Unable to locate credentials" in errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -242,6 +242,7 @@ main.run()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["rendering", "measuring the master"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
 def test_killed_at_any_moment_the_old_output_is_untouched(music, tmp_path, number, stage):

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 
 def test_a_master_and_its_render_are_verified(command, music, tmp_path):
     master, manifest = tmp_path / "Masters" / "a.wav", tmp_path / "Masters" / "manifest.json"
@@ -49,6 +51,7 @@ def test_a_manifest_elsewhere_is_refused_before_any_work(command, music, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["m.json"]
 
 
+@pytest.mark.slow
 def test_deliveries_have_a_manifest_beside_each(command, music, tmp_path):
     folder, plan = tmp_path / "Masters", tmp_path / "plan.yaml"
     targets = ["--for", "spotify", "--for", "cd", "-q"]

@@ -55,6 +55,7 @@ def test_the_signal_comes_back_untouched(rate, dtype):
     assert all(low.dtype == dtype for low in lows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [22050, 44100, 48000])
 @pytest.mark.parametrize("frequency_hz", [40.0, 150.0, 220.0, 600.0, 2500.0, 4000.0, 8000.0])
 def test_tones_keep_the_share_that_the_gains_say(rate, frequency_hz):

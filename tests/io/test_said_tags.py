@@ -31,6 +31,7 @@ def audio_of(path: Path) -> bytes:
     return subprocess.run(list(map(str, command)), check=True, capture_output=True).stdout
 
 
+@pytest.mark.slow
 @needs_ffmpeg
 @pytest.mark.parametrize("to", ["wav", "rf64", "aiff", "mp3", "flac", "ogg", "opus"])
 @pytest.mark.parametrize("of", ["wav", "rf64", "aiff", "mp3", "flac", "ogg", "opus"])

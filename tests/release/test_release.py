@@ -217,6 +217,7 @@ release_album(sys.argv[1], sys.argv[2], progress=report)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["rendering", "writing the archive", "writing the CD"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_killed_at_any_moment_the_old_release_stands(

@@ -49,6 +49,7 @@ def beats(seconds, rate=RATE, seed=0):
     return ((hits * 0.2 + bass[:, np.newaxis]) * loud[:, np.newaxis] * 0.3).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [44100, 48000, 96000])
 @pytest.mark.parametrize("target_lufs", [-30.0, -16.0, -12.0, -9.0])
 def test_the_prediction_is_what_the_limiter_does(rate, target_lufs):

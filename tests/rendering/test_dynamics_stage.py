@@ -85,6 +85,7 @@ def test_at_rest_the_mix_comes_back(bare, samples, source, at_rest):
     assert renderer.dynamics_activity == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("acting", [SINGLE, THREE])
 def test_it_is_the_kernel_after_the_balance_and_before_the_level(bare, samples, source, acting):
     plan = bare.model_copy(update=acting)

@@ -30,6 +30,7 @@ def recordings(example_mix, example_reference, finished_music, album_mixes):
     return [example_mix, example_reference, *finished_music, *album_mixes]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_the_predicted_change_is_that_of_filtered_audio(name, recordings):
     place, errors = list(SYSTEMS).index(name), []
