@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from refmaster.profile.model import Profile as Profile
     from refmaster.profile.model import load_profile as load_profile
     from refmaster.profile.model import save_profile as save_profile
+    from refmaster.release.build import release_album as release_album
+    from refmaster.release.ddp_reader import read_ddp as read_ddp
     from refmaster.rendering.playback import render_playback as render_playback
     from refmaster.rendering.render import render_file as render_file
     from refmaster.rendering.result import MasterResult as MasterResult
@@ -78,6 +80,8 @@ _NAMES = {
     "plan": ("MasteringPlan", "load_plan", "save_plan"),
     "profile.measure": ("measure",),
     "profile.model": ("Profile", "load_profile", "save_profile"),
+    "release.build": ("release_album",),
+    "release.ddp_reader": ("read_ddp",),
     "rendering.playback": ("render_playback",),
     "rendering.render": ("render_file",),
     "rendering.result": ("MasterResult",),
