@@ -22,10 +22,7 @@ EBU_PROGRAMMES = "REFMASTER_EBU_PROGRAMMES"
 SAMPLE_RATE_HZ = 48000
 
 # The only reasons for which a test may be skipped in CI, as parts of the message.
-ALLOWED_SKIPS = (
-    "could not import 'pyebur128'",  # no wheel for Python 3.13 and above
-    "could not import 'wavinfo'",  # needs Python 3.12
-)
+ALLOWED_SKIPS = ("could not import 'pyebur128'",)  # no wheel for Python 3.13 and above
 
 settings.register_profile(
     "local", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
