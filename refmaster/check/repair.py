@@ -55,13 +55,18 @@ def _clicks(repair: Repair, sample_rate_hz: int) -> list[Finding]:
     if not repair.clicks:
         return []
     times = tuple(round(start / sample_rate_hz, 3) for start, _, _ in repair.clicks)
+    count = len(repair.clicks)
     return [
         info(
             "repaired_clicks",
-            f"{len(repair.clicks)} clicks are filled from the sound around them",
+            (
+                "1 click is filled from the sound around it"
+                if count == 1
+                else f"{count} clicks are filled from the sound around them"
+            ),
             "a row of repair.clicks in the plan that is music can be deleted",
             times_s=tuple(sorted(times))[:MAX_TIMES],
-            value=len(repair.clicks),
+            value=count,
             unit="clicks",
         )
     ]

@@ -388,10 +388,11 @@ class _Build:
         written: WrittenPieces,
     ) -> ReleasedSet:
         peaks = written.sample_peaks_dbfs[-len(files) :]
+        hidden = self._with_hidden(files, len(written.sample_peaks_dbfs) > len(files))[: -len(files)]
         return ReleasedSet(
             name=name,
             files=tuple(files),
-            others=tuple(others),
+            others=(*hidden, *others),
             sample_rate_hz=form.sample_rate_hz,
             sample_peaks_dbfs=peaks,
             max_reduction_db=written.max_reduction_db,

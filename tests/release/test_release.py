@@ -126,6 +126,18 @@ def test_masters_are_kept_and_the_same_release_has_the_same_bytes(
     assert changed.layout.gaps_s == (0.0, 0.0, 3.0)
 
 
+def test_a_hidden_song_before_the_first_is_a_file_too(write_album: WriteAlbum, tmp_path: Path) -> None:
+    album = write_album([{"title": "Secret", "sequence": {"hidden": True}}, {"title": "One"}], **KEYS)
+    result = release_album(album, tmp_path / "Out")
+    record = json.loads((tmp_path / "Out" / "release.json").read_text("utf-8"))
+    assert {"Archive/00 Secret.wav", "CD/00 Secret.wav"} <= set(record["files"])
+    assert [track["title"] for track in record["tracks"]] == ["One"]
+    first = sf.read(tmp_path / "Out" / "CD" / "00 Secret.wav", dtype="int16")[0]
+    whole = sf.read(tmp_path / "Out" / "CD" / "Made.wav", dtype="int16")[0]
+    assert np.array_equal(whole[: len(first)], first)
+    assert result.disc.tracks[0].indexes == (150 + len(first) // 588,)
+
+
 def test_a_mono_album_becomes_a_stereo_cd(write_album: WriteAlbum, tmp_path: Path) -> None:
     album = write_album(TRACKS[:2], **KEYS)
     for path in tmp_path.glob("0*.wav"):
