@@ -25,7 +25,7 @@ from refmaster.check.preflight import (
     require_usable,
 )
 from refmaster.check.promises import judge_master, judge_moves, judge_references
-from refmaster.check.repair import judge_repair
+from refmaster.check.repair import judge_repair, still_there
 from refmaster.engines.registry import engine_named
 from refmaster.errors import SettingsError
 from refmaster.io.codecs import require_codecs
@@ -352,7 +352,7 @@ def close_loop(
     rendered = safe.done
     plan, master = rendered.plan.as_derived(), rendered.master
     findings = [
-        *inspect_mix(mix),
+        *still_there(inspect_mix(mix), plan.repair),
         *judge_repair(plan, mix.faults),
         *_reference_findings(plan, mix, [profile for profile, _ in references]),
         *judge_moves(plan),

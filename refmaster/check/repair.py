@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from refmaster.check.findings import Finding, info, warning
 from refmaster.matching.repair import clicks_left_alone
 from refmaster.plan import MasteringPlan
@@ -49,6 +51,12 @@ def judge_repair(plan: MasteringPlan, faults: Faults | None = None) -> list[Find
     if faults is not None:
         findings += _left(plan, faults)
     return findings
+
+
+def still_there(findings: Iterable[Finding], repair: Repair) -> list[Finding]:
+    """Return the findings on a mix without those that its repair mends altogether."""
+    mended = {"clicks": bool(repair.clicks), "mix_dc": any(repair.dc)}
+    return [finding for finding in findings if not mended.get(finding.code, False)]
 
 
 def _clicks(repair: Repair, sample_rate_hz: int) -> list[Finding]:

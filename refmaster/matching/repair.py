@@ -87,7 +87,8 @@ def _clicks(faults: Faults) -> _Part:
     rows = [row for row in _joined_clicks(faults) if row[1] <= MAX_CLICK_FRAMES]
     if not rows:
         return _Part({}, "clicks: none that can be filled" if faults.clicks.count else "clicks: none found")
-    return _Part({"clicks": tuple(rows)}, f"{len(rows)} clicks are filled from the sound around them")
+    clicks = "1 click is" if len(rows) == 1 else f"{len(rows)} clicks are"
+    return _Part({"clicks": tuple(rows)}, f"{clicks} filled from the sound around")
 
 
 def _overs(faults: Faults) -> _Part:

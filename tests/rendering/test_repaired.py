@@ -82,6 +82,7 @@ def test_a_spoilt_mix_is_repaired_and_all_promises_hold(spoilt, tmp_path):
     repair = result.plan.repair
     assert result.kept_promises
     assert {f.code for f in result.findings} >= {"repaired_dc", "repaired_overs", "repaired_trim"}
+    assert "mix_dc" not in {f.code for f in result.findings}  # it is mended
     assert repair.dc == pytest.approx((0.01, -0.005), abs=5e-4)
     assert result.plan.mix.frames == result.mix.source.frames == 11 * RATE
     assert result.master.source.frames == repair.end_frame - repair.start_frame < 11 * RATE
