@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from refmaster._types import Array, Mask
-from refmaster.check.findings import Finding, warning
+from refmaster.check.findings import Finding, Where, warning
 from refmaster.profile.bands import energy_mask
 from refmaster.profile.model import Profile
 from refmaster.units import db_to_power, power_to_db
@@ -52,46 +52,42 @@ def inspect_tone(mix: Profile, references: Sequence[Profile] = ()) -> list[Findi
     """Return the findings on a mix's balance, against references or else against finished songs."""
     findings = []
     against = "in the reference" if references else "usual in finished songs"
-    over = excess_db(mix, BOOMY, references)
-    if over is not None and over > BOOMY.limit_db:
+    if where := _beyond(mix, BOOMY, references):
         findings.append(
             warning(
                 "mix_boomy",
-                f"the mix is boomy: 45-120 Hz stands {over:.1f} dB further out than {against}",
+                f"the mix is boomy: 45-120 Hz stands {where['value']:.1f} dB further out than {against}",
                 "turn down or shorten what rings there, bass or kick",
-                band_hz=BOOMY.hz,
-                value=over,
-                limit=BOOMY.limit_db,
-                unit="dB",
+                **where,
             )
         )
-    over = excess_db(mix, MUDDY, references)
-    if over is not None and over > MUDDY.limit_db:
+    if where := _beyond(mix, MUDDY, references):
         findings.append(
             warning(
                 "mix_muddy",
-                f"the mix is muddy: 150-500 Hz stands {over:.1f} dB further out than {against}",
+                f"the mix is muddy: 150-500 Hz stands {where['value']:.1f} dB further out than {against}",
                 "cut there in the tracks that pile up, rather than in the sum",
-                band_hz=MUDDY.hz,
-                value=over,
-                limit=MUDDY.limit_db,
-                unit="dB",
+                **where,
             )
         )
-    over = excess_db(mix, HARSH, references)
-    if over is not None and over > HARSH.limit_db:
+    if where := _beyond(mix, HARSH, references):
         findings.append(
             warning(
                 "mix_harsh",
-                f"the mix is harsh: 2-5 kHz stands {over:.1f} dB further out than {against}",
+                f"the mix is harsh: 2-5 kHz stands {where['value']:.1f} dB further out than {against}",
                 "look for a voice, guitar or cymbal that is too bright",
-                band_hz=HARSH.hz,
-                value=over,
-                limit=HARSH.limit_db,
-                unit="dB",
+                **where,
             )
         )
     return findings
+
+
+def _beyond(mix: Profile, region: Contrast, references: Sequence[Profile]) -> Where | None:
+    """Return place and measure of an excess beyond the region's limit; None where there is none."""
+    over = excess_db(mix, region, references)
+    if over is None or over <= region.limit_db:
+        return None
+    return Where(band_hz=region.hz, value=over, limit=region.limit_db, unit="dB")
 
 
 def excess_db(mix: Profile, region: Contrast, references: Sequence[Profile] = ()) -> float | None:
