@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from refmaster._types import Block
+from refmaster.dsp.blocks import through
 from refmaster.dsp.resample import Resampler
 from refmaster.io.source import BLOCK_FRAMES, AudioFormat, AudioSource, valid_block_frames
 from refmaster.release.layout import Layout, PlacedSong
@@ -66,13 +68,12 @@ class Program:
             master.check_unchanged()
 
     def _blocks_of(self, master: AudioSource) -> Iterator[Block]:
-        """Yield a master in the program's rate and channels."""
+        """Return a master's blocks in the program's rate and channels."""
         rate, own = self.format.sample_rate_hz, master.format
-        resampler = None if own.sample_rate_hz == rate else Resampler(own.sample_rate_hz, rate, own.channels)
-        for block in master.blocks():
-            yield self._widened(block if resampler is None else resampler.push(block))
-        if resampler is not None:
-            yield self._widened(resampler.flush())
+        blocks = master.blocks()
+        if own.sample_rate_hz != rate:
+            blocks = through(Resampler(own.sample_rate_hz, rate, own.channels), blocks)
+        return map(self._widened, blocks)
 
     def _widened(self, block: Block) -> Block:
         channels = self.format.channels
@@ -132,7 +133,7 @@ def _shape(share: np.ndarray, *, equal_power: bool) -> Block:
     return gain.astype(np.float32)
 
 
-def cut(blocks: Iterator[Block], frames: Sequence[int]) -> Iterator[tuple[int, Block]]:
+def cut(blocks: Iterator[NDArray[Any]], frames: Sequence[int]) -> Iterator[tuple[int, NDArray[Any]]]:
     """Yield the blocks of a program with the number of the piece they belong to.
 
     Parameters

@@ -10,6 +10,7 @@ import numpy as np
 
 from refmaster._types import Array, Block, Progress
 from refmaster.check.preflight import require_supported
+from refmaster.dsp.blocks import through
 from refmaster.dsp.fir import FirEqualizer, default_taps, design_minimum_phase
 from refmaster.io.atomic import atomic_destination, check_destination
 from refmaster.io.formats import output_format_for
@@ -123,9 +124,7 @@ def _heard(source: AudioSource, system: PlaybackSystem | None) -> Iterator[Block
     channels = source.format.channels
     mid, side = playback_taps(system, source.format.sample_rate_hz)
     kernel = FirEqualizer(channels, mid, side if channels == 2 else None, delay_frames=0)
-    for block in source.blocks():
-        yield kernel.push(block)
-    yield kernel.flush()
+    yield from through(kernel, source.blocks())
 
 
 def _measured(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from refmaster._types import Block
-from refmaster.dsp.blocks import BlockKernel, Reblocker
+from refmaster.dsp.blocks import Reblocker, StreamKernel, through
 from refmaster.dsp.clicks import GapFiller
 from refmaster.dsp.declip import Declipper
 from refmaster.dsp.edges import EdgeShaper
@@ -65,14 +65,14 @@ class RepairedSource:
     def _restored(self) -> Iterator[Block]:
         """Yield the whole mix with clicks filled, tops restored and its offset removed."""
         repair, channels = self._repair, self.format.channels
-        kernels: list[BlockKernel | GapFiller] = []
+        kernels: list[StreamKernel] = []
         if repair.clicks:
             kernels.append(GapFiller(channels, repair.clicks))
         if repair.overs:
             kernels.append(Declipper(channels, repair.overs, repair.longest_over_frames))
         blocks = self.mix.blocks()
         for kernel in kernels:
-            blocks = _through(kernel, blocks)
+            blocks = through(kernel, blocks)
         for block in blocks:
             yield block - np.asarray(repair.dc, block.dtype) if any(repair.dc) else block
 
@@ -84,9 +84,3 @@ class RepairedSource:
             fade_in_frames=round(repair.fade_in_s * rate),
             fade_out_frames=round(repair.fade_out_s * rate),
         )
-
-
-def _through(kernel: BlockKernel | GapFiller, blocks: Iterator[Block]) -> Iterator[Block]:
-    for block in blocks:
-        yield kernel.push(block)
-    yield kernel.flush()

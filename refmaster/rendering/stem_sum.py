@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from refmaster._types import Array, Block, Progress
-from refmaster.dsp.blocks import Reblocker
+from refmaster.dsp.blocks import Reblocker, through
 from refmaster.dsp.curves import Points
 from refmaster.dsp.fir import FirEqualizer, design_linear_phase, design_minimum_phase
 from refmaster.errors import AudioError
@@ -173,9 +173,8 @@ def _stream(stem: AudioSource, curve: Points, phase: Phase, block_frames: int) -
     taps = design(hz, gains, stem.format.sample_rate_hz)
     kernel = FirEqualizer(stem.format.channels, taps, delay_frames=None if phase == "linear" else 0)
     reblocker: Reblocker[np.floating] = Reblocker(block_frames)
-    for block in stem.blocks():
-        yield from reblocker.push(kernel.push(block))
-    yield from reblocker.push(kernel.flush())
+    for block in through(kernel, stem.blocks()):
+        yield from reblocker.push(block)
     rest = reblocker.remainder()
     if rest is not None:
         yield rest
