@@ -40,7 +40,8 @@ def run(
 
     from refmaster.cli import screen
     from refmaster.release.build import release_album
-    from refmaster.release.sheet import RECORD_NAME, SHEET_NAME
+    from refmaster.release.place import RECORD_NAME
+    from refmaster.release.sheet import SHEET_NAME
 
     with screen.progress_bar(not (quiet or as_json)) as progress:
         result = release_album(source, output, previews=preview, overwrite=overwrite, progress=progress)

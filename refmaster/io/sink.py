@@ -26,7 +26,6 @@ import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
 
-from refmaster._types import Block
 from refmaster.dsp.blocks import Reblocker
 from refmaster.dsp.dither import Quantiser
 from refmaster.errors import AudioError, OutputError
@@ -103,13 +102,14 @@ class AudioSink:
         """Number of samples that were beyond the range of the integers and were limited to it."""
         return 0 if self._quantiser is None else self._quantiser.clipped_samples
 
-    def write(self, block: Block) -> None:
+    def write(self, block: NDArray[Any]) -> None:
         """Append a block.
 
         Parameters
         ----------
         block : ndarray, shape (frames, channels)
-            Finite samples with full scale 1.0; any number of frames.
+            Finite samples with full scale 1.0, or int32 words of the format's own length, which are written
+            as they are; any number of frames.
         """
         if block.ndim != 2 or block.shape[1] != self.format.channels:
             raise ValueError(f"expected {self.format.channels} channels, got a block of shape {block.shape}")
@@ -161,19 +161,19 @@ class AudioSink:
             self.path, "w", held.sample_rate_hz, held.channels, held.subtype, format=held.container, **options
         )
 
-    def _write_piece(self, piece: Block) -> None:
+    def _write_piece(self, piece: NDArray[Any]) -> None:
         with self._translated():
             self._writer.write(self._stored(piece))
         self._written += len(piece)
 
-    def _stored(self, piece: Block) -> NDArray[Any]:
+    def _stored(self, piece: NDArray[Any]) -> NDArray[Any]:
         """Return the piece in the type that the writer expects."""
         subtype = self.format.subtype
         if self._quantiser is None:
             if not np.isfinite(piece.sum(dtype=np.float64)):
                 raise ValueError("samples to write must be finite")
             return piece.astype(np.float64 if subtype == "DOUBLE" else np.float32, copy=False)
-        integers = self._quantiser.quantise(piece)
+        integers = piece if piece.dtype == np.int32 else self._quantiser.quantise(piece)
         bits = self._quantiser.bits
         if not isinstance(self._writer, wave.WaveWriter):
             return integers if bits == 32 else integers << (32 - bits)  # libsndfile takes the upper bits

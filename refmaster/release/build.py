@@ -16,6 +16,7 @@ from refmaster.album.pooled import album_lufs
 from refmaster.album.request import Album
 from refmaster.album.result import AlbumResult
 from refmaster.check.findings import Finding, info
+from refmaster.delivery.adapt import LOSSY_CONTAINERS
 from refmaster.io.formats import output_format_for
 from refmaster.io.open import open_audio
 from refmaster.io.source import AudioSource
@@ -27,7 +28,7 @@ from refmaster.release.cue import cue_text
 from refmaster.release.disc import PAUSE_SECTORS, SAMPLE_RATE_HZ, SECTOR_FRAMES, Disc
 from refmaster.release.labels import label_pieces
 from refmaster.release.layout import Layout, frames_at, lay_out, song_of
-from refmaster.release.place import ReleaseFolder
+from refmaster.release.place import DDP, ReleaseFolder
 from refmaster.release.program import Program
 from refmaster.release.request import ReleaseRequest, disc_errors, disc_of, release_request
 from refmaster.release.result import ReleasedSet, ReleaseResult
@@ -40,7 +41,7 @@ from refmaster.settings.output import BitDepth
 from refmaster.settings.sequence import VinylSettings
 from refmaster.settings.targets import DeliveryTarget
 
-ARCHIVE, CD, DDP, VINYL, PREVIEWS = "Archive", "CD", "DDP", "Vinyl", "Previews"
+ARCHIVE, CD, VINYL, PREVIEWS = "Archive", "CD", "Vinyl", "Previews"
 UNLIMITED = "Masters without limiter"  # while the sides are made
 ARCHIVE_BITS, CD_BITS = 24, 16
 
@@ -194,7 +195,7 @@ class _Build:
         rate = own if not rates or own in rates else rates[0]
         depth = "24" if not depths or "24" in depths else depths[0]
         suffix = f".{target.containers[0]}"
-        lossy = target.containers[0] in ("mp3", "ogg", "opus", "m4a")
+        lossy = target.containers[0] in LOSSY_CONTAINERS
         own_lufs = self.integrated_lufs
         gain_db, limit = 0.0, target.true_peak_limit_dbtp(own_lufs)
         if target.meant == "required" and target.integrated_lufs is not None and own_lufs is not None:
@@ -254,18 +255,23 @@ class _Build:
         if not spans:
             return -math.inf
         meter, at = TruePeakMeter(self._layout.sample_rate_hz, self._channels), 0
-        for block in Program("the album", self._sources, self._layout, self._channels).blocks():
+        for block in self._program().blocks():
             if any(first < at + len(block) and at < last for first, last in spans):
                 meter.update(block)
             at += len(block)
         return meter.result().true_peak_dbtp
 
+    def _program(self, sources: Sequence[AudioSource] | None = None, channels: int | None = None) -> Program:
+        title = self._album.settings.title or "the album"
+        return Program(title, sources or self._sources, self._layout, channels or self._channels)
+
     def previews(self) -> None:
         """Write what each transition sounds like."""
         folder = self._folder / PREVIEWS
         folder.mkdir(parents=True, exist_ok=True)
-        program = Program("the album", self._sources, self._layout, self._channels)
-        write_previews(program, self._layout, [name_of(title) for title in self._album.titles], folder)
+        write_previews(
+            self._program(), self._layout, [name_of(title) for title in self._album.titles], folder
+        )
 
     def _label(
         self, names: Sequence[str], written: WrittenPieces, form: ProgramForm, *, bext: bool = False
@@ -338,8 +344,7 @@ class _Build:
                 copied.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(self._folder / one, copied)
             return written
-        title = self._album.settings.title or "the album"
-        program = Program(title, sources or self._sources, self._layout, channels or self._channels)
+        program = self._program(sources, channels)
 
         def piece(name: str, count: int) -> Piece:
             made = output_format_for(

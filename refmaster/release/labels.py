@@ -7,11 +7,11 @@ from pathlib import Path
 
 from refmaster.album.request import Album
 from refmaster.album.tags import track_tags
-from refmaster.io.metadata.broadcast import BextLoudness
 from refmaster.io.metadata.copy import copy_metadata
 from refmaster.io.metadata.loudness import loudness_fields
 from refmaster.profile.model import Profile
 from refmaster.release.layout import Layout
+from refmaster.rendering.outlets import bext_loudness
 
 
 def label_pieces(
@@ -62,25 +62,21 @@ def label_pieces(
     files = zip(names, layout.marks, peaks_dbfs, strict=True)
     for number, (name, marks, peak_dbfs) in enumerate(files, start=1):
         levels = masters[marks.song].levels
+        own = {}
         if kind is not None and levels.integrated_lufs is not None:
-            whole = whole | loudness_fields(kind, levels.integrated_lufs + gain_db, peak_dbfs)
+            own = loudness_fields(kind, levels.integrated_lufs + gain_db, peak_dbfs)
         said = track_tags(album, marks.song) | {
             "title": album.titles[marks.song],
             "tracknumber": str(number),
             "tracktotal": str(len(layout.marks)),
             **whole,
+            **own,
         }
         copy_metadata(
             album.paths[marks.song],
             folder / name,
             said=said,
             bext=bext,
-            loudness=BextLoudness(
-                integrated_lufs=levels.integrated_lufs,
-                loudness_range_lu=levels.loudness_range_lu,
-                max_true_peak_dbtp=levels.true_peak_dbtp,
-                max_momentary_lufs=levels.max_momentary_lufs,
-                max_short_term_lufs=levels.max_short_term_lufs,
-            ),
+            loudness=bext_loudness(levels),
             name=name,
         )

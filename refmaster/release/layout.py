@@ -123,7 +123,8 @@ def song_of(profile: Profile, frames: int, sequence: TrackSequence) -> Song:
         How it is to follow.
     """
     levels, hop_s = profile.series.momentary_lufs, profile.series.hop_s
-    loudest = profile.levels.max_short_term_lufs or profile.levels.max_momentary_lufs
+    loudest = profile.levels.max_short_term_lufs
+    loudest = profile.levels.max_momentary_lufs if loudest is None else loudest
     if loudest is None:
         return Song(frames=frames, sequence=sequence, head_quiet_s=0.0, tail_quiet_s=0.0)
     heard = [n for n, level in enumerate(levels) if level > loudest - QUIET_BELOW_LOUDEST_LU]

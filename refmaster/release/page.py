@@ -8,6 +8,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from refmaster.release.words import by_and_title, duration_text, form_text, length_text, number_text
+
 
 def sheet_page(record: Mapping[str, Any]) -> str:
     """Return the sheet as HTML.
@@ -18,10 +20,9 @@ def sheet_page(record: Mapping[str, Any]) -> str:
         As `refmaster.release.sheet.release_record` makes it.
     """
     page = Template(Path(__file__).with_name("sheet.html").read_text(encoding="utf-8"))
-    minutes, seconds = divmod(round(record["duration_s"]), 60)
     lufs = record["album_lufs"]
     facts = [
-        f"{len(record['tracks'])} tracks, {minutes}:{seconds:02d}",
+        f"{len(record['tracks'])} tracks, {duration_text(record['duration_s'])}",
         *([f"{lufs:.1f} LUFS as a whole"] if lufs is not None else []),
         *([f"EAN/UPC {record['barcode']}"] if record["barcode"] else []),
     ]
@@ -42,19 +43,17 @@ def sheet_page(record: Mapping[str, Any]) -> str:
 
 
 def _track(track: Mapping[str, Any]) -> str:
-    length_s = track["length_s"]
-    titled = " - ".join(part for part in (track["artist"], track["title"]) if part)
     numbers = [
         track["start"],
-        f"{int(length_s // 60)}:{length_s % 60:04.1f}",
+        length_text(track["length_s"]),
         f"{track['gap_before_s']:.1f}",
-        _number(track["integrated_lufs"], 1),
-        _number(track["loudness_range_lu"], 1),
-        _number(track["true_peak_dbtp"], 2),
+        number_text(track["integrated_lufs"], 1),
+        number_text(track["loudness_range_lu"], 1),
+        number_text(track["true_peak_dbtp"], 2),
     ]
     cells = "".join(f'<td class="number">{_text(number)}</td>' for number in numbers)
     return (
-        f'<tr><td class="number">{track["number"]}</td><td>{_text(titled)}</td>'
+        f'<tr><td class="number">{track["number"]}</td><td>{_text(by_and_title(track))}</td>'
         f"<td>{_text(track['isrc'] or '')}</td>{cells}</tr>"
     )
 
@@ -74,13 +73,8 @@ def _check(finding: Mapping[str, Any]) -> str:
 
 
 def _set(each: Mapping[str, Any]) -> str:
-    limited = f", limited by {each['max_reduction_db']:.1f} dB" if each["max_reduction_db"] >= 0.1 else ""
-    facts = f"{len(each['files'])} files, {each['sample_rate_hz']} Hz{limited}"
+    facts = f"{len(each['files'])} files, {form_text(each)}"
     return f"<li><b>{_text(each['name'])}</b>: {facts}</li>"
-
-
-def _number(value: float | None, decimals: int) -> str:
-    return "-" if value is None else f"{value:.{decimals}f}"
 
 
 def _text(text: str) -> str:

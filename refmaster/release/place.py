@@ -12,8 +12,8 @@ from pathlib import Path
 from refmaster.errors import OutputError
 from refmaster.io.atomic import output_error
 
-MASTERS = "Masters"
-_RECORD = "release.json"
+MASTERS, DDP = "Masters", "DDP"
+RECORD_NAME = "release.json"
 _EXCHANGE = 2  # RENAME_EXCHANGE of Linux
 _AT_FDCWD = -100
 
@@ -50,7 +50,7 @@ class ReleaseFolder:
     @property
     def is_release(self) -> bool:
         """Whether the folder holds a release."""
-        return (self.path / _RECORD).is_file()
+        return (self.path / RECORD_NAME).is_file()
 
     @property
     def masters(self) -> Path:
@@ -60,7 +60,7 @@ class ReleaseFolder:
     @property
     def record(self) -> Path:
         """The file that tells what the release holds, while it is being made."""
-        return self.making / _RECORD
+        return self.making / RECORD_NAME
 
     def prepare(self) -> None:
         """Make the folder to write into, with the masters of the release that stands.

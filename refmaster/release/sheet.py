@@ -9,11 +9,13 @@ from typing import Any
 from refmaster.io.digest import sha256_of
 from refmaster.release.disc import SECTORS_PER_SECOND, msf_text
 from refmaster.release.page import sheet_page
+from refmaster.release.place import RECORD_NAME
 from refmaster.release.result import ReleaseResult
 from refmaster.release.transitions import named
+from refmaster.release.words import by_and_title, duration_text, form_text, length_text, number_text
 from refmaster.version import made_by
 
-RECORD_NAME, SHEET_NAME, PAGE_NAME = "release.json", "release.txt", "release.html"
+SHEET_NAME, PAGE_NAME = "release.txt", "release.html"
 
 
 def write_sheet(result: ReleaseResult, folder: Path) -> None:
@@ -81,36 +83,28 @@ def _track(result: ReleaseResult, number: int) -> dict[str, Any]:
 
 def sheet_text(record: dict[str, Any]) -> str:
     """Return the sheet as text of at most 100 columns."""
-    title = " - ".join(part for part in (record["artist"], record["title"]) if part) or "Release"
+    title = by_and_title(record) or "Release"
     lines = [title, "=" * len(title)]
     if record["barcode"]:
         lines.append(f"EAN/UPC {record['barcode']}")
-    minutes, seconds = divmod(round(record["duration_s"]), 60)
-    lines += [f"{len(record['tracks'])} tracks, {minutes}:{seconds:02d}", ""]
+    lines += [f"{len(record['tracks'])} tracks, {duration_text(record['duration_s'])}", ""]
     lines.append(
         f"{'':>2}  {'start':>8}  {'length':>7}  {'gap':>5}  {'LUFS':>6}  {'dBTP':>6}  {'ISRC':12}  title"
     )
     for track in record["tracks"]:
-        whole, part = divmod(track["length_s"], 60)
         shown = [
             f"{track['number']:>2}",
             f"{track['start']:>8}",
-            f"{whole:.0f}:{part:04.1f}".rjust(7),
+            length_text(track["length_s"]).rjust(7),
             f"{track['gap_before_s']:.1f}".rjust(5),
-            _shown(track["integrated_lufs"], 1).rjust(6),
-            _shown(track["true_peak_dbtp"], 2).rjust(6),
+            number_text(track["integrated_lufs"], 1).rjust(6),
+            number_text(track["true_peak_dbtp"], 2).rjust(6),
             f"{track['isrc'] or '':12}",
-            " - ".join(part for part in (track["artist"], track["title"]) if part),
+            by_and_title(track),
         ]
         lines.append("  ".join(shown).rstrip())
     lines += ["", "start: minutes:seconds:frames (1/75 s) from the start of the program", ""]
-    for each in record["sets"]:
-        limited = f", limited by {each['max_reduction_db']:.1f} dB" if each["max_reduction_db"] >= 0.1 else ""
-        lines.append(f"{each['name']}: {each['sample_rate_hz']} Hz{limited}")
+    lines += [f"{each['name']}: {form_text(each)}" for each in record["sets"]]
     lines += ["", "SHA-256"]
     lines += [f"{digest}  {name}" for name, digest in record["files"].items()]
     return "\n".join(lines) + "\n"
-
-
-def _shown(value: float | None, decimals: int) -> str:
-    return "-" if value is None else f"{value:.{decimals}f}"

@@ -98,8 +98,8 @@ def judge_transitions(transitions: Sequence[Transition], titles: Sequence[str]) 
     return findings
 
 
-def write_previews(program: Program, layout: Layout, names: Sequence[str], folder: Path) -> list[Path]:
-    """Write the last and first 15 s around each transition as 24-bit WAV, and return the files.
+def write_previews(program: Program, layout: Layout, names: Sequence[str], folder: Path) -> None:
+    """Write the last and first 15 s around each transition as 24-bit WAV.
 
     Parameters
     ----------
@@ -133,7 +133,6 @@ def write_previews(program: Program, layout: Layout, names: Sequence[str], folde
             if stop == last:
                 open_sinks[path].close()
         at += len(block)
-    return [path for _, _, path in spans]
 
 
 def _edge_lufs(profile: Profile, *, last: bool) -> float | None:

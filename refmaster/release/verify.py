@@ -8,9 +8,8 @@ from typing import Any
 
 from refmaster.errors import AudioError, SettingsError
 from refmaster.io.digest import sha256_of
-from refmaster.release.build import DDP
 from refmaster.release.ddp_reader import read_ddp
-from refmaster.release.sheet import RECORD_NAME
+from refmaster.release.place import DDP, RECORD_NAME
 
 
 def is_release_record(path: str | Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refmaster._types import Block, Progress
-from refmaster.dsp.blocks import interleaved
+from refmaster.dsp.blocks import interleaved, through
 from refmaster.dsp.dither import Quantiser
 from refmaster.dsp.limiter import Limiter
 from refmaster.dsp.resample import Resampler
@@ -95,7 +95,7 @@ def write_pieces(
     whole : Piece, optional
         A file of the whole program besides.
     image : Path, optional
-        A file of raw 16-bit little-endian samples besides.
+        A file of raw 16-bit little-endian samples besides, of a program in words of 16 bits.
     image_pause_frames : int
         Silence at the image's beginning.
     progress : callable, optional
@@ -121,15 +121,16 @@ def write_pieces(
         shortened = _shortened(_processed(blocks, program, form, limiter), quantiser)
         for number, block in cut(shortened, [piece.frames for piece in pieces]):
             writer.write(number, block)
-            peaks[number] = max(peaks[number], float(np.abs(block).max(initial=0.0)))
+            peaks[number] = max(peaks[number], float(block.max(initial=0)), -float(block.min(initial=0)))
             if beside is not None:
                 beside.write(block)
             if raw is not None:
-                raw.write(np.rint(block * 32768.0).astype("<i2").tobytes())
+                raw.write(block.astype("<i2").tobytes())
         writer.close()
+    full_scale = 1.0 if form.bits is None else 2.0 ** (form.bits - 1)
     reduction = 0.0 if limiter is None else limiter.activity.max_gain_reduction_db
     return WrittenPieces(
-        sample_peaks_dbfs=tuple(amplitude_to_db(peak) if peak else None for peak in peaks),
+        sample_peaks_dbfs=tuple(amplitude_to_db(peak / full_scale) if peak else None for peak in peaks),
         max_reduction_db=reduction,
     )
 
@@ -141,10 +142,9 @@ class _PieceWriter:
         self._pieces = pieces
         self._number = -1
         self._sink: AudioSink | None = None
-        self._stack = stack
         stack.push(self._abandon)
 
-    def write(self, number: int, block: Block) -> None:
+    def write(self, number: int, block: NDArray[Any]) -> None:
         while self._number < number:
             self.close()
             self._number += 1
@@ -164,9 +164,7 @@ class _PieceWriter:
 
 def _sink(piece: Piece) -> AudioSink:
     piece.path.parent.mkdir(parents=True, exist_ok=True)
-    # Words were shortened, and dithered, before the program was cut.
-    form = replace(piece.format, dither=False)
-    return AudioSink(piece.path, form, frames=piece.frames, name=str(piece.path))
+    return AudioSink(piece.path, piece.format, frames=piece.frames, name=str(piece.path))
 
 
 def _limiter(program: AudioSource, form: ProgramForm) -> Limiter | None:
@@ -179,29 +177,18 @@ def _limiter(program: AudioSource, form: ProgramForm) -> Limiter | None:
 def _processed(
     blocks: Iterator[Block], program: AudioSource, form: ProgramForm, limiter: Limiter | None
 ) -> Iterator[Block]:
-    """Yield the program in its new sample rate, limited."""
+    """Return the blocks of the program in its new sample rate, limited."""
     rate = program.format.sample_rate_hz
-    kernels: list[Any] = []
+    if limiter is None and form.gain_db != 0.0:
+        gain = np.float32(db_to_amplitude(form.gain_db))
+        blocks = (block * gain for block in blocks)
     if form.sample_rate_hz != rate:
-        kernels.append(Resampler(rate, form.sample_rate_hz, program.format.channels))
-    kernels += [] if limiter is None else [limiter]
-    gain = np.float32(db_to_amplitude(form.gain_db)) if limiter is None else np.float32(1.0)
+        blocks = through(Resampler(rate, form.sample_rate_hz, program.format.channels), blocks)
+    return blocks if limiter is None else through(limiter, blocks)
+
+
+def _shortened(blocks: Iterator[Block], quantiser: Quantiser | None) -> Iterator[NDArray[Any]]:
+    """Yield blocks as words, which no file shortens again; without a quantiser as they are."""
     for block in blocks:
-        yield _through(kernels, block if gain == 1.0 else block * gain)
-    for place, kernel in enumerate(kernels):
-        yield _through(kernels[place + 1 :], kernel.flush())
-
-
-def _through(kernels: Sequence[Any], block: Block) -> Block:
-    for kernel in kernels:
-        block = kernel.push(block)
-    return block
-
-
-def _shortened(blocks: Iterator[Block], quantiser: Quantiser | None) -> Iterator[Block]:
-    """Yield blocks whose samples are those that words hold, so that no file shortens them again."""
-    for block in blocks:
-        taken: NDArray[np.floating] = interleaved(block)
-        if quantiser is not None and len(taken):
-            taken = quantiser.quantise(taken) / 2.0 ** (quantiser.bits - 1)
-        yield taken
+        samples = interleaved(block)
+        yield samples if quantiser is None else quantiser.quantise(samples)

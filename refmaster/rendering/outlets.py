@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -26,7 +26,10 @@ from refmaster.io.open import open_audio
 from refmaster.io.sink import AudioSink
 from refmaster.io.source import ArraySource, AudioSource
 from refmaster.plan import MasteringPlan
-from refmaster.profile.model import Profile
+from refmaster.profile.model import Levels, Profile
+
+if TYPE_CHECKING:
+    from refmaster.io.metadata.broadcast import BextLoudness
 
 
 class Outlet(AbstractContextManager["Outlet"]):
@@ -138,20 +141,25 @@ def tag(written: Path, mix: Path | None, plan: MasteringPlan, master: Profile, *
     The mix is None where it is no file of its own (stems); the plan's cover picture is read.
     """
     from refmaster.io.metadata.art import read_art
-    from refmaster.io.metadata.broadcast import BextLoudness
     from refmaster.io.metadata.copy import copy_metadata
 
-    levels = master.levels
-    loudness = BextLoudness(
+    loudness = bext_loudness(master.levels)
+    art = None if plan.art is None else read_art(Path(plan.art.file), plan.art.sha256).picture
+    said, bext = said_tags(plan, master), plan.output.bext
+    return copy_metadata(mix, written, said=said, picture=art, bext=bext, loudness=loudness, name=name)
+
+
+def bext_loudness(levels: Levels) -> BextLoudness:
+    """Return the levels of a recording as a bext chunk states them."""
+    from refmaster.io.metadata.broadcast import BextLoudness
+
+    return BextLoudness(
         integrated_lufs=levels.integrated_lufs,
         loudness_range_lu=levels.loudness_range_lu,
         max_true_peak_dbtp=levels.true_peak_dbtp,
         max_momentary_lufs=levels.max_momentary_lufs,
         max_short_term_lufs=levels.max_short_term_lufs,
     )
-    art = None if plan.art is None else read_art(Path(plan.art.file), plan.art.sha256).picture
-    said, bext = said_tags(plan, master), plan.output.bext
-    return copy_metadata(mix, written, said=said, picture=art, bext=bext, loudness=loudness, name=name)
 
 
 def said_tags(plan: MasteringPlan, master: Profile) -> dict[str, str]:

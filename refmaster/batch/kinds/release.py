@@ -15,8 +15,7 @@ from refmaster.batch.schema import Job
 from refmaster.batch.task import Task
 from refmaster.errors import InputError
 from refmaster.io.suffixes import is_url
-
-RECORD_NAME = "release.json"
+from refmaster.release.place import RECORD_NAME
 
 
 class ReleaseJob(Job):
